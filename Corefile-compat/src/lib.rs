@@ -1,0 +1,1 @@
+//! The Corefile language: lexer, parser, located errors, support table.

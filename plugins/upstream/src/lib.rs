@@ -1,0 +1,1 @@
+//! The engine that talks to upstreams: connections, pipelining, health, hedging.
