@@ -1,1 +1,21 @@
-//! The Corefile language: lexer, parser, located errors, support table.
+//! The Corefile language, read as CoreDNS 1.14 reads it: lexer, parser, located errors, support table.
+//!
+//! ```text
+//! text --lexer--> tokens --parser--> Corefile (blocks, statements, spans) --Reader--> a specification per directive
+//!                    ^                   |
+//!          import, snippets, Host        +--check_directives, check_overlap--> Report
+//! ```
+//!
+//! Two steps that never mix. This crate turns text into a tree whose every word keeps its place; what a directive
+//! means is read from the tree by the directive's own crate, through [`Reader`]. Nothing here knows a plugin, opens
+//! a socket, or reads a file but through [`Host`]. All errors of all files are collected in one [`Report`].
+
+mod nearest;
+pub mod reader;
+pub mod report;
+pub mod syntax;
+pub mod value;
+
+pub use reader::{Reader, no_arguments, no_body, unknown_property};
+pub use report::{Diagnostic, Place, Report, Severity};
+pub use syntax::{Block, Corefile, Key, Scheme, SourceId, Span, Statement, Word, Zone};
