@@ -1,2 +1,3 @@
-//! The daemon.
+//! The binary `nearpath`.
+
 fn main() {}

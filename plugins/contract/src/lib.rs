@@ -1,1 +1,29 @@
-//! What a plugin is: query, reply, chain, scope, clock and wire views; no sockets, no Kubernetes.
+//! What a plugin is, and the words that all rooms of the house share.
+//!
+//! ```text
+//!   Statement --check--> Spec --build--> Plugin --serve--> Reply | Failure
+//!   (located)            (no I/O yet)    (may read files)  (values; one function makes an RCODE of a Failure)
+//! ```
+//!
+//! Knows the wire format and the Corefile's syntax tree. Knows no sockets, no Kubernetes, no clock of its own.
+
+mod answer;
+mod clock;
+mod failure;
+pub mod limits;
+pub mod metrics;
+mod plugin;
+mod query;
+mod scope;
+pub mod wire;
+
+pub use answer::{Age, Answer, Asker, BadAnswer};
+pub use clock::{Clock, FakeClock, Moment, RuntimeClock};
+pub use corefile_compat as corefile;
+pub use failure::{Bound, Failure, Fault};
+pub use plugin::{
+    Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Reply, Served, Source, Spec, Storing,
+    Verdict,
+};
+pub use query::{Client, Query, Transport};
+pub use scope::{ListId, Scope, Scoper, SearchList, SearchLists};

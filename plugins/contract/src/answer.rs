@@ -1,0 +1,348 @@
+//! An answer as it is memorised: immutable, in wire form, ready to be copied and patched for whoever asks.
+//!
+//! ```text
+//!   upstream's bytes --Answer::from_upstream--> Answer --write--> id, flags, spelling, TTL age, OPT, size
+//!   Composer         --Answer::composed ------>
+//! ```
+
+use std::time::Duration;
+
+use crate::limits;
+use crate::query::Query;
+use crate::wire::{
+    Class, Composed, Composer, Ede, Flags, Full, HEADER, Malformed, Message, Name, Rcode, Record, RecordType, Section,
+    skip_name,
+};
+
+/// A reply without its asker: header, question and records in wire form, no OPT, no id.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    wire: Box<[u8]>,
+    ttls: Box<[u16]>,
+    rcode: Rcode,
+    ede: Option<Box<Ede>>,
+}
+
+/// Why upstream's bytes are no answer to the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// The frame is broken.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// It answers another question, or is none.
+    #[error("it is no response to this question")]
+    Mismatch,
+    /// Written out it is too large.
+    #[error(transparent)]
+    Full(#[from] Full),
+}
+
+/// How old an answer is when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// Seconds since its TTLs were true.
+    Fresh(u32),
+    /// Past its end: every TTL becomes [`limits::STALE_TTL`].
+    Stale,
+    /// TTLs as memorised (`keepttl`).
+    Kept,
+}
+
+/// What of the asker goes into a reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'p> {
+    /// The id.
+    pub id: u16,
+    /// The query's flags: RD and CD come back, AD allows AD (RFC 6840 5.7).
+    pub flags: u16,
+    /// Name, type and class as they came: the spelling comes back.
+    pub question: &'p [u8],
+    /// Present if the client speaks EDNS: DO.
+    pub edns: Option<bool>,
+    /// The node's name where the client asked for it (RFC 5001).
+    pub nsid: Option<&'p [u8]>,
+    /// The largest reply, octets, OPT included.
+    pub limit: usize,
+}
+
+impl Answer {
+    /// What a plugin composed.
+    pub fn composed(composed: Composed, rcode: Rcode) -> Self {
+        Self { wire: composed.wire.into(), ttls: composed.ttls.into(), rcode, ede: None }
+    }
+
+    /// A reply without records.
+    pub fn empty(name: &Name, rtype: RecordType, class: Class, rcode: Rcode) -> Self {
+        let mut composer = Composer::new(name, rtype, class);
+        composer.rcode(rcode);
+        Self::composed(composer.finish(), rcode)
+    }
+
+    /// The answer in an upstream's reply: whole, but without what does not belong to the question's chain. Kept are
+    /// AA, AD and TC as upstream gave them; OPT, TSIG and SIG(0) are hop by hop and go.
+    pub fn from_upstream(query: &Query, wire: &[u8]) -> Result<Self, BadAnswer> {
+        let message = Message::parse(wire)?;
+        if !message.is_response() || !message.asks(&query.name, query.rtype, query.class) {
+            return Err(BadAnswer::Mismatch);
+        }
+        let mut composer = Composer::new(&query.name, query.rtype, query.class);
+        let rcode = message.rcode();
+        composer.rcode(rcode).flags(message.flags() & (Flags::AA | Flags::AD | Flags::TC));
+        for record in chain(&message, &query.name, query.rtype) {
+            composer.copy(&message, &record, record.ttl)?;
+        }
+        for section in [Section::Authority, Section::Additional] {
+            for record in message.section(section) {
+                if !matches!(record.rtype, RecordType::OPT | RecordType::TSIG | RecordType::SIG) {
+                    composer.copy(&message, &record, record.ttl)?;
+                }
+            }
+        }
+        Ok(Self::composed(composer.finish(), rcode))
+    }
+
+    /// The same answer with an Extended DNS Error.
+    #[must_use]
+    pub fn with_ede(mut self, ede: Ede) -> Self {
+        self.ede = Some(Box::new(ede));
+        self
+    }
+
+    /// The same answer with each TTL replaced by what `change` makes of it (seconds).
+    #[must_use]
+    pub fn with_ttls(mut self, change: impl Fn(u32) -> u32) -> Self {
+        for &at in &self.ttls {
+            let ttl = change(read_ttl(&self.wire, at));
+            write_ttl(&mut self.wire, at, ttl);
+        }
+        self
+    }
+
+    /// The bytes: id 0, TTLs as they were when it was made.
+    pub fn message(&self) -> Message<'_> {
+        Message::parse(&self.wire).expect("an answer is made of a composed message")
+    }
+
+    /// The response code.
+    pub fn rcode(&self) -> Rcode {
+        self.rcode
+    }
+
+    /// The Extended DNS Error that belongs to it.
+    pub fn ede(&self) -> Option<&Ede> {
+        self.ede.as_deref()
+    }
+
+    /// Octets on the heap, for the store's bound.
+    pub fn size(&self) -> usize {
+        let ede = self.ede.as_ref().map_or(0, |ede| size_of::<Ede>() + ede.text.len());
+        self.wire.len() + 2 * self.ttls.len() + ede
+    }
+
+    /// True if it was cut by its upstream.
+    pub fn is_truncated(&self) -> bool {
+        self.wire[2] & (Flags::TC >> 8) as u8 != 0
+    }
+
+    /// NXDOMAIN, or NOERROR whose answer section has nothing of the type asked for (RFC 2308).
+    pub fn is_negative(&self) -> bool {
+        self.rcode == Rcode::NXDOMAIN || self.is_nodata()
+    }
+
+    /// NOERROR whose answer section does not hold the type asked for.
+    pub fn is_nodata(&self) -> bool {
+        let message = self.message();
+        let asked = message.question_type();
+        self.rcode == Rcode::NOERROR
+            && !message.section(Section::Answer).any(|record| record.rtype == asked || asked == RecordType::ANY)
+    }
+
+    /// The smallest TTL of all records; `None` if there are none.
+    pub fn smallest_ttl(&self) -> Option<u32> {
+        self.ttls.iter().map(|&at| read_ttl(&self.wire, at)).min()
+    }
+
+    /// How long a negative answer may be memorised: the smaller of the SOA's TTL and its MINIMUM (RFC 2308 5), and no
+    /// longer than a CNAME that leads to it; `None` without an SOA.
+    pub fn negative_ttl(&self) -> Option<u32> {
+        let message = self.message();
+        let soa = message.section(Section::Authority).find(|record| record.rtype == RecordType::SOA)?;
+        let octets = message.rdata(&soa).last_chunk::<4>()?;
+        let links = message.section(Section::Answer).map(|record| record.ttl).min().unwrap_or(u32::MAX);
+        Some(u32::from_be_bytes(*octets).min(soa.ttl).min(links))
+    }
+
+    /// How long the answer is true: [`Answer::negative_ttl`] or [`Answer::smallest_ttl`].
+    pub fn true_for(&self) -> Option<Duration> {
+        let seconds = if self.is_negative() { self.negative_ttl() } else { self.smallest_ttl() };
+        seconds.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// Writes the reply for one asker and returns its length. `out` must hold [`limits::MESSAGE_MAX`] octets, or the
+    /// asker's limit if that is smaller. Allocates nothing.
+    pub fn write(&self, asker: &Asker<'_>, age: Age, ede: Option<&Ede>, out: &mut [u8]) -> usize {
+        let ede = ede.or(self.ede.as_deref());
+        let opt = opt_length(asker, ede);
+        let limit = asker.limit.min(out.len());
+        let (mut length, whole) = match self.wire.len() + opt <= limit {
+            true => (self.wire.len(), true),
+            false => (self.cut(limit.saturating_sub(opt)), false),
+        };
+        out[..length].copy_from_slice(&self.wire[..length]);
+        if !whole {
+            count_records(&mut out[..length], asker.question.len());
+            out[2] |= (Flags::TC >> 8) as u8;
+        }
+        self.age(age, &mut out[..length]);
+        write_header(asker, out);
+        let opt = write_opt(asker, self.rcode, ede, &mut out[length..]);
+        if opt > 0 {
+            let additional = u16::from_be_bytes([out[10], out[11]]) + 1;
+            out[10..12].copy_from_slice(&additional.to_be_bytes());
+        }
+        length += opt;
+        length
+    }
+
+    fn age(&self, age: Age, out: &mut [u8]) {
+        let end = out.len();
+        for &at in self.ttls.iter().take_while(|&&at| usize::from(at) < end) {
+            let ttl = match age {
+                Age::Fresh(0) | Age::Kept => return,
+                Age::Fresh(seconds) => read_ttl(out, at).saturating_sub(seconds),
+                Age::Stale => limits::STALE_TTL,
+            };
+            write_ttl(out, at, ttl);
+        }
+    }
+
+    /// The end of the last whole record within `limit` octets; at least the question.
+    fn cut(&self, limit: usize) -> usize {
+        let question_end = skip_name(&self.wire, HEADER).map_or(HEADER, |end| end + 4);
+        let ends = self.message().records().flatten().map(|record| record.end);
+        ends.take_while(|&end| end <= limit).last().unwrap_or(question_end)
+    }
+}
+
+/// The records of the answer section that belong to the question: from QNAME along contiguous CNAME (and DNAME) links to
+/// the type asked for, each with its signatures.
+fn chain(message: &Message<'_>, name: &Name, rtype: RecordType) -> Vec<Record> {
+    let answers: Vec<(Name, Record)> =
+        message.section(Section::Answer).filter_map(|record| Some((message.name(record.owner)?, record))).collect();
+    let mut kept = Vec::with_capacity(answers.len());
+    let mut current = name.clone();
+    for _ in 0..=limits::CNAME_LINKS_MAX {
+        let is_link = |record: &Record| record.rtype == RecordType::CNAME && rtype != RecordType::CNAME;
+        for (owner, record) in &answers {
+            let covered = covered_type(message, record);
+            let here = *owner == current && (record.rtype == rtype || rtype == RecordType::ANY || is_link(record))
+                || *owner == current && (covered == Some(rtype) || covered == Some(RecordType::CNAME))
+                || owner.encloses(&current)
+                    && *owner != current
+                    && (record.rtype == RecordType::DNAME || covered == Some(RecordType::DNAME));
+            if here && !kept.iter().any(|one: &Record| one.owner == record.owner && one.rdata == record.rdata) {
+                kept.push(*record);
+            }
+        }
+        let link = answers.iter().find(|(owner, record)| *owner == current && is_link(record));
+        match link.and_then(|(_, record)| message.name(record.rdata)) {
+            Some(target) if rtype != RecordType::ANY => current = target,
+            _ => break,
+        }
+    }
+    kept
+}
+
+/// The type that an RRSIG covers.
+fn covered_type(message: &Message<'_>, record: &Record) -> Option<RecordType> {
+    let octets = message.rdata(record).first_chunk::<2>()?;
+    (record.rtype == RecordType::RRSIG).then(|| RecordType(u16::from_be_bytes(*octets)))
+}
+
+fn read_ttl(wire: &[u8], at: u16) -> u32 {
+    let at = usize::from(at);
+    u32::from_be_bytes([wire[at], wire[at + 1], wire[at + 2], wire[at + 3]])
+}
+
+fn write_ttl(wire: &mut [u8], at: u16, ttl: u32) {
+    let at = usize::from(at);
+    wire[at..at + 4].copy_from_slice(&ttl.to_be_bytes());
+}
+
+fn write_header(asker: &Asker<'_>, out: &mut [u8]) {
+    out[..2].copy_from_slice(&asker.id.to_be_bytes());
+    out[2] |= ((asker.flags & Flags::RD) >> 8) as u8;
+    out[3] |= (Flags::RA | asker.flags & Flags::CD) as u8;
+    if asker.flags & Flags::AD == 0 && asker.edns != Some(true) {
+        out[3] &= !(Flags::AD as u8);
+    }
+    out[HEADER..HEADER + asker.question.len()].copy_from_slice(asker.question);
+}
+
+/// Counts the records that a cut left whole, section by section.
+fn count_records(out: &mut [u8], question: usize) {
+    let mut left = [0, 1, 2].map(|index| u16::from_be_bytes([out[6 + 2 * index], out[7 + 2 * index]]));
+    let mut at = HEADER + question;
+    for left in &mut left {
+        let mut whole = 0;
+        while *left > whole && at < out.len() {
+            let Some(fixed) = skip_name(out, at) else { break };
+            at = fixed + 10 + usize::from(u16::from_be_bytes([out[fixed + 8], out[fixed + 9]]));
+            whole += 1;
+        }
+        *left = whole;
+    }
+    for (index, count) in left.iter().enumerate() {
+        out[6 + 2 * index..8 + 2 * index].copy_from_slice(&count.to_be_bytes());
+    }
+}
+
+/// Octets of OPT without options (RFC 6891 6.1.2).
+const OPT_FIXED: usize = 11;
+
+/// How much of an EXTRA-TEXT is said.
+const EDE_TEXT_MAX: usize = 160;
+
+fn ede_text(ede: &Ede) -> &[u8] {
+    let mut end = ede.text.len().min(EDE_TEXT_MAX);
+    while !ede.text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &ede.text.as_bytes()[..end]
+}
+
+fn opt_length(asker: &Asker<'_>, ede: Option<&Ede>) -> usize {
+    match asker.edns {
+        None => 0,
+        Some(_) => {
+            OPT_FIXED + ede.map_or(0, |ede| 6 + ede_text(ede).len()) + asker.nsid.map_or(0, |nsid| 4 + nsid.len())
+        }
+    }
+}
+
+fn write_opt(asker: &Asker<'_>, rcode: Rcode, ede: Option<&Ede>, out: &mut [u8]) -> usize {
+    let length = opt_length(asker, ede);
+    let Some(dnssec_ok) = asker.edns else { return 0 };
+    if out.len() < length {
+        return 0;
+    }
+    let [size_high, size_low] = (limits::UDP_REPLY_MAX as u16).to_be_bytes();
+    let fixed = [0, 0, 41, size_high, size_low, (rcode.0 >> 4) as u8, 0, u8::from(dnssec_ok) << 7, 0];
+    out[..9].copy_from_slice(&fixed);
+    out[9..11].copy_from_slice(&((length - OPT_FIXED) as u16).to_be_bytes());
+    let mut at = OPT_FIXED;
+    if let Some(nsid) = asker.nsid {
+        out[at..at + 2].copy_from_slice(&crate::wire::OPTION_NSID.to_be_bytes());
+        out[at + 2..at + 4].copy_from_slice(&(nsid.len() as u16).to_be_bytes());
+        out[at + 4..at + 4 + nsid.len()].copy_from_slice(nsid);
+        at += 4 + nsid.len();
+    }
+    if let Some(ede) = ede {
+        let text = ede_text(ede);
+        out[at..at + 2].copy_from_slice(&crate::wire::OPTION_EDE.to_be_bytes());
+        out[at + 2..at + 4].copy_from_slice(&(2 + text.len() as u16).to_be_bytes());
+        out[at + 4..at + 6].copy_from_slice(&ede.code.to_be_bytes());
+        out[at + 6..at + 6 + text.len()].copy_from_slice(text);
+    }
+    length
+}

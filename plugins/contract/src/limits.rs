@@ -1,0 +1,69 @@
+//! Every bound of the daemon by name and unit, and how the bounds relate. Reaching one is counted and visible.
+
+use std::time::Duration;
+
+/// No well-formed query waits longer for its reply.
+pub const ANSWER_WITHIN: Duration = Duration::from_millis(4_000);
+/// When an expired answer is at hand it goes out after this wait for a fresh one (RFC 8767 5: client response timer).
+pub const STALE_AFTER: Duration = Duration::from_millis(1_800);
+/// After a failed refresh stale answers go out at once for this long before upstream is asked again (RFC 8767 5).
+pub const STALE_RECHECK: Duration = Duration::from_secs(5);
+/// How long past its end an answer may be served when upstreams fail, unless `serve_stale` says more.
+pub const STALE_MAX: Duration = Duration::from_secs(3_600);
+/// The TTL of a stale answer, seconds (RFC 8767 4).
+pub const STALE_TTL: u32 = 30;
+/// How long a SERVFAIL is memorised (RFC 9520 allows 1 s to 5 min; CoreDNS's default).
+pub const SERVFAIL_MAX: Duration = Duration::from_secs(5);
+/// The last moment of an upstream exchange; leaves time to say that it failed.
+pub const EXCHANGE_WITHIN: Duration = Duration::from_millis(3_700);
+/// One attempt at one upstream.
+pub const ATTEMPT_WITHIN: Duration = Duration::from_millis(2_000);
+
+/// Questions outstanding on the miss path, all clients together.
+pub const MISSES_MAX: usize = 8_192;
+/// Questions outstanding on the miss path for one client address.
+pub const MISSES_PER_CLIENT_MAX: usize = 1_024;
+/// How deep a question may enter the server blocks anew (AutoPath's candidates, chased CNAMEs).
+pub const REENTRIES_MAX: u8 = 4;
+/// Links of a CNAME chain that are followed in a reply.
+pub const CNAME_LINKS_MAX: usize = 16;
+/// Search domains of one pod (kubelet's own bound).
+pub const SEARCH_DOMAINS_MAX: usize = 32;
+
+/// The largest reply over UDP, octets, whatever the client says it can take (DNS flag day 2020).
+pub const UDP_REPLY_MAX: usize = 1_232;
+/// The largest reply to a client without EDNS (RFC 1035 4.2.1), octets.
+pub const UDP_PLAIN_MAX: usize = 512;
+/// The largest message (two octets of length, RFC 1035 4.2.2).
+pub const MESSAGE_MAX: usize = 65_535;
+/// Datagrams taken from or given to the kernel in one call.
+pub const BATCH_MAX: usize = 64;
+/// The receive buffer that is asked for, octets; a burst of thousands of questions fits.
+pub const RECEIVE_BUFFER: usize = 8 << 20;
+
+/// Connections of clients, TCP, TLS and HTTPS together.
+pub const CONNECTIONS_MAX: usize = 2_048;
+/// Questions under way on one connection; further ones are read when one is done.
+pub const PIPELINE_MAX: usize = 128;
+/// An idle connection is kept this long.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(10);
+/// A client that does not read its replies for this long is cut.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Questions outstanding on one upstream connection before another one is opened.
+pub const UPSTREAM_PIPELINE_MAX: usize = 1_024;
+/// Connections to one upstream.
+pub const UPSTREAM_CONNECTIONS_MAX: usize = 4;
+/// Datagram exchanges outstanding with one upstream; each holds a socket.
+pub const UPSTREAM_DATAGRAMS_MAX: usize = 1_024;
+/// Hedged questions, as a share of all questions, per cent.
+pub const HEDGE_SHARE: u32 = 10;
+
+const _: () = {
+    assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
+    assert!(EXCHANGE_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
+    assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
+    assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
+    assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);
+    assert!(UDP_PLAIN_MAX < UDP_REPLY_MAX && UDP_REPLY_MAX < MESSAGE_MAX);
+};

@@ -1,0 +1,274 @@
+//! What a plugin is: one step of the chain on the miss path, and what it has to say on hits.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::answer::{Age, Answer};
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::query::{Client, Query};
+use crate::scope::{Scoper, SearchLists};
+use crate::wire::{Ede, RecordType};
+
+/// A future on the miss path.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a chain returns.
+pub type Served = Result<Reply, Failure>;
+
+/// An answer and what is known about it.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The answer.
+    pub answer: Arc<Answer>,
+    /// How old its TTLs are.
+    pub age: Age,
+    /// How long it may be memorised from now; `None`: as its own TTLs say.
+    pub lifetime: Option<Duration>,
+    /// False if it must not be memorised at all.
+    pub storable: bool,
+    /// Where it came from.
+    pub source: Source,
+    /// An Extended DNS Error about this reply rather than about the answer.
+    pub ede: Option<Ede>,
+}
+
+impl Reply {
+    /// A fresh answer.
+    pub fn fresh(answer: Answer, source: Source) -> Self {
+        Self { answer: Arc::new(answer), age: Age::Fresh(0), lifetime: None, storable: true, source, ede: None }
+    }
+
+    /// The same, never memorised.
+    #[must_use]
+    pub fn unstored(mut self) -> Self {
+        self.storable = false;
+        self
+    }
+
+    /// True if it is past its end.
+    pub fn is_stale(&self) -> bool {
+        self.age == Age::Stale
+    }
+
+    /// How long it is true from now on, as far as is known; zero if it is stale.
+    pub fn true_for(&self) -> Option<Duration> {
+        let own = match self.age {
+            Age::Stale => Some(Duration::ZERO),
+            Age::Kept => self.answer.true_for(),
+            Age::Fresh(age) => self.answer.true_for().map(|ttl| ttl.saturating_sub(Duration::from_secs(age.into()))),
+        };
+        match (own, self.lifetime) {
+            (Some(own), Some(cap)) => Some(own.min(cap)),
+            (own, cap) => own.or(cap),
+        }
+    }
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The answer store.
+    Store,
+    /// An upstream.
+    Upstream(SocketAddr),
+    /// A plugin made it; its name.
+    Plugin(&'static str),
+}
+
+/// What a plugin does to storing. The plan keys, checks or bypasses the answer store accordingly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storing {
+    /// The reply depends on nothing but the store's key.
+    Nothing,
+    /// The reply depends on who asks: the store is bypassed.
+    PerClient,
+    /// Each reply is made anew: the store is bypassed.
+    PerReply,
+}
+
+/// One directive of a server block at work.
+pub trait Plugin: Send + Sync + Debug + 'static {
+    /// The directive's name.
+    fn name(&self) -> &'static str;
+
+    /// Answers, or hands on with `next.serve(query)`.
+    fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
+        next.serve(query)
+    }
+
+    /// What it does to storing.
+    fn storing(&self) -> Storing {
+        Storing::Nothing
+    }
+
+    /// Its say before the store on every query, if it has one.
+    fn gate(&self) -> Option<&dyn Gate> {
+        None
+    }
+
+    /// Its look at every reply, if it takes one.
+    fn observer(&self) -> Option<&dyn Observer> {
+        None
+    }
+
+    /// Its way to tell scopes, if it gives any.
+    fn scoper(&self) -> Option<&dyn Scoper> {
+        None
+    }
+
+    /// Work beside the queries (health checks, files re-read). Dropped when the server block goes.
+    fn run(self: Arc<Self>) -> Boxed<'static, ()> {
+        Box::pin(async {})
+    }
+
+    /// True once it can answer (CoreDNS's `ready`).
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// The rest of a chain.
+#[derive(Clone, Copy)]
+pub struct Next<'a> {
+    chain: &'a [Arc<dyn Plugin>],
+    blocks: &'a dyn Blocks,
+}
+
+impl<'a> Next<'a> {
+    /// The whole chain of a block.
+    pub fn new(chain: &'a [Arc<dyn Plugin>], blocks: &'a dyn Blocks) -> Self {
+        Self { chain, blocks }
+    }
+
+    /// Asks the next plugin. After the last one nobody answers for the name: REFUSED.
+    pub fn serve(self, query: &'a Query) -> Boxed<'a, Served> {
+        match self.chain.split_first() {
+            Some((plugin, rest)) => plugin.serve(query, Next { chain: rest, ..self }),
+            None => Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) }),
+        }
+    }
+
+    /// The server blocks, to enter them anew with another name.
+    pub fn blocks(self) -> &'a dyn Blocks {
+        self.blocks
+    }
+}
+
+/// The server blocks of a listener: longest zone, gates, store, coalescing, chain.
+pub trait Blocks: Send + Sync {
+    /// Answers a question as if the client had asked it.
+    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served>;
+}
+
+/// A policy that is asked on every query, before the store, and for every candidate of AutoPath.
+pub trait Gate: Send + Sync {
+    /// `name` is in wire form and lower case. No lock, no allocation.
+    fn verdict(&self, client: &Client, name: &[u8], rtype: RecordType) -> Verdict;
+}
+
+/// What a [`Gate`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Allow,
+    /// REFUSED with EDE 18 (Prohibited).
+    Block,
+    /// NOERROR without records, EDE 17 (Filtered).
+    Filter,
+    /// No reply at all.
+    Drop,
+}
+
+/// Sees every reply of a server block, hits too. A block without observers pays nothing.
+pub trait Observer: Send + Sync {
+    /// Called after the reply is made.
+    fn replied(&self, event: &Event<'_>);
+
+    /// False if only failures are of interest: then hits are not shown.
+    fn wants_all(&self) -> bool {
+        true
+    }
+}
+
+/// A reply as observers see it.
+#[derive(Debug)]
+pub struct Event<'e> {
+    /// Who asked.
+    pub client: Client,
+    /// The query's id and flags.
+    pub header: (u16, u16),
+    /// QNAME in wire form, lower case.
+    pub name: &'e [u8],
+    /// QTYPE and QCLASS.
+    pub question: (RecordType, crate::wire::Class),
+    /// The client's EDNS.
+    pub edns: Option<crate::wire::EdnsView>,
+    /// Octets of the query.
+    pub query_len: usize,
+    /// The reply in wire form; empty if there was none (acl `drop`).
+    pub reply: &'e [u8],
+    /// What went wrong, if the reply tells of a failure.
+    pub failure: Option<&'e Failure>,
+    /// From arrival to now.
+    pub took: Duration,
+}
+
+/// What a plugin is built with.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters, which outlive a reload.
+    pub metrics: Arc<Metrics>,
+    /// Search lists and their numbers.
+    pub lists: Arc<SearchLists>,
+    /// The zones of the server block, for metrics' labels: as written, with port (`dns://.:53`).
+    pub server: String,
+}
+
+/// A directive as it was checked: everything known, nothing opened.
+pub trait Spec: Send + Sync + Debug {
+    /// The directive's name.
+    fn name(&self) -> &'static str;
+
+    /// One line in plain words, for `nearpath check`.
+    fn describe(&self) -> String;
+
+    /// Reads what it needs (files, certificates) and makes the plugin. No sockets for clients, no tasks.
+    fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError>;
+}
+
+/// What is configured and cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A file.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which.
+        path: String,
+        /// What the system or its parser said, and what to do.
+        reason: String,
+    },
+    /// Something that is not there yet.
+    #[error("{what}: {reason}")]
+    Unavailable {
+        /// What.
+        what: String,
+        /// Why, and what to do instead.
+        reason: String,
+    },
+}
+
+impl BuildError {
+    /// An error about a file.
+    pub fn file(path: &Path, reason: impl ToString) -> Self {
+        Self::File { path: path.display().to_string(), reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,83 @@
+//! A question on the miss path: owned, so that it can outlive the packet it came in.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::clock::Moment;
+use crate::scope::Scope;
+use crate::wire::{Class, EdnsView, Name, RecordType};
+
+/// How a question came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)] // RFC 9499's names
+pub enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+    Https,
+}
+
+impl Transport {
+    /// As CoreDNS's log and metrics name it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Who asks, and over what.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Client {
+    /// The client's address and port.
+    pub address: SocketAddr,
+    /// Our address that was asked.
+    pub local: SocketAddr,
+    /// How.
+    pub transport: Transport,
+}
+
+impl Client {
+    /// The client's IP; an IPv4 address that came through an IPv6 socket is given as IPv4.
+    pub fn ip(&self) -> IpAddr {
+        self.address.ip().to_canonical()
+    }
+}
+
+/// A question to the plugin chain.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// QNAME in lower case.
+    pub name: Name,
+    /// QTYPE.
+    pub rtype: RecordType,
+    /// QCLASS.
+    pub class: Class,
+    /// DO: the client wants DNSSEC records.
+    pub dnssec_ok: bool,
+    /// CD: the client checks by itself.
+    pub checking_disabled: bool,
+    /// For whom an answer will hold.
+    pub scope: Scope,
+    /// Who asks.
+    pub client: Client,
+    /// The client's own EDNS, as sent.
+    pub edns: Option<EdnsView>,
+    /// The flags of the client's header, and the id, for logs.
+    pub header: (u16, u16),
+    /// When it came.
+    pub arrived: Moment,
+    /// How often it has entered the server blocks anew.
+    pub reentries: u8,
+    /// It renews an answer that is being served: nobody waits, and the store is not asked.
+    pub refresh: bool,
+}
+
+impl Query {
+    /// The same client's question for another name, entering the server blocks anew as if the pod had asked it.
+    pub fn candidate(&self, name: Name, rtype: RecordType) -> Self {
+        Self { name, rtype, scope: Scope::Shared, reentries: self.reentries + 1, refresh: false, ..self.clone() }
+    }
+}

@@ -1,0 +1,35 @@
+//! The way of a query, from the socket to the front door and back.
+//!
+//! ```text
+//!   udp (a thread per core, batches)  --\
+//!   stream (TCP, TLS)                 ---> Door -> Desk::answer --Reply--> sent at once
+//!   https (hickory-server)            --/                       --Miss---> awaited, then sent
+//! ```
+
+use contract::{Boxed, Client};
+
+/// The front door of one listener, as the sockets see it.
+pub trait Door: Send + Sync + 'static {
+    /// What one thread or connection keeps for itself.
+    type Desk: Desk;
+
+    /// A desk for a thread or a connection.
+    fn desk(&self) -> Self::Desk;
+}
+
+/// Where one thread or one connection hands in its packets.
+pub trait Desk: Send + 'static {
+    /// Answers a packet into `out`, or says that the answer takes longer. A reply made at once costs no allocation, no lock
+    /// and no wait. `out` holds 65,535 octets for streams and at least 1,232 for datagrams.
+    fn answer(&mut self, packet: &[u8], client: &Client, out: &mut [u8]) -> Outcome;
+}
+
+/// What becomes of a packet.
+pub enum Outcome {
+    /// The reply stands in the first octets of `out`.
+    Reply(usize),
+    /// Nothing is said.
+    Silent,
+    /// The reply comes later; `None`: nothing is said. Never takes longer than `limits::ANSWER_WITHIN`. To be spawned.
+    Miss(Boxed<'static, Option<Vec<u8>>>),
+}
