@@ -17,11 +17,7 @@ pub struct Reader<'s, 'r> {
 impl Statement {
     /// Begins to read the arguments.
     pub fn reader<'s, 'r>(&'s self, report: &'r mut Report) -> Reader<'s, 'r> {
-        Reader {
-            statement: self,
-            next: 0,
-            report,
-        }
+        Reader { statement: self, next: 0, report }
     }
 }
 
@@ -77,43 +73,24 @@ impl<'s> Reader<'s, '_> {
     }
 
     /// The next argument as a value; one located error if it is missing or wrong. `parse` says why in its `Err`.
-    pub fn value<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn value<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let word = self.word(expected)?;
         self.judge(word, expected, &parse)
     }
 
     /// The next argument as a value, if there is one; a located error if it is wrong.
-    pub fn optional_value<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn optional_value<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let word = self.optional()?;
         self.judge(word, expected, &parse)
     }
 
     /// All arguments that are left as values, possibly none; an error for each that is wrong.
-    pub fn values<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Vec<T> {
-        self.rest()
-            .iter()
-            .filter_map(|word| self.judge(word, expected, &parse))
-            .collect()
+    pub fn values<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        self.rest().iter().filter_map(|word| self.judge(word, expected, &parse)).collect()
     }
 
     /// All arguments that are left as values, at least one.
-    pub fn some_values<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Vec<T> {
+    pub fn some_values<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         if self.peek().is_none() {
             self.missing(expected);
         }
@@ -146,19 +123,13 @@ impl<'s> Reader<'s, '_> {
     /// Reports that something is missing behind the last word of the line.
     pub fn missing(&mut self, expected: &str) {
         let name = &self.statement.name;
-        self.report
-            .error(
-                self.statement.span().after(),
-                format!("missing argument of `{name}`"),
-            )
-            .expected(expected);
+        self.report.error(self.statement.span().after(), format!("missing argument of `{name}`")).expected(expected);
     }
 
     /// Where the next argument stands, or would stand.
     #[must_use]
     pub fn span(&self) -> Span {
-        self.peek()
-            .map_or_else(|| self.statement.span().after(), |word| word.span)
+        self.peek().map_or_else(|| self.statement.span().after(), |word| word.span)
     }
 
     /// The report that errors go to.
@@ -166,33 +137,21 @@ impl<'s> Reader<'s, '_> {
         self.report
     }
 
-    fn judge<T>(
-        &mut self,
-        word: &Word,
-        expected: &str,
-        parse: &impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    fn judge<T>(&mut self, word: &Word, expected: &str, parse: &impl Fn(&str) -> Result<T, String>) -> Option<T> {
         match parse(&word.text) {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.report
-                    .error(word.span, format!("wrong value `{word}`: {reason}"))
-                    .expected(expected);
+                self.report.error(word.span, format!("wrong value `{word}`: {reason}")).expected(expected);
                 None
             }
         }
     }
 
     fn choose<T: Copy>(&mut self, word: &Word, choices: &[(&str, T)]) -> Option<T> {
-        let found = choices
-            .iter()
-            .find(|(choice, _)| *word == **choice)
-            .map(|(_, value)| *value);
+        let found = choices.iter().find(|(choice, _)| *word == **choice).map(|(_, value)| *value);
         if found.is_none() {
             let words = || choices.iter().map(|(word, _)| *word);
-            let error = self
-                .report
-                .error(word.span, format!("wrong value `{word}`"));
+            let error = self.report.error(word.span, format!("wrong value `{word}`"));
             error.expected(listed(words())).nearest(&word.text, words());
         }
         found
@@ -217,12 +176,8 @@ pub fn no_body(statement: &Statement, report: &mut Report) {
     let Some(properties) = &statement.body else {
         return;
     };
-    let at = properties
-        .first()
-        .map_or(name.span, |first| first.name.span);
-    report
-        .error(at, format!("`{name}` has no properties"))
-        .help(format!("remove the braces behind `{name}`"));
+    let at = properties.first().map_or(name.span, |first| first.name.span);
+    report.error(at, format!("`{name}` has no properties")).help(format!("remove the braces behind `{name}`"));
 }
 
 /// Reports every argument and the braces of a statement that is a mere word.
