@@ -71,13 +71,14 @@ pub struct Query {
     pub arrived: Moment,
     /// How often it has entered the server blocks anew.
     pub reentries: u8,
-    /// It renews an answer that is being served: nobody waits, and the store is not asked.
+    /// It renews an answer that is being served: nobody waits, and stored facts in the second half of their life are
+    /// asked for again.
     pub refresh: bool,
 }
 
 impl Query {
     /// The same client's question for another name, entering the server blocks anew as if the pod had asked it.
     pub fn candidate(&self, name: Name, rtype: RecordType) -> Self {
-        Self { name, rtype, scope: Scope::Shared, reentries: self.reentries + 1, refresh: false, ..self.clone() }
+        Self { name, rtype, scope: Scope::Shared, reentries: self.reentries + 1, ..self.clone() }
     }
 }

@@ -70,6 +70,12 @@ impl Composer {
         self.framed(section, owner.as_wire(), (rtype, Class::IN, ttl), rdata)
     }
 
+    /// Adds a TXT of class CHAOS, in which servers speak of themselves.
+    pub fn chaos_text(&mut self, owner: &Name, text: &str) -> Result<(), Full> {
+        let frame = (RecordType::TXT, Class::CH, 0);
+        self.framed(Section::Answer, owner.as_wire(), frame, |to| to.string(text.as_bytes()))
+    }
+
     /// Adds a CNAME (RFC 1035 3.3.1) to the answer section.
     pub fn cname(&mut self, owner: &Name, target: &Name, ttl: u32) -> Result<(), Full> {
         self.record(Section::Answer, owner, RecordType::CNAME, ttl, |to| to.name(target.as_wire(), true))
