@@ -59,6 +59,15 @@ pub const UPSTREAM_DATAGRAMS_MAX: usize = 1_024;
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
 
+/// Octets of a hosts file; a larger one is not taken over.
+pub const HOSTS_FILE_MAX: usize = 32 << 20;
+/// Entries (an address with a name) of a hosts file; with more of them it is not taken over.
+pub const HOSTS_ENTRIES_MAX: usize = 500_000;
+/// Addresses of one name, and names of one address, that `hosts` keeps: a reply holds no more.
+pub const HOSTS_RECORDS_MAX: usize = 1_024;
+/// The shortest time between two looks at a hosts file.
+pub const HOSTS_RELOAD_MIN: Duration = Duration::from_millis(100);
+
 const _: () = {
     assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
     assert!(EXCHANGE_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
