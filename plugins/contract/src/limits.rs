@@ -68,7 +68,24 @@ pub const HOSTS_RECORDS_MAX: usize = 1_024;
 /// The shortest time between two looks at a hosts file.
 pub const HOSTS_RELOAD_MIN: Duration = Duration::from_millis(100);
 
+/// Lines of one block's query log that wait for their writer; further ones are dropped and counted.
+pub const LOG_LINES_MAX: usize = 8_192;
+/// Lines that one block's `errors` says within a second; further ones are counted, and their number is said.
+pub const ERROR_LINES_PER_SECOND_MAX: u32 = 100;
+/// Lines of one block's `errors` that wait for their writer.
+pub const ERROR_LINES_MAX: usize = 1_024;
+/// Characters of a regular expression in the Corefile (CoreDNS's own bound).
+pub const REGEXP_CHARACTERS_MAX: usize = 10_000;
+/// Octets that a compiled regular expression may take.
+pub const REGEXP_COMPILED_MAX: usize = 1 << 20;
+/// How long after its first probe `loop` looks for it (CoreDNS's own bound).
+pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
+/// How long after a probe was answered `loop` still looks for it (CoreDNS's own bound).
+pub const LOOP_SETTLED_AFTER: Duration = Duration::from_secs(2);
+
 const _: () = {
+    assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
+    assert!((ERROR_LINES_PER_SECOND_MAX as usize) < ERROR_LINES_MAX, "a second's lines fit");
     assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
     assert!(EXCHANGE_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
