@@ -170,6 +170,16 @@ pub fn unknown_property(property: &Statement, valid: &[&str], report: &mut Repor
     }
 }
 
+/// Reports a property that stands in its directive before: CoreDNS would silently keep the last one.
+pub fn repeated(statement: &Statement, property: &Statement, report: &mut Report) -> bool {
+    let name = &property.name;
+    let repeated = statement.property(&name.text).is_some_and(|first| !std::ptr::eq(first, property));
+    if repeated {
+        report.error(name.span, format!("`{name}` stands twice")).help("keep one of the lines");
+    }
+    repeated
+}
+
 /// Reports braces behind a statement that has none.
 pub fn no_body(statement: &Statement, report: &mut Report) {
     let name = &statement.name;
