@@ -20,18 +20,32 @@ pub(crate) struct Token {
 /// The tokens of a source. Reports a quote that is never closed.
 pub(crate) fn tokens(source: SourceId, report: &mut Report) -> Vec<Token> {
     let text = report.text(source);
-    let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let mut lexer = Lexer { text, source, at, new_line: true };
+    let at = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
+    let mut lexer = Lexer {
+        text,
+        source,
+        at,
+        new_line: true,
+    };
     let mut tokens = Vec::new();
     let mut unclosed = None;
     while let Some((token, closed)) = lexer.next() {
         if !closed {
-            unclosed = Some(Span { end: token.span.start + 1, ..token.span });
+            unclosed = Some(Span {
+                end: token.span.start + 1,
+                ..token.span
+            });
         }
         tokens.push(token);
     }
     if let Some(quote) = unclosed {
-        report.error(quote, "a quote that is never closed").expected("a closing `\"` before the end of the file");
+        report
+            .error(quote, "a quote that is never closed")
+            .expected("a closing `\"` before the end of the file");
     }
     tokens
 }
@@ -51,10 +65,26 @@ impl Lexer<'_> {
         let first = self.peek()?;
         let start = self.at;
         let new_line = std::mem::take(&mut self.new_line);
-        let (text, closed) = if first == '"' { self.quoted() } else { (self.plain(), true) };
+        let (text, closed) = if first == '"' {
+            self.quoted()
+        } else {
+            (self.plain(), true)
+        };
         let offset = |at: usize| u32::try_from(at).expect("a file is bounded");
-        let span = Span { source: self.source, start: offset(start), end: offset(self.at) };
-        Some((Token { text, span, quoted: first == '"', new_line }, closed))
+        let span = Span {
+            source: self.source,
+            start: offset(start),
+            end: offset(self.at),
+        };
+        Some((
+            Token {
+                text,
+                span,
+                quoted: first == '"',
+                new_line,
+            },
+            closed,
+        ))
     }
 
     fn peek(&self) -> Option<char> {

@@ -10,19 +10,25 @@
 //! means is read from the tree by the directive's own crate, through [`Reader`]. Nothing here knows a plugin, opens
 //! a socket, or reads a file but through [`Host`]. All errors of all files are collected in one [`Report`].
 
+#[cfg(test)]
+mod corpus;
 pub mod host;
 mod key;
 mod lexer;
 mod nearest;
+mod overlap;
 pub mod parser;
 pub mod reader;
 pub mod report;
+pub mod support;
 pub mod syntax;
 pub mod value;
 mod variable;
 
 pub use host::{Disk, Host, Memory};
+pub use overlap::{check_overlap, check_overlap_on};
 pub use parser::parse;
 pub use reader::{Reader, no_arguments, no_body, unknown_property};
 pub use report::{Diagnostic, Place, Report, Severity};
+pub use support::{Row, Support, check_directives, lookup};
 pub use syntax::{Block, Corefile, Key, Scheme, SourceId, Span, Statement, Word, Zone};

@@ -28,28 +28,50 @@ pub(super) struct Stream {
 impl Stream {
     /// Reads these tokens first.
     pub(super) fn push(&mut self, tokens: Rc<[Token]>, origin: Origin) {
-        self.frames.push(Frame { tokens, next: 0, origin });
+        self.frames.push(Frame {
+            tokens,
+            next: 0,
+            origin,
+        });
     }
 
     /// The next token, left in its place.
-    pub(super) fn peek(&mut self) -> Option<&Token> {
-        while self.frames.last().is_some_and(|frame| frame.next >= frame.tokens.len()) {
-            self.frames.pop();
-        }
-        let frame = self.frames.last()?;
+    pub(super) fn peek(&self) -> Option<&Token> {
+        let frame = self.unread()?;
         frame.tokens.get(frame.next)
     }
 
+    /// The innermost list that is not read to its end. One that ends with an import stays open below what it imports,
+    /// so that it is noticed if it imports itself.
+    fn unread(&self) -> Option<&Frame> {
+        self.frames
+            .iter()
+            .rev()
+            .find(|frame| frame.next < frame.tokens.len())
+    }
+
     pub(super) fn take(&mut self) -> Option<Token> {
-        let token = self.peek()?.clone();
-        self.frames.last_mut()?.next += 1;
+        while self
+            .frames
+            .last()
+            .is_some_and(|frame| frame.next >= frame.tokens.len())
+        {
+            self.frames.pop();
+        }
+        let frame = self.frames.last_mut()?;
+        let token = frame.tokens.get(frame.next)?.clone();
+        frame.next += 1;
         self.taken += 1;
         self.last = Some(token.clone());
         Some(token)
     }
 
     pub(super) fn take_if(&mut self, wanted: impl Fn(&Token) -> bool) -> Option<Token> {
-        if wanted(self.peek()?) { self.take() } else { None }
+        if wanted(self.peek()?) {
+            self.take()
+        } else {
+            None
+        }
     }
 
     /// The token taken last.
@@ -59,9 +81,15 @@ impl Stream {
 
     /// The tokens from the next one to the end of its line.
     pub(super) fn line(&self) -> &[Token] {
-        let Some(frame) = self.frames.last() else { return &[] };
-        let rest = &frame.tokens[frame.next.min(frame.tokens.len())..];
-        let length = rest.iter().skip(1).position(|token| token.new_line).map_or(rest.len(), |further| further + 1);
+        let Some(frame) = self.unread() else {
+            return &[];
+        };
+        let rest = &frame.tokens[frame.next..];
+        let length = rest
+            .iter()
+            .skip(1)
+            .position(|token| token.new_line)
+            .map_or(rest.len(), |further| further + 1);
         &rest[..length]
     }
 
@@ -78,7 +106,9 @@ impl Stream {
     /// Whether these tokens are being read right now, so that to import them again would never end. Files of the same
     /// pattern that wait for their turn are not.
     pub(super) fn is_open(&self, origin: &Origin) -> bool {
-        self.frames.iter().any(|frame| frame.next > 0 && frame.origin == *origin)
+        self.frames
+            .iter()
+            .any(|frame| frame.next > 0 && frame.origin == *origin)
     }
 
     /// Imports inside imports.
