@@ -1,8 +1,9 @@
 //! Cuts a text into tokens, by the rules of the lexer that CoreDNS uses (Caddy 1).
 //!
 //! A token ends at white space. One that begins with a quote ends at the next quote; only `\"` is an escape there, and
-//! lines may end inside. `#` begins a comment wherever it stands outside of quotes, in the middle of a token too.
-//! A quote in the middle of a token means itself. Carriage returns outside of quotes do not exist.
+//! lines may end inside. A quote in the middle of a token means itself. `#` before a token begins a comment to the line's
+//! end; in the middle of a token it only hides the rest of that token, up to the next white space, which surprises, so a
+//! warning says it. Carriage returns outside of quotes do not exist.
 
 use crate::report::Report;
 use crate::syntax::{SourceId, Span};
@@ -29,7 +30,9 @@ pub(crate) fn tokens(source: SourceId, report: &mut Report) -> Vec<Token> {
         text,
         source,
         at,
+        written: at,
         new_line: true,
+        surprises: Vec::new(),
     };
     let mut tokens = Vec::new();
     let mut unclosed = None;
@@ -42,6 +45,16 @@ pub(crate) fn tokens(source: SourceId, report: &mut Report) -> Vec<Token> {
         }
         tokens.push(token);
     }
+    let surprises = lexer
+        .surprises
+        .into_iter()
+        .map(|at| span(source, at, at + 1));
+    for hash in surprises.collect::<Vec<_>>() {
+        let message = "a `#` inside a word hides the rest of that word only";
+        report
+            .warning(hash, message)
+            .help("put a space before the `#` to hide the rest of the line");
+    }
     if let Some(quote) = unclosed {
         report
             .error(quote, "a quote that is never closed")
@@ -50,12 +63,25 @@ pub(crate) fn tokens(source: SourceId, report: &mut Report) -> Vec<Token> {
     tokens
 }
 
+fn span(source: SourceId, start: usize, end: usize) -> Span {
+    let offset = |at: usize| u32::try_from(at).expect("a file is bounded");
+    Span {
+        source,
+        start: offset(start),
+        end: offset(end),
+    }
+}
+
 struct Lexer<'t> {
     text: &'t str,
     source: SourceId,
     at: usize,
+    /// Where the token's text ends: before a comment in its middle.
+    written: usize,
     /// Whether a line has begun since the last token.
     new_line: bool,
+    /// Comments that hide the rest of a token only, and words follow.
+    surprises: Vec<usize>,
 }
 
 impl Lexer<'_> {
@@ -70,12 +96,7 @@ impl Lexer<'_> {
         } else {
             (self.plain(), true)
         };
-        let offset = |at: usize| u32::try_from(at).expect("a file is bounded");
-        let span = Span {
-            source: self.source,
-            start: offset(start),
-            end: offset(self.at),
-        };
+        let span = span(self.source, start, self.written);
         Some((
             Token {
                 text,
@@ -121,23 +142,35 @@ impl Lexer<'_> {
 
     fn plain(&mut self) -> String {
         let mut text = String::new();
-        while let Some(c) = self.peek() {
-            if c == '#' || (c.is_whitespace() && c != '\r') {
-                break;
-            }
+        let end = |c: char| c.is_whitespace() && c != '\r';
+        while let Some(c) = self.peek().filter(|c| *c != '#' && !end(*c)) {
             self.at += c.len_utf8();
             if c != '\r' {
                 text.push(c);
             }
         }
-        // The line end of CRLF belongs to no token's place.
-        let written = self.text[..self.at].trim_end_matches('\r').len();
-        self.at = written;
+        // The carriage return of a line end belongs to no token's place.
+        self.written = self.text[..self.at].trim_end_matches('\r').len();
+        let rest = &self.text[self.at..];
+        let hidden = rest.find(end).unwrap_or(rest.len());
+        let next = rest[hidden..]
+            .chars()
+            .find(|c| *c == '\n' || !c.is_whitespace());
+        if hidden > 0 && !matches!(next, None | Some('\n' | '#')) && rest.starts_with('#') {
+            self.surprises.push(self.at);
+        }
+        self.at += hidden;
         text
     }
 
     /// What stands between the quotes, and whether there is a closing one.
     fn quoted(&mut self) -> (String, bool) {
+        let (text, closed) = self.up_to_quote();
+        self.written = self.at;
+        (text, closed)
+    }
+
+    fn up_to_quote(&mut self) -> (String, bool) {
         let mut text = String::new();
         self.at += 1;
         while let Some(c) = self.take() {

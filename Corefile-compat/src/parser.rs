@@ -370,15 +370,17 @@ impl Parser<'_, '_> {
 
     /// Whether an unindented line that can only be the head of a server block or a snippet comes next.
     fn another_block_begins(&self) -> bool {
-        let line = self.stream.line();
-        let (Some(first), Some(last)) = (line.first(), line.last()) else {
+        let Some(first) = self.stream.peek().filter(|token| token.new_line) else {
             return false;
         };
         let snippet = first.text.starts_with('(') && first.text.ends_with(')');
         let named_like_a_block = snippet || first.text.contains(['.', ':']);
-        first.new_line
-            && last.text == "{"
-            && named_like_a_block
+        named_like_a_block
+            && self
+                .stream
+                .line()
+                .last()
+                .is_some_and(|last| last.text == "{")
             && self.report.place(first.span).column == 1
     }
 

@@ -141,11 +141,23 @@ fn only_a_quote_is_escaped() {
 }
 
 #[test]
-fn a_comment_begins_in_the_middle_of_a_token_too() {
+fn a_comment_hides_the_rest_of_the_line() {
     assert_eq!(
-        read("# {\n. { # x\nlog#x y\n cache 30 #}\n}#"),
+        read("# {\n. { # x\nlog # x y\n cache 30 #}\n} # x\n#"),
         "<dns://.:53>[log][cache|30]"
     );
+    assert_eq!(read(". {\r\n#x\r\nlog a#x\r\n}\r\n"), "<dns://.:53>[log|a]");
+}
+
+#[test]
+fn a_comment_inside_a_word_hides_the_rest_of_the_word_only() {
+    let (shown, reported) = read_with(". {\nlog a#b c # d\ncache#x\n}#x", &Memory::new());
+    assert_eq!(shown, "<dns://.:53>[log|a|c][cache]");
+    assert!(
+        reported.starts_with("dir/Corefile:2:6: warning: a `#` inside a word"),
+        "{reported}"
+    );
+    assert_eq!(reported.matches("warning").count(), 1);
 }
 
 #[test]
