@@ -28,7 +28,7 @@ mod variable;
 pub use host::{Disk, Host, Memory};
 pub use overlap::{check_overlap, check_overlap_on};
 pub use parser::parse;
-pub use reader::{Reader, no_arguments, no_body, unknown_property};
+pub use reader::{Reader, no_arguments, no_body, repeated, unknown_property};
 pub use report::{Diagnostic, Place, Report, Severity};
 pub use support::{Row, Support, check_directives, lookup};
 pub use syntax::{Block, Corefile, Key, Scheme, SourceId, Span, Statement, Word, Zone};
