@@ -39,9 +39,7 @@ fn files() -> BTreeMap<PathBuf, String> {
 }
 
 fn host(files: &BTreeMap<PathBuf, String>) -> Memory {
-    files
-        .iter()
-        .fold(Memory::new(), |host, (path, text)| host.file(path, text))
+    files.iter().fold(Memory::new(), |host, (path, text)| host.file(path, text))
 }
 
 fn checked(name: &str, text: &str, host: &Memory) -> (Corefile, Report) {
@@ -71,20 +69,12 @@ fn known_here(expected: &str) -> Vec<&str> {
 fn every_corefile_is_judged_as_expected() {
     let files = files();
     let host = host(&files);
-    let corefiles: Vec<_> = files
-        .iter()
-        .filter(|(path, _)| path.extension().is_some_and(|e| e == "Corefile"))
-        .collect();
-    assert!(
-        corefiles.len() >= 18,
-        "the corpus has {} files",
-        corefiles.len()
-    );
+    let corefiles: Vec<_> =
+        files.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "Corefile")).collect();
+    assert!(corefiles.len() >= 18, "the corpus has {} files", corefiles.len());
     for (path, text) in corefiles {
         let name = path.to_string_lossy();
-        let expected = files
-            .get(&path.with_extension("expected"))
-            .unwrap_or_else(|| panic!("{name} has no .expected"));
+        let expected = files.get(&path.with_extension("expected")).unwrap_or_else(|| panic!("{name} has no .expected"));
         let (corefile, report) = checked(&name, text, &host);
         let printed = report.to_string();
         let known = known_here(expected);
@@ -99,9 +89,8 @@ fn every_corefile_is_judged_as_expected() {
         assert!(!corefile.blocks.is_empty(), "{name} has no block");
         let mut rest = printed.as_str();
         for line in known {
-            let at = rest.find(line).unwrap_or_else(|| {
-                panic!("{name}: `{line}` is missing or out of order in\n{printed}")
-            });
+            let at =
+                rest.find(line).unwrap_or_else(|| panic!("{name}: `{line}` is missing or out of order in\n{printed}"));
             rest = &rest[at + line.len()..];
         }
     }
@@ -112,10 +101,7 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound.max(1)
     }
 }

@@ -29,9 +29,7 @@ impl Host for Disk {
         use std::io::Read as _;
         let limit = u64::try_from(crate::parser::FILE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
         let mut text = String::new();
-        std::fs::File::open(path)?
-            .take(limit)
-            .read_to_string(&mut text)?;
+        std::fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -39,11 +37,7 @@ impl Host for Disk {
         let mut found = vec![PathBuf::new()];
         for part in Path::new(pattern).components() {
             let part = part.as_os_str().to_string_lossy();
-            found = if part.contains(['*', '?']) {
-                entries(&found, &part)?
-            } else {
-                joined(found, &part)
-            };
+            found = if part.contains(['*', '?']) { entries(&found, &part)? } else { joined(found, &part) };
         }
         found.retain(|path| path.is_file());
         found.sort();
@@ -64,11 +58,7 @@ fn joined(mut folders: Vec<PathBuf>, part: &str) -> Vec<PathBuf> {
 fn entries(folders: &[PathBuf], pattern: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in folders {
-        let here = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let Ok(listing) = std::fs::read_dir(here) else {
             continue;
         };
@@ -113,10 +103,7 @@ impl Memory {
 
 impl Host for Memory {
     fn read(&self, path: &Path) -> io::Result<String> {
-        self.files
-            .get(path)
-            .cloned()
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        self.files.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
     fn glob(&self, pattern: &str) -> io::Result<Vec<PathBuf>> {
@@ -124,11 +111,7 @@ impl Host for Memory {
         let all = self.files.keys().filter(|path| {
             let path = path.to_string_lossy();
             let names: Vec<&str> = path.split('/').collect();
-            names.len() == parts.len()
-                && parts
-                    .iter()
-                    .zip(names)
-                    .all(|(part, name)| matches(part, name))
+            names.len() == parts.len() && parts.iter().zip(names).all(|(part, name)| matches(part, name))
         });
         Ok(all.cloned().collect())
     }
@@ -173,13 +156,8 @@ mod tests {
 
     #[test]
     fn wildcards() {
-        for (pattern, name) in [
-            ("*", "a"),
-            ("*.conf", "a.conf"),
-            ("a?c", "abc"),
-            ("a*c*e", "abcde"),
-            ("*", ".hidden"),
-        ] {
+        for (pattern, name) in [("*", "a"), ("*.conf", "a.conf"), ("a?c", "abc"), ("a*c*e", "abcde"), ("*", ".hidden")]
+        {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("*.conf", "a.con"), ("a?c", "ac"), ("a", "ab"), ("", "a")] {
@@ -190,20 +168,10 @@ mod tests {
     #[test]
     fn the_disk_finds_files_by_pattern() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let found = Disk
-            .glob(&here.join("src/h*t.rs").to_string_lossy())
-            .unwrap();
+        let found = Disk.glob(&here.join("src/h*t.rs").to_string_lossy()).unwrap();
         assert_eq!(found, [here.join("src/host.rs")]);
-        assert!(
-            Disk.glob(&here.join("none/*.rs").to_string_lossy())
-                .unwrap()
-                .is_empty()
-        );
-        assert!(
-            Disk.glob(&here.join("none").to_string_lossy())
-                .unwrap()
-                .is_empty()
-        );
+        assert!(Disk.glob(&here.join("none/*.rs").to_string_lossy()).unwrap().is_empty());
+        assert!(Disk.glob(&here.join("none").to_string_lossy()).unwrap().is_empty());
         assert!(Disk.read(here).is_err());
     }
 }

@@ -14,9 +14,7 @@ pub(crate) fn keys(word: &Word, report: &mut Report) -> Vec<Key> {
             Some(scheme) => (*scheme, rest),
             None => {
                 let error = report.error(word.span, format!("unknown scheme `{name}://`"));
-                error
-                    .nearest(name, Scheme::ALL.map(Scheme::name))
-                    .expected("`dns://`, `tls://` or `https://`");
+                error.nearest(name, Scheme::ALL.map(Scheme::name)).expected("`dns://`, `tls://` or `https://`");
                 return Vec::new();
             }
         },
@@ -24,21 +22,11 @@ pub(crate) fn keys(word: &Word, report: &mut Report) -> Vec<Key> {
     match name_and_port(rest) {
         Ok((zones, port)) => {
             if zones.len() == 1 && without_port(rest).parse::<IpAddr>().is_ok() {
-                let warning = report.warning(
-                    word.span,
-                    format!("`{word}` is served as the name of a zone, not as an address"),
-                );
+                let warning =
+                    report.warning(word.span, format!("`{word}` is served as the name of a zone, not as an address"));
                 warning.help("name the addresses to listen on with `bind`");
             }
-            zones
-                .into_iter()
-                .map(|zone| Key {
-                    scheme,
-                    zone,
-                    port,
-                    span: word.span,
-                })
-                .collect()
+            zones.into_iter().map(|zone| Key { scheme, zone, port, span: word.span }).collect()
         }
         Err(reason) => {
             let error = report.error(word.span, format!("wrong key `{word}`: {reason}"));
@@ -56,32 +44,21 @@ fn name_and_port(text: &str) -> Result<(Vec<Zone>, Option<u16>), String> {
     if text.is_empty() {
         return Err("no name".to_owned());
     }
-    if text
-        .parse::<IpAddr>()
-        .is_ok_and(|address| address.is_ipv6())
-        || text.starts_with('[')
-    {
-        return Err(
-            "an address is not a zone; name the addresses to listen on with `bind`".to_owned(),
-        );
+    if text.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6()) || text.starts_with('[') {
+        return Err("an address is not a zone; name the addresses to listen on with `bind`".to_owned());
     }
     // A prefix of IPv6 has colons too; whatever follows the last one is a port only if it has digits alone.
     let (name, port) = match text.rsplit_once(':') {
         Some((_, "")) => return Err("a colon without a port".to_owned()),
-        Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => (
-            name,
-            Some(value::number::<u16>(digits).map_err(|_| format!("`{digits}` is not a port"))?),
-        ),
+        Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (name, Some(value::number::<u16>(digits).map_err(|_| format!("`{digits}` is not a port"))?))
+        }
         _ => (text, None),
     };
     if name.contains(',') {
-        return Err(
-            "a comma inside a name; put a space behind it to separate two names".to_owned(),
-        );
+        return Err("a comma inside a name; put a space behind it to separate two names".to_owned());
     }
-    let is_prefix = name
-        .split_once('/')
-        .is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok());
+    let is_prefix = name.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok());
     if !is_prefix && let Some((_, wrong)) = name.rsplit_once(':') {
         return Err(format!("`{wrong}` is not a port"));
     }
@@ -96,22 +73,9 @@ mod tests {
     fn read(text: &str) -> (Vec<String>, Report) {
         let mut report = Report::new();
         let source = report.add_source("Corefile", text);
-        let span = Span {
-            source,
-            start: 0,
-            end: u32::try_from(text.len()).unwrap(),
-        };
-        let keys = keys(
-            &Word {
-                text: text.to_owned(),
-                span,
-                quoted: false,
-            },
-            &mut report,
-        );
-        let shown = keys
-            .iter()
-            .map(|key| format!("{}://{}:{}", key.scheme, key.zone, key.port_or(53)));
+        let span = Span { source, start: 0, end: u32::try_from(text.len()).unwrap() };
+        let keys = keys(&Word { text: text.to_owned(), span, quoted: false }, &mut report);
+        let shown = keys.iter().map(|key| format!("{}://{}:{}", key.scheme, key.zone, key.port_or(53)));
         (shown.collect(), report)
     }
 
@@ -140,10 +104,7 @@ mod tests {
 
     #[test]
     fn a_prefix_between_two_labels_gives_several_keys() {
-        assert_eq!(
-            read("10.0.0.0/15:54").0,
-            ["dns://0.10.in-addr.arpa.:54", "dns://1.10.in-addr.arpa.:54"]
-        );
+        assert_eq!(read("10.0.0.0/15:54").0, ["dns://0.10.in-addr.arpa.:54", "dns://1.10.in-addr.arpa.:54"]);
     }
 
     #[test]
@@ -164,12 +125,7 @@ mod tests {
             assert!(keys.is_empty(), "{text}");
             assert_eq!(report.errors(), 1, "{text}: {report}");
         }
-        assert!(
-            read("htps://.")
-                .1
-                .to_string()
-                .contains("did you mean `https`?")
-        );
+        assert!(read("htps://.").1.to_string().contains("did you mean `https`?"));
     }
 
     #[test]

@@ -21,55 +21,30 @@ pub(crate) struct Token {
 /// The tokens of a source. Reports a quote that is never closed.
 pub(crate) fn tokens(source: SourceId, report: &mut Report) -> Vec<Token> {
     let text = report.text(source);
-    let at = if text.starts_with('\u{feff}') {
-        '\u{feff}'.len_utf8()
-    } else {
-        0
-    };
-    let mut lexer = Lexer {
-        text,
-        source,
-        at,
-        written: at,
-        new_line: true,
-        surprises: Vec::new(),
-    };
+    let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut lexer = Lexer { text, source, at, written: at, new_line: true, surprises: Vec::new() };
     let mut tokens = Vec::new();
     let mut unclosed = None;
     while let Some((token, closed)) = lexer.next() {
         if !closed {
-            unclosed = Some(Span {
-                end: token.span.start + 1,
-                ..token.span
-            });
+            unclosed = Some(Span { end: token.span.start + 1, ..token.span });
         }
         tokens.push(token);
     }
-    let surprises = lexer
-        .surprises
-        .into_iter()
-        .map(|at| span(source, at, at + 1));
+    let surprises = lexer.surprises.into_iter().map(|at| span(source, at, at + 1));
     for hash in surprises.collect::<Vec<_>>() {
         let message = "a `#` inside a word hides the rest of that word only";
-        report
-            .warning(hash, message)
-            .help("put a space before the `#` to hide the rest of the line");
+        report.warning(hash, message).help("put a space before the `#` to hide the rest of the line");
     }
     if let Some(quote) = unclosed {
-        report
-            .error(quote, "a quote that is never closed")
-            .expected("a closing `\"` before the end of the file");
+        report.error(quote, "a quote that is never closed").expected("a closing `\"` before the end of the file");
     }
     tokens
 }
 
 fn span(source: SourceId, start: usize, end: usize) -> Span {
     let offset = |at: usize| u32::try_from(at).expect("a file is bounded");
-    Span {
-        source,
-        start: offset(start),
-        end: offset(end),
-    }
+    Span { source, start: offset(start), end: offset(end) }
 }
 
 struct Lexer<'t> {
@@ -91,21 +66,9 @@ impl Lexer<'_> {
         let first = self.peek()?;
         let start = self.at;
         let new_line = std::mem::take(&mut self.new_line);
-        let (text, closed) = if first == '"' {
-            self.quoted()
-        } else {
-            (self.plain(), true)
-        };
+        let (text, closed) = if first == '"' { self.quoted() } else { (self.plain(), true) };
         let span = span(self.source, start, self.written);
-        Some((
-            Token {
-                text,
-                span,
-                quoted: first == '"',
-                new_line,
-            },
-            closed,
-        ))
+        Some((Token { text, span, quoted: first == '"', new_line }, closed))
     }
 
     fn peek(&self) -> Option<char> {
@@ -153,9 +116,7 @@ impl Lexer<'_> {
         self.written = self.text[..self.at].trim_end_matches('\r').len();
         let rest = &self.text[self.at..];
         let hidden = rest.find(end).unwrap_or(rest.len());
-        let next = rest[hidden..]
-            .chars()
-            .find(|c| *c == '\n' || !c.is_whitespace());
+        let next = rest[hidden..].chars().find(|c| *c == '\n' || !c.is_whitespace());
         if hidden > 0 && !matches!(next, None | Some('\n' | '#')) && rest.starts_with('#') {
             self.surprises.push(self.at);
         }

@@ -4,10 +4,7 @@
 const COMPARED_LENGTH_MAX: usize = 64;
 
 /// The valid word closest to `word`, if it is close enough that a person may have meant it.
-pub(crate) fn nearest(
-    word: &str,
-    valid: impl IntoIterator<Item = impl AsRef<str>>,
-) -> Option<String> {
+pub(crate) fn nearest(word: &str, valid: impl IntoIterator<Item = impl AsRef<str>>) -> Option<String> {
     if word.is_empty() || word.len() > COMPARED_LENGTH_MAX {
         return None;
     }
@@ -16,9 +13,7 @@ pub(crate) fn nearest(
     valid
         .into_iter()
         .map(|candidate| (distance(&word, candidate.as_ref()), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= allowed && *distance < candidate.as_ref().len()
-        })
+        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.as_ref().len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate.as_ref().to_owned())
 }
@@ -34,8 +29,7 @@ fn distance(a: &str, b: &str) -> usize {
         for column in 1..=b.len() {
             let replaced = above[column - 1] + usize::from(a[row - 1] != b[column - 1]);
             let mut best = replaced.min(above[column] + 1).min(current[column - 1] + 1);
-            let swapped =
-                row > 1 && column > 1 && a[row - 1] == b[column - 2] && a[row - 2] == b[column - 1];
+            let swapped = row > 1 && column > 1 && a[row - 1] == b[column - 2] && a[row - 2] == b[column - 1];
             if swapped {
                 best = best.min(before[column - 2] + 1);
             }

@@ -20,11 +20,7 @@ struct Service {
 
 impl Service {
     fn of(key: &Key, dns_port: u16) -> Self {
-        Self {
-            scheme: key.scheme,
-            zone: key.zone.clone(),
-            port: key.port_or(dns_port),
-        }
+        Self { scheme: key.scheme, zone: key.zone.clone(), port: key.port_or(dns_port) }
     }
 }
 
@@ -44,10 +40,7 @@ pub fn check_overlap_on(corefile: &Corefile, dns_port: u16, report: &mut Report)
         let has_view = block.directive("view").is_some();
         for key in &block.keys {
             let places = served.entry(Service::of(key, dns_port)).or_default();
-            if let Some(first) = addresses
-                .iter()
-                .find_map(|address| taken(places, address.as_deref()))
-            {
+            if let Some(first) = addresses.iter().find_map(|address| taken(places, address.as_deref())) {
                 report_twice(key, dns_port, first, report);
             } else if !has_view {
                 places.extend(addresses.iter().map(|address| (address.clone(), key.span)));
@@ -63,10 +56,7 @@ fn taken(places: &[(Option<String>, Span)], address: Option<&str>) -> Option<Spa
         // Bound to nothing in particular is bound to everything.
         (None, _) | (_, None) => true,
     };
-    places
-        .iter()
-        .find(|(served, _)| same(served))
-        .map(|(_, span)| *span)
+    places.iter().find(|(served, _)| same(served)).map(|(_, span)| *span)
 }
 
 /// What a block is bound to: its addresses and interfaces, or `None` for all.
@@ -79,11 +69,7 @@ fn addresses(block: &Block) -> Vec<Option<String>> {
             .filter(|property| property.name == "except")
             .flat_map(|property| property.arguments.iter().map(|word| normal(&word.text)))
             .collect();
-        let named = bind
-            .arguments
-            .iter()
-            .map(|word| normal(&word.text))
-            .filter(|address| !except.contains(address));
+        let named = bind.arguments.iter().map(|word| normal(&word.text)).filter(|address| !except.contains(address));
         bound.extend(named.map(Some));
     }
     bound.sort();
@@ -93,17 +79,14 @@ fn addresses(block: &Block) -> Vec<Option<String>> {
 
 /// One spelling of an address; the name of an interface as it is.
 fn normal(text: &str) -> String {
-    text.parse::<IpAddr>()
-        .map_or_else(|_| text.to_owned(), |address| address.to_string())
+    text.parse::<IpAddr>().map_or_else(|_| text.to_owned(), |address| address.to_string())
 }
 
 fn report_twice(key: &Key, dns_port: u16, first: Span, report: &mut Report) {
     let place = report.place(first).to_string();
     let served = format!("{}://{}:{}", key.scheme, key.zone, key.port_or(dns_port));
     let error = report.error(key.span, format!("`{served}` is served twice"));
-    error
-        .help(format!("first at {place}"))
-        .help("tell the blocks apart with `bind` or another port");
+    error.help(format!("first at {place}")).help("tell the blocks apart with `bind` or another port");
 }
 
 #[cfg(test)]
@@ -122,8 +105,7 @@ mod tests {
     #[test]
     fn the_same_name_and_port_twice_is_an_error() {
         assert!(
-            errors("a.org {\n}\nA.org. {\n}\n")
-                .starts_with("Corefile:3:1: error: `dns://a.org.:53` is served twice")
+            errors("a.org {\n}\nA.org. {\n}\n").starts_with("Corefile:3:1: error: `dns://a.org.:53` is served twice")
         );
         assert!(errors("a.org a.org:53 {\n}\n").starts_with("Corefile:1:7: error"));
         assert!(errors("10.0.0.0/15 {\n}\n10.1.0.0/16 {\n}\n").starts_with("Corefile:3:1: error"));
@@ -132,25 +114,14 @@ mod tests {
 
     #[test]
     fn other_names_ports_and_schemes_are_not() {
-        assert_eq!(
-            errors("a.org {\n}\nb.org {\n}\na.org:54 {\n}\ntls://a.org {\n}\n.:853 {\n}\n"),
-            ""
-        );
+        assert_eq!(errors("a.org {\n}\nb.org {\n}\na.org:54 {\n}\ntls://a.org {\n}\n.:853 {\n}\n"), "");
     }
 
     #[test]
     fn bind_tells_blocks_apart() {
-        assert_eq!(
-            errors(". {\nbind 10.0.0.1\n}\n. {\nbind 10.0.0.2 lo\n}\n"),
-            ""
-        );
-        assert!(
-            errors(". {\nbind 10.0.0.1\n}\n. {\nbind 10.0.0.2 10.0.0.1\n}\n")
-                .starts_with("Corefile:4:1")
-        );
-        assert!(
-            errors(". {\nbind fd00::1\n}\n. {\nbind fd00:0::1\n}\n").starts_with("Corefile:4:1")
-        );
+        assert_eq!(errors(". {\nbind 10.0.0.1\n}\n. {\nbind 10.0.0.2 lo\n}\n"), "");
+        assert!(errors(". {\nbind 10.0.0.1\n}\n. {\nbind 10.0.0.2 10.0.0.1\n}\n").starts_with("Corefile:4:1"));
+        assert!(errors(". {\nbind fd00::1\n}\n. {\nbind fd00:0::1\n}\n").starts_with("Corefile:4:1"));
     }
 
     #[test]
@@ -161,10 +132,7 @@ mod tests {
 
     #[test]
     fn view_tells_blocks_apart_if_the_one_without_comes_last() {
-        assert_eq!(
-            errors(". {\nview a {\nexpr true\n}\n}\n. {\nview b {\nexpr true\n}\n}\n. {\n}\n"),
-            ""
-        );
+        assert_eq!(errors(". {\nview a {\nexpr true\n}\n}\n. {\nview b {\nexpr true\n}\n}\n. {\n}\n"), "");
         assert!(errors(". {\n}\n. {\nview a {\nexpr true\n}\n}\n").starts_with("Corefile:3:1"));
     }
 }

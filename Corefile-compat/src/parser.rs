@@ -34,14 +34,8 @@ pub const TOKENS_MAX: usize = 500_000;
 /// Braces inside braces.
 pub const NESTING_MAX: usize = 16;
 
-const _: () = assert!(
-    FILE_BYTES_MAX <= ALL_BYTES_MAX,
-    "the main file alone must fit"
-);
-const _: () = assert!(
-    ALL_BYTES_MAX < u32::MAX as usize,
-    "a span's offsets are 32 bits"
-);
+const _: () = assert!(FILE_BYTES_MAX <= ALL_BYTES_MAX, "the main file alone must fit");
+const _: () = assert!(ALL_BYTES_MAX < u32::MAX as usize, "a span's offsets are 32 bits");
 
 /// Reads a Corefile. Whatever is wrong goes to the report; what could be understood is returned all the same.
 ///
@@ -88,27 +82,14 @@ struct Snippet {
 impl Parser<'_, '_> {
     fn begin(&mut self, name: &str, text: &str) {
         let too_long = text.len() > FILE_BYTES_MAX;
-        let source = self
-            .report
-            .add_source(name, if too_long { "" } else { text });
+        let source = self.report.add_source(name, if too_long { "" } else { text });
         if too_long {
-            let start = Span {
-                source,
-                start: 0,
-                end: 0,
-            };
-            self.report.error(
-                start,
-                format!(
-                    "a file of {} bytes; {FILE_BYTES_MAX} are possible",
-                    text.len()
-                ),
-            );
+            let start = Span { source, start: 0, end: 0 };
+            self.report.error(start, format!("a file of {} bytes; {FILE_BYTES_MAX} are possible", text.len()));
         }
         self.bytes = text.len();
         let tokens: Rc<[Token]> = lexer::tokens(source, self.report).into();
-        self.stream
-            .push(tokens, stream::Origin::File(PathBuf::from(name)));
+        self.stream.push(tokens, stream::Origin::File(PathBuf::from(name)));
     }
 
     fn corefile(&mut self) -> Corefile {
@@ -128,10 +109,7 @@ impl Parser<'_, '_> {
     fn block(&mut self, first: &Token) -> Option<Block> {
         let words = self.keys();
         if let [only] = words.as_slice()
-            && let Some(name) = only
-                .text
-                .strip_prefix('(')
-                .and_then(|name| name.strip_suffix(')'))
+            && let Some(name) = only.text.strip_prefix('(').and_then(|name| name.strip_suffix(')'))
         {
             self.snippet(name, only.span);
             return None;
@@ -141,25 +119,13 @@ impl Parser<'_, '_> {
             [only] => only.span,
             [] => first.span,
         };
-        let opening = self
-            .stream
-            .take_if(|token| token.text == "{")
-            .map(|token| token.span);
+        let opening = self.stream.take_if(|token| token.text == "{").map(|token| token.span);
         if let Some(opening) = opening.filter(|_| words.is_empty()) {
-            self.report
-                .error(opening, "a server block without a name")
-                .expected("a zone such as `.` before the brace");
+            self.report.error(opening, "a server block without a name").expected("a zone such as `.` before the brace");
         }
-        let keys = words
-            .iter()
-            .flat_map(|word| key::keys(word, self.report))
-            .collect();
+        let keys = words.iter().flat_map(|word| key::keys(word, self.report)).collect();
         let statements = self.statements(opening, 1);
-        Some(Block {
-            keys,
-            statements,
-            span,
-        })
+        Some(Block { keys, statements, span })
     }
 
     /// The words before a block's brace. A comma lets the list go on, on the next line too.
@@ -200,9 +166,7 @@ impl Parser<'_, '_> {
     /// Keeps the tokens between a snippet's braces for its imports.
     fn snippet(&mut self, name: &str, span: Span) {
         let Some(opening) = self.stream.take_if(|token| token.text == "{") else {
-            self.report
-                .error(span.after(), format!("the snippet `{name}` has no body"))
-                .expected("`{`");
+            self.report.error(span.after(), format!("the snippet `{name}` has no body")).expected("`{`");
             return;
         };
         let mut tokens = self.skip_body(opening.span);
@@ -211,18 +175,10 @@ impl Parser<'_, '_> {
         }
         if let Some(known) = self.snippets.get(name) {
             let place = self.report.place(known.name).to_string();
-            self.report
-                .error(span, format!("the snippet `{name}` is defined twice"))
-                .help(format!("first at {place}"));
+            self.report.error(span, format!("the snippet `{name}` is defined twice")).help(format!("first at {place}"));
             return;
         }
-        self.snippets.insert(
-            name.to_owned(),
-            Snippet {
-                name: span,
-                tokens: tokens.into(),
-            },
-        );
+        self.snippets.insert(name.to_owned(), Snippet { name: span, tokens: tokens.into() });
     }
 
     /// Takes the tokens up to the closing brace, which it takes too.
@@ -273,11 +229,7 @@ impl Parser<'_, '_> {
     /// One line and its body.
     fn statement(&mut self, name: &Token, depth: usize) -> Statement {
         self.stream.take();
-        let mut statement = Statement {
-            name: self.word(name),
-            arguments: Vec::new(),
-            body: None,
-        };
+        let mut statement = Statement { name: self.word(name), arguments: Vec::new(), body: None };
         while let Some(token) = self.stream.peek().filter(|token| !token.new_line).cloned() {
             match token.text.as_str() {
                 "{" => {
@@ -288,10 +240,8 @@ impl Parser<'_, '_> {
                 }
                 "}" => {
                     if depth == 1 {
-                        let error = self.report.error(
-                            token.span,
-                            "the closing brace of a server block on a directive's line",
-                        );
+                        let error =
+                            self.report.error(token.span, "the closing brace of a server block on a directive's line");
                         error.help("put the brace on a line of its own");
                     }
                     return statement;
@@ -309,10 +259,7 @@ impl Parser<'_, '_> {
     /// What stands between the braces of a statement whose opening brace has been taken.
     fn body(&mut self, opening: Span, name: Span, depth: usize) -> Vec<Statement> {
         if depth >= NESTING_MAX {
-            self.report.error(
-                opening,
-                format!("braces inside braces, more than {NESTING_MAX} deep"),
-            );
+            self.report.error(opening, format!("braces inside braces, more than {NESTING_MAX} deep"));
             self.skip_body(opening);
             return Vec::new();
         }
@@ -329,37 +276,23 @@ impl Parser<'_, '_> {
 
     /// Reports words between a closing brace and the end of its line.
     fn nothing_behind_body(&mut self) {
-        let Some(token) = self
-            .stream
-            .peek()
-            .filter(|token| !token.new_line && token.text != "}")
-            .cloned()
-        else {
+        let Some(token) = self.stream.peek().filter(|token| !token.new_line && token.text != "}").cloned() else {
             return;
         };
         self.report
-            .error(
-                token.span,
-                format!("`{}` behind a closing brace", token.text),
-            )
+            .error(token.span, format!("`{}` behind a closing brace", token.text))
             .expected("the end of the line");
         self.skip_line();
     }
 
     fn skip_line(&mut self) {
-        while self
-            .stream
-            .take_if(|token| !token.new_line && token.text != "}")
-            .is_some()
-        {}
+        while self.stream.take_if(|token| !token.new_line && token.text != "}").is_some() {}
     }
 
     /// An opening brace at the beginning of a line: it belongs to the line before.
     fn brace_on_its_own(&mut self, brace: &Token, statements: &mut [Statement], depth: usize) {
         self.stream.take();
-        let error = self
-            .report
-            .error(brace.span, "an opening brace on a line of its own");
+        let error = self.report.error(brace.span, "an opening brace on a line of its own");
         error.help("put the brace at the end of the line that it belongs to");
         let body = self.body(brace.span, brace.span, depth);
         if let Some(last) = statements.last_mut() {
@@ -376,11 +309,7 @@ impl Parser<'_, '_> {
         let snippet = first.text.starts_with('(') && first.text.ends_with(')');
         let named_like_a_block = snippet || first.text.contains(['.', ':']);
         named_like_a_block
-            && self
-                .stream
-                .line()
-                .last()
-                .is_some_and(|last| last.text == "{")
+            && self.stream.line().last().is_some_and(|last| last.text == "{")
             && self.report.place(first.span).column == 1
     }
 
@@ -395,9 +324,7 @@ impl Parser<'_, '_> {
                 self.never_closed(opening).help(help);
             }
             None => {
-                let error = self
-                    .report
-                    .error(next.span, "a second block, but the first has no braces");
+                let error = self.report.error(next.span, "a second block, but the first has no braces");
                 error.help("only a file of one block may leave them out");
             }
         }
@@ -411,26 +338,17 @@ impl Parser<'_, '_> {
     }
 
     fn never_closed(&mut self, opening: Span) -> &mut Diagnostic {
-        let suspect = self
-            .suspect
-            .take()
-            .map(|span| self.report.place(span).to_string());
-        let error = self
-            .report
-            .error(opening, "a brace that is never closed")
-            .expected("`}`");
+        let suspect = self.suspect.take().map(|span| self.report.place(span).to_string());
+        let error = self.report.error(opening, "a brace that is never closed").expected("`}`");
         match suspect {
-            Some(place) => error.help(format!(
-                "or the one at {place}: the brace that closes it stands further left"
-            )),
+            Some(place) => error.help(format!("or the one at {place}: the brace that closes it stands further left")),
             None => error,
         }
     }
 
     fn stray_closing_brace(&mut self) {
         if let Some(token) = self.stream.take() {
-            self.report
-                .error(token.span, "a closing brace that nothing opened");
+            self.report.error(token.span, "a closing brace that nothing opened");
         }
     }
 
@@ -438,30 +356,18 @@ impl Parser<'_, '_> {
     fn word(&mut self, token: &Token) -> Word {
         let expanded = variable::expand(&token.text, self.host);
         for name in &expanded.unset {
-            self.report.warning(
-                token.span,
-                format!("the environment variable `{name}` is not set; it is read as empty"),
-            );
+            self.report
+                .warning(token.span, format!("the environment variable `{name}` is not set; it is read as empty"));
         }
         if expanded.endless {
-            self.report.error(
-                token.span,
-                "environment variables whose values name each other without end",
-            );
+            self.report.error(token.span, "environment variables whose values name each other without end");
         }
-        Word {
-            text: expanded.text,
-            span: token.span,
-            quoted: token.quoted,
-        }
+        Word { text: expanded.text, span: token.span, quoted: token.quoted }
     }
 
     fn check_bounds(&mut self, at: Span) {
         if self.stream.taken() > TOKENS_MAX {
-            self.report.error(
-                at,
-                format!("more than {TOKENS_MAX} words, imports included"),
-            );
+            self.report.error(at, format!("more than {TOKENS_MAX} words, imports included"));
             self.stream.clear();
             self.given_up = true;
         }

@@ -17,11 +17,7 @@ pub struct Reader<'s, 'r> {
 impl Statement {
     /// Begins to read the arguments.
     pub fn reader<'s, 'r>(&'s self, report: &'r mut Report) -> Reader<'s, 'r> {
-        Reader {
-            statement: self,
-            next: 0,
-            report,
-        }
+        Reader { statement: self, next: 0, report }
     }
 }
 
@@ -77,43 +73,24 @@ impl<'s> Reader<'s, '_> {
     }
 
     /// The next argument as a value; one located error if it is missing or wrong. `parse` says why in its `Err`.
-    pub fn value<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn value<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let word = self.word(expected)?;
         self.judge(word, expected, &parse)
     }
 
     /// The next argument as a value, if there is one; a located error if it is wrong.
-    pub fn optional_value<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn optional_value<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let word = self.optional()?;
         self.judge(word, expected, &parse)
     }
 
     /// All arguments that are left as values, possibly none; an error for each that is wrong.
-    pub fn values<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Vec<T> {
-        self.rest()
-            .iter()
-            .filter_map(|word| self.judge(word, expected, &parse))
-            .collect()
+    pub fn values<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        self.rest().iter().filter_map(|word| self.judge(word, expected, &parse)).collect()
     }
 
     /// All arguments that are left as values, at least one.
-    pub fn some_values<T>(
-        &mut self,
-        expected: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Vec<T> {
+    pub fn some_values<T>(&mut self, expected: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         if self.peek().is_none() {
             self.missing(expected);
         }
@@ -146,19 +123,13 @@ impl<'s> Reader<'s, '_> {
     /// Reports that something is missing behind the last word of the line.
     pub fn missing(&mut self, expected: &str) {
         let name = &self.statement.name;
-        self.report
-            .error(
-                self.statement.span().after(),
-                format!("missing argument of `{name}`"),
-            )
-            .expected(expected);
+        self.report.error(self.statement.span().after(), format!("missing argument of `{name}`")).expected(expected);
     }
 
     /// Where the next argument stands, or would stand.
     #[must_use]
     pub fn span(&self) -> Span {
-        self.peek()
-            .map_or_else(|| self.statement.span().after(), |word| word.span)
+        self.peek().map_or_else(|| self.statement.span().after(), |word| word.span)
     }
 
     /// The report that errors go to.
@@ -166,33 +137,21 @@ impl<'s> Reader<'s, '_> {
         self.report
     }
 
-    fn judge<T>(
-        &mut self,
-        word: &Word,
-        expected: &str,
-        parse: &impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    fn judge<T>(&mut self, word: &Word, expected: &str, parse: &impl Fn(&str) -> Result<T, String>) -> Option<T> {
         match parse(&word.text) {
             Ok(value) => Some(value),
             Err(reason) => {
-                self.report
-                    .error(word.span, format!("wrong value `{word}`: {reason}"))
-                    .expected(expected);
+                self.report.error(word.span, format!("wrong value `{word}`: {reason}")).expected(expected);
                 None
             }
         }
     }
 
     fn choose<T: Copy>(&mut self, word: &Word, choices: &[(&str, T)]) -> Option<T> {
-        let found = choices
-            .iter()
-            .find(|(choice, _)| *word == **choice)
-            .map(|(_, value)| *value);
+        let found = choices.iter().find(|(choice, _)| *word == **choice).map(|(_, value)| *value);
         if found.is_none() {
             let words = || choices.iter().map(|(word, _)| *word);
-            let error = self
-                .report
-                .error(word.span, format!("wrong value `{word}`"));
+            let error = self.report.error(word.span, format!("wrong value `{word}`"));
             error.expected(listed(words())).nearest(&word.text, words());
         }
         found
@@ -214,13 +173,9 @@ pub fn unknown_property(property: &Statement, valid: &[&str], report: &mut Repor
 /// Reports a property that stands in its directive before: CoreDNS would silently keep the last one.
 pub fn repeated(statement: &Statement, property: &Statement, report: &mut Report) -> bool {
     let name = &property.name;
-    let repeated = statement
-        .property(&name.text)
-        .is_some_and(|first| !std::ptr::eq(first, property));
+    let repeated = statement.property(&name.text).is_some_and(|first| !std::ptr::eq(first, property));
     if repeated {
-        report
-            .error(name.span, format!("`{name}` stands twice"))
-            .help("keep one of the lines");
+        report.error(name.span, format!("`{name}` stands twice")).help("keep one of the lines");
     }
     repeated
 }
@@ -231,12 +186,8 @@ pub fn no_body(statement: &Statement, report: &mut Report) {
     let Some(properties) = &statement.body else {
         return;
     };
-    let at = properties
-        .first()
-        .map_or(name.span, |first| first.name.span);
-    report
-        .error(at, format!("`{name}` has no properties"))
-        .help(format!("remove the braces behind `{name}`"));
+    let at = properties.first().map_or(name.span, |first| first.name.span);
+    report.error(at, format!("`{name}` has no properties")).help(format!("remove the braces behind `{name}`"));
 }
 
 /// Reports every argument and the braces of a statement that is a mere word.
@@ -300,21 +251,10 @@ mod tests {
     #[test]
     fn a_wrong_value_says_why_and_what_was_expected() {
         let told = reported("expire 10x", |statement, report| {
-            assert_eq!(
-                statement
-                    .reader(report)
-                    .value("a duration such as `10s`", value::duration),
-                None
-            );
+            assert_eq!(statement.reader(report).value("a duration such as `10s`", value::duration), None);
         });
-        assert!(
-            told.starts_with("f:2:8: error: wrong value `10x`: no unit of time is called `x`\n"),
-            "{told}"
-        );
-        assert!(
-            told.ends_with("expected: a duration such as `10s`\n"),
-            "{told}"
-        );
+        assert!(told.starts_with("f:2:8: error: wrong value `10x`: no unit of time is called `x`\n"), "{told}");
+        assert!(told.ends_with("expected: a duration such as `10s`\n"), "{told}");
     }
 
     #[test]
@@ -323,10 +263,7 @@ mod tests {
         let told = reported("policy sequental", |statement, report| {
             assert_eq!(statement.reader(report).choice(&choices), None);
         });
-        assert!(
-            told.contains("expected: `random` or `sequential`\n  help: did you mean `sequential`?"),
-            "{told}"
-        );
+        assert!(told.contains("expected: `random` or `sequential`\n  help: did you mean `sequential`?"), "{told}");
         assert_eq!(
             reported("policy random", |statement, report| assert_eq!(
                 statement.reader(report).choice(&choices),
@@ -340,25 +277,16 @@ mod tests {
     fn what_is_left_over_is_reported() {
         let told = reported("loop a b", no_arguments);
         assert_eq!(told.matches("unexpected argument").count(), 2);
-        assert!(
-            reported("loop {\nx\n}", no_arguments)
-                .starts_with("f:3:1: error: `loop` has no properties")
-        );
-        assert!(
-            reported("loop {\n}", no_body).starts_with("f:2:1: error: `loop` has no properties")
-        );
+        assert!(reported("loop {\nx\n}", no_arguments).starts_with("f:3:1: error: `loop` has no properties"));
+        assert!(reported("loop {\n}", no_body).starts_with("f:2:1: error: `loop` has no properties"));
         assert_eq!(reported("loop", no_arguments), "");
     }
 
     #[test]
     fn an_unknown_property_names_the_nearest() {
-        let told = reported("prefech 10", |statement, report| {
-            unknown_property(statement, &["success", "prefetch"], report)
-        });
-        assert!(
-            told.contains("f:2:1: error: unknown property `prefech`"),
-            "{told}"
-        );
+        let told =
+            reported("prefech 10", |statement, report| unknown_property(statement, &["success", "prefetch"], report));
+        assert!(told.contains("f:2:1: error: unknown property `prefech`"), "{told}");
         assert!(told.contains("did you mean `prefetch`?"), "{told}");
     }
 }

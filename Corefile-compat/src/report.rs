@@ -48,14 +48,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     fn new(severity: Severity, span: Span, message: String) -> Self {
-        Self {
-            severity,
-            span,
-            message,
-            expected: None,
-            nearest: None,
-            helps: Vec::new(),
-        }
+        Self { severity, span, message, expected: None, nearest: None, helps: Vec::new() }
     }
 
     /// Says what should stand there, for example "a duration such as `5s`".
@@ -65,11 +58,7 @@ impl Diagnostic {
     }
 
     /// Says which valid word `word` was probably meant to be, if one is close enough.
-    pub fn nearest(
-        &mut self,
-        word: &str,
-        valid: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> &mut Self {
+    pub fn nearest(&mut self, word: &str, valid: impl IntoIterator<Item = impl AsRef<str>>) -> &mut Self {
         self.nearest = nearest::nearest(word, valid);
         self
     }
@@ -136,28 +125,21 @@ struct Source {
 impl Source {
     /// Index of the line that holds `offset`.
     fn line(&self, offset: usize) -> usize {
-        self.lines
-            .partition_point(|start| *start <= offset)
-            .saturating_sub(1)
+        self.lines.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
     /// The text of a line without its line end and byte-order mark.
     fn line_text(&self, line: usize) -> &str {
         let start = self.lines.get(line).copied().unwrap_or(self.text.len());
         let end = self.lines.get(line + 1).copied().unwrap_or(self.text.len());
-        self.text[start..end]
-            .trim_end_matches(['\n', '\r'])
-            .trim_start_matches('\u{feff}')
+        self.text[start..end].trim_end_matches(['\n', '\r']).trim_start_matches('\u{feff}')
     }
 
     /// Characters of the offset's line that stand before it, the byte-order mark not counted.
     fn characters_before(&self, offset: usize) -> usize {
         let start = self.lines[self.line(offset)];
         let offset = self.text.floor_char_boundary(offset);
-        self.text[start..offset]
-            .trim_start_matches('\u{feff}')
-            .chars()
-            .count()
+        self.text[start..offset].trim_start_matches('\u{feff}').chars().count()
     }
 }
 
@@ -184,9 +166,7 @@ impl Report {
     /// Takes over a text, under the name that messages call it by.
     pub fn add_source(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
         let (name, text) = (name.into(), text.into());
-        let lines = std::iter::once(0)
-            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         self.sources.push(Source { name, text, lines });
         SourceId(u32::try_from(self.sources.len() - 1).expect("imports are bounded"))
     }
@@ -208,11 +188,7 @@ impl Report {
     pub fn place(&self, span: Span) -> Place<'_> {
         let source = &self.sources[span.source.0 as usize];
         let start = span.start as usize;
-        Place {
-            file: &source.name,
-            line: source.line(start) + 1,
-            column: source.characters_before(start) + 1,
-        }
+        Place { file: &source.name, line: source.line(start) + 1, column: source.characters_before(start) + 1 }
     }
 
     /// Notes an error. The message says what is wrong; say more on what is returned.
@@ -227,11 +203,7 @@ impl Report {
 
     fn note(&mut self, severity: Severity, span: Span, message: String) -> &mut Diagnostic {
         let known = self.places.entry((severity, span)).or_default();
-        if let Some(same) = known
-            .iter()
-            .copied()
-            .find(|index| self.diagnostics[*index].message == message)
-        {
+        if let Some(same) = known.iter().copied().find(|index| self.diagnostics[*index].message == message) {
             return &mut self.diagnostics[same];
         }
         match severity {
@@ -275,11 +247,7 @@ impl Report {
 
     fn write(&self, f: &mut fmt::Formatter<'_>, diagnostic: &Diagnostic) -> fmt::Result {
         let place = self.place(diagnostic.span);
-        writeln!(
-            f,
-            "{place}: {}: {}",
-            diagnostic.severity, diagnostic.message
-        )?;
+        writeln!(f, "{place}: {}: {}", diagnostic.severity, diagnostic.message)?;
         self.write_line(f, diagnostic.span)?;
         if let Some(expected) = &diagnostic.expected {
             writeln!(f, "  expected: {expected}")?;
@@ -302,38 +270,14 @@ impl Report {
             return Ok(());
         }
         let length = line.chars().count();
-        let skipped = if length <= SHOWN_CHARACTERS_MAX {
-            0
-        } else {
-            before.saturating_sub(SHOWN_BEFORE)
-        };
-        let shown: Vec<char> = line
-            .chars()
-            .skip(skipped)
-            .take(SHOWN_CHARACTERS_MAX)
-            .collect();
-        let indent: String = shown
-            .iter()
-            .take(before - skipped)
-            .map(|c| if *c == '\t' { '\t' } else { ' ' })
-            .collect();
+        let skipped = if length <= SHOWN_CHARACTERS_MAX { 0 } else { before.saturating_sub(SHOWN_BEFORE) };
+        let shown: Vec<char> = line.chars().skip(skipped).take(SHOWN_CHARACTERS_MAX).collect();
+        let indent: String = shown.iter().take(before - skipped).map(|c| if *c == '\t' { '\t' } else { ' ' }).collect();
         let end = source.text.floor_char_boundary(span.end as usize);
         let start = source.text.floor_char_boundary(span.start as usize);
-        let marked = source.text[start..end.max(start)]
-            .lines()
-            .next()
-            .map_or(0, |text| text.chars().count());
+        let marked = source.text[start..end.max(start)].lines().next().map_or(0, |text| text.chars().count());
         let room = shown.len().saturating_sub(before - skipped);
-        let text: String = shown
-            .iter()
-            .map(|c| {
-                if c.is_control() && *c != '\t' {
-                    ' '
-                } else {
-                    *c
-                }
-            })
-            .collect();
+        let text: String = shown.iter().map(|c| if c.is_control() && *c != '\t' { ' ' } else { *c }).collect();
         writeln!(f, "  {text}")?;
         writeln!(f, "  {indent}{}", "^".repeat(marked.min(room).max(1)))
     }
@@ -392,22 +336,8 @@ mod tests {
     fn columns_count_characters_and_no_byte_order_mark() {
         let mut report = Report::new();
         let file = report.add_source("f", "\u{feff}ä b\r\nc");
-        assert_eq!(
-            report.place(span(file, 6, 7)),
-            Place {
-                file: "f",
-                line: 1,
-                column: 3
-            }
-        );
-        assert_eq!(
-            report.place(span(file, 9, 10)),
-            Place {
-                file: "f",
-                line: 2,
-                column: 1
-            }
-        );
+        assert_eq!(report.place(span(file, 6, 7)), Place { file: "f", line: 1, column: 3 });
+        assert_eq!(report.place(span(file, 9, 10)), Place { file: "f", line: 2, column: 1 });
         report.error(span(file, 6, 7), "b");
         assert_eq!(report.to_string(), "f:1:3: error: b\n  ä b\n    ^\n");
     }

@@ -45,10 +45,7 @@ pub struct Row {
 /// What becomes of the directive of that name; `None` if there is none.
 #[must_use]
 pub fn lookup(name: &str) -> Option<Support> {
-    DIRECTIVES
-        .iter()
-        .find(|row| row.name == name)
-        .map(|row| row.support)
+    DIRECTIVES.iter().find(|row| row.name == name).map(|row| row.support)
 }
 
 /// The properties of a served directive; none for others.
@@ -64,10 +61,7 @@ pub fn properties(name: &str) -> &'static [&'static str] {
 pub fn check_directives(corefile: &Corefile, report: &mut Report) {
     for block in &corefile.blocks {
         block.keys.iter().for_each(|key| check_scheme(key, report));
-        block
-            .statements
-            .iter()
-            .for_each(|statement| check(statement, report));
+        block.statements.iter().for_each(|statement| check(statement, report));
     }
 }
 
@@ -79,9 +73,7 @@ fn check(statement: &Statement, report: &mut Report) {
             report.warning(name.span, format!("`{name}` is ignored: {lost}"));
         }
         Some(Support::Refused { reason, instead }) => {
-            report
-                .error(name.span, format!("`{name}` is refused: {reason}"))
-                .help(instead);
+            report.error(name.span, format!("`{name}` is refused: {reason}")).help(instead);
         }
         None => {
             let error = report.error(name.span, format!("unknown directive `{name}`"));
@@ -94,10 +86,7 @@ fn check_scheme(key: &Key, report: &mut Report) {
     match key.scheme {
         Scheme::Dns | Scheme::Tls | Scheme::Https => {}
         Scheme::Grpc | Scheme::Quic | Scheme::Https3 => {
-            let error = report.error(
-                key.span,
-                format!("`{}://` is refused: not served yet", key.scheme),
-            );
+            let error = report.error(key.span, format!("`{}://` is refused: not served yet", key.scheme));
             error.help("serve the name over `dns://`, `tls://` or `https://`");
         }
     }
@@ -106,16 +95,12 @@ fn check_scheme(key: &Key, report: &mut Report) {
 /// The table in Markdown, as the README holds it.
 #[must_use]
 pub fn markdown() -> String {
-    let mut text = String::from(
-        "| Directive | Support | Properties, what is lost, or why and what instead |\n|---|---|---|\n",
-    );
+    let mut text =
+        String::from("| Directive | Support | Properties, what is lost, or why and what instead |\n|---|---|---|\n");
     for Row { name, support } in DIRECTIVES {
         let (word, told) = match support {
             Support::Served { properties } => {
-                let quoted: Vec<String> = properties
-                    .iter()
-                    .map(|property| format!("`{property}`"))
-                    .collect();
+                let quoted: Vec<String> = properties.iter().map(|property| format!("`{property}`")).collect();
                 ("served", quoted.join(", "))
             }
             Support::Ignored { lost } => ("ignored", (*lost).to_owned()),
@@ -142,11 +127,7 @@ mod tests {
     fn an_unknown_directive_names_the_nearest() {
         let report = checked(". {\n    foward . 10.0.0.10\n}\n");
         assert_eq!(report.errors(), 1);
-        assert!(
-            report
-                .to_string()
-                .starts_with("Corefile:2:5: error: unknown directive `foward`")
-        );
+        assert!(report.to_string().starts_with("Corefile:2:5: error: unknown directive `foward`"));
         assert!(report.to_string().contains("did you mean `forward`?"));
     }
 
@@ -166,28 +147,16 @@ mod tests {
     #[test]
     fn a_refused_scheme_is_an_error_at_the_key() {
         let report = checked(". quic://. {\n}\n");
-        assert!(
-            report
-                .to_string()
-                .starts_with("Corefile:1:3: error: `quic://` is refused")
-        );
+        assert!(report.to_string().starts_with("Corefile:1:3: error: `quic://` is refused"));
         assert_eq!(checked("tls://. https://. dns://. {\n}\n").errors(), 0);
     }
 
     #[test]
     fn the_table_has_each_directive_once_and_says_what_it_must() {
         for (index, row) in DIRECTIVES.iter().enumerate() {
-            assert!(
-                DIRECTIVES[..index]
-                    .iter()
-                    .all(|before| before.name != row.name),
-                "{} stands twice",
-                row.name
-            );
+            assert!(DIRECTIVES[..index].iter().all(|before| before.name != row.name), "{} stands twice", row.name);
             let told = match row.support {
-                Support::Served { properties } => {
-                    properties.iter().all(|property| !property.is_empty())
-                }
+                Support::Served { properties } => properties.iter().all(|property| !property.is_empty()),
                 Support::Ignored { lost } => !lost.is_empty(),
                 Support::Refused { reason, instead } => !reason.is_empty() && !instead.is_empty(),
             };
@@ -202,9 +171,6 @@ mod tests {
     fn the_readme_holds_the_table() {
         let readme = include_str!("../README.md");
         let table = markdown();
-        assert!(
-            readme.contains(&table),
-            "the README's table is not the code's, which is:\n\n{table}"
-        );
+        assert!(readme.contains(&table), "the README's table is not the code's, which is:\n\n{table}");
     }
 }

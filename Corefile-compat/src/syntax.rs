@@ -21,24 +21,14 @@ impl Span {
     /// The empty place right behind this stretch: where something is missing.
     #[must_use]
     pub fn after(self) -> Self {
-        Self {
-            start: self.end,
-            ..self
-        }
+        Self { start: self.end, ..self }
     }
 
     /// From here to the end of `last`; only this stretch if `last` stands in another file or before it.
     #[must_use]
     pub fn to(self, last: Self) -> Self {
         let joined = last.source == self.source && last.end >= self.end;
-        if joined {
-            Self {
-                end: last.end,
-                ..self
-            }
-        } else {
-            self
-        }
+        if joined { Self { end: last.end, ..self } } else { self }
     }
 }
 
@@ -100,17 +90,13 @@ impl Statement {
     /// The first property of that name.
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&Statement> {
-        self.properties()
-            .iter()
-            .find(|property| property.name == name)
+        self.properties().iter().find(|property| property.name == name)
     }
 
     /// The line's words, from the name to the last argument.
     #[must_use]
     pub fn span(&self) -> Span {
-        self.arguments
-            .last()
-            .map_or(self.name.span, |last| self.name.span.to(last.span))
+        self.arguments.last().map_or(self.name.span, |last| self.name.span.to(last.span))
     }
 }
 
@@ -128,17 +114,13 @@ pub struct Block {
 impl Block {
     /// Every statement of that directive.
     pub fn directives<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b Statement> {
-        self.statements
-            .iter()
-            .filter(move |statement| statement.name == name)
+        self.statements.iter().filter(move |statement| statement.name == name)
     }
 
     /// The first statement of that directive.
     #[must_use]
     pub fn directive(&self, name: &str) -> Option<&Statement> {
-        self.statements
-            .iter()
-            .find(|statement| statement.name == name)
+        self.statements.iter().find(|statement| statement.name == name)
     }
 }
 
@@ -162,14 +144,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// Every scheme.
-    pub const ALL: [Self; 6] = [
-        Self::Dns,
-        Self::Tls,
-        Self::Https,
-        Self::Grpc,
-        Self::Quic,
-        Self::Https3,
-    ];
+    pub const ALL: [Self; 6] = [Self::Dns, Self::Tls, Self::Https, Self::Grpc, Self::Quic, Self::Https3];
 
     /// The word before `://`.
     #[must_use]
@@ -317,11 +292,7 @@ fn first_dot(text: &str) -> Option<usize> {
 }
 
 fn without_final_dot(name: &str) -> &str {
-    if ends_with_plain_dot(name.as_bytes()) {
-        &name[..name.len() - 1]
-    } else {
-        name
-    }
+    if ends_with_plain_dot(name.as_bytes()) { &name[..name.len() - 1] } else { name }
 }
 
 /// Whether the text ends with a dot that ends a label: one with an even number of backslashes before it.
@@ -329,13 +300,7 @@ fn ends_with_plain_dot(text: &[u8]) -> bool {
     let Some((b'.', before)) = text.split_last() else {
         return false;
     };
-    before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte == b'\\')
-        .count()
-        % 2
-        == 0
+    before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
 }
 
 #[cfg(test)]

@@ -17,12 +17,7 @@ pub use name::{name, zone};
 
 /// A whole number of the type's range.
 pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    let digits = !text.is_empty()
-        && text
-            .strip_prefix('-')
-            .unwrap_or(text)
-            .bytes()
-            .all(|byte| byte.is_ascii_digit());
+    let digits = !text.is_empty() && text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());
     if !digits {
         return Err("not a whole number".to_owned());
     }
@@ -30,9 +25,7 @@ pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
 }
 
 /// A whole number within the range.
-pub fn number_in<T: FromStr + PartialOrd + Display>(
-    range: impl RangeBounds<T>,
-) -> impl Fn(&str) -> Result<T, String> {
+pub fn number_in<T: FromStr + PartialOrd + Display>(range: impl RangeBounds<T>) -> impl Fn(&str) -> Result<T, String> {
     use std::ops::Bound::{Excluded, Included, Unbounded};
     move |text| {
         let value = number::<T>(text)?;
@@ -64,9 +57,7 @@ pub fn on_off(text: &str) -> Result<bool, String> {
 
 /// Hundredths with their sign, `10%`: from 0 to 100.
 pub fn percentage(text: &str) -> Result<u8, String> {
-    let digits = text
-        .strip_suffix('%')
-        .ok_or_else(|| "a percentage ends with `%`".to_owned())?;
+    let digits = text.strip_suffix('%').ok_or_else(|| "a percentage ends with `%`".to_owned())?;
     number_in(0..=100)(digits)
 }
 
@@ -88,14 +79,8 @@ mod tests {
         assert!(number::<u32>("").is_err());
         assert_eq!(number::<i32>("-5"), Ok(-5));
         assert_eq!(number_in(512..=4096u16)("1232"), Ok(1232));
-        assert_eq!(
-            number_in(512..=4096u16)("100"),
-            Err("out of range, at least 512, at most 4096".to_owned())
-        );
-        assert_eq!(
-            number_in(1u32..)("0"),
-            Err("out of range, at least 1".to_owned())
-        );
+        assert_eq!(number_in(512..=4096u16)("100"), Err("out of range, at least 512, at most 4096".to_owned()));
+        assert_eq!(number_in(1u32..)("0"), Err("out of range, at least 1".to_owned()));
     }
 
     #[test]

@@ -23,10 +23,7 @@ pub(crate) struct Expanded {
 
 /// Replaces every variable, and those in the values of variables.
 pub(crate) fn expand(text: &str, host: &dyn Host) -> Expanded {
-    let mut expanded = Expanded {
-        text: text.to_owned(),
-        ..Expanded::default()
-    };
+    let mut expanded = Expanded { text: text.to_owned(), ..Expanded::default() };
     let mut replaced = 0;
     for (opening, closing) in REFERENCES {
         while let Some((reference, name)) = first_reference(&expanded.text, opening, closing) {
@@ -49,9 +46,7 @@ pub(crate) fn expand(text: &str, host: &dyn Host) -> Expanded {
 fn first_reference(text: &str, opening: &str, closing: &str) -> Option<(String, String)> {
     let start = text.find(opening)?;
     let end = start + text[start..].find(closing)?;
-    let name = text
-        .get(start + opening.len()..end)
-        .filter(|name| !name.is_empty())?;
+    let name = text.get(start + opening.len()..end).filter(|name| !name.is_empty())?;
     Some((text[start..end + closing.len()].to_owned(), name.to_owned()))
 }
 
@@ -61,10 +56,8 @@ mod tests {
     use crate::host::Memory;
 
     fn expanded(text: &str) -> Expanded {
-        let host = Memory::new()
-            .with_variable("A", "one")
-            .with_variable("B", "<{$A}>")
-            .with_variable("SELF", "{$SELF}");
+        let host =
+            Memory::new().with_variable("A", "one").with_variable("B", "<{$A}>").with_variable("SELF", "{$SELF}");
         expand(text, &host)
     }
 
@@ -78,10 +71,7 @@ mod tests {
     #[test]
     fn an_unset_variable_is_empty_and_named() {
         let word = expanded("x{$NONE}y");
-        assert_eq!(
-            (word.text.as_str(), word.unset),
-            ("xy", vec!["NONE".to_owned()])
-        );
+        assert_eq!((word.text.as_str(), word.unset), ("xy", vec!["NONE".to_owned()]));
     }
 
     #[test]

@@ -20,46 +20,25 @@ impl Parser<'_, '_> {
         let Some(import) = self.stream.take() else {
             return;
         };
-        let argument = self
-            .stream
-            .take_if(|token| !token.new_line && token.text != "{" && token.text != "}");
-        let word = argument
-            .map(|token| self.word(&token))
-            .filter(|word| !word.text.is_empty());
+        let argument = self.stream.take_if(|token| !token.new_line && token.text != "{" && token.text != "}");
+        let word = argument.map(|token| self.word(&token)).filter(|word| !word.text.is_empty());
         let Some(word) = word else {
-            let error = self
-                .report
-                .error(import.span.after(), "missing argument of `import`");
+            let error = self.report.error(import.span.after(), "missing argument of `import`");
             error.expected("a file, a pattern of files, or a snippet's name");
             return;
         };
-        if let Some(more) = self
-            .stream
-            .peek()
-            .filter(|token| !token.new_line && token.text != "}")
-            .cloned()
-        {
-            let error = self
-                .report
-                .error(more.span, format!("unexpected argument `{}`", more.text));
+        if let Some(more) = self.stream.peek().filter(|token| !token.new_line && token.text != "}").cloned() {
+            let error = self.report.error(more.span, format!("unexpected argument `{}`", more.text));
             error.expected("one file, pattern or snippet");
             self.skip_line();
         }
         self.imports += 1;
         if self.imports > IMPORTS_MAX || self.stream.depth() > IMPORT_DEPTH_MAX {
-            let bound = format!(
-                "at most {IMPORTS_MAX} imports, at most {IMPORT_DEPTH_MAX} inside each other"
-            );
-            self.report
-                .error(word.span, "too many imports")
-                .expected(bound);
+            let bound = format!("at most {IMPORTS_MAX} imports, at most {IMPORT_DEPTH_MAX} inside each other");
+            self.report.error(word.span, "too many imports").expected(bound);
             return;
         }
-        match self
-            .snippets
-            .get(&word.text)
-            .map(|snippet| Rc::clone(&snippet.tokens))
-        {
+        match self.snippets.get(&word.text).map(|snippet| Rc::clone(&snippet.tokens)) {
             Some(tokens) => self.enter(tokens, Origin::Snippet(word.text.clone()), word.span),
             None => self.import_files(&word),
         }
@@ -78,15 +57,11 @@ impl Parser<'_, '_> {
     }
 
     fn import_files(&mut self, word: &Word) {
-        let folder = Path::new(self.report.name(word.span.source))
-            .parent()
-            .unwrap_or(Path::new(""));
+        let folder = Path::new(self.report.name(word.span.source)).parent().unwrap_or(Path::new(""));
         let path = plain(&folder.join(&word.text));
         let text = &word.text;
         if text.contains('[') || text.matches('*').count() > 1 || text.matches('?').count() > 1 {
-            let error = self
-                .report
-                .error(word.span, "a pattern with several wildcards");
+            let error = self.report.error(word.span, "a pattern with several wildcards");
             error.expected("at most one `*` and one `?`");
             return;
         }
@@ -96,21 +71,12 @@ impl Parser<'_, '_> {
         }
         match self.host.glob(&path.to_string_lossy()) {
             Ok(files) if files.is_empty() => {
-                self.report.warning(
-                    word.span,
-                    format!("no file matches `{text}`; nothing is imported"),
-                );
+                self.report.warning(word.span, format!("no file matches `{text}`; nothing is imported"));
             }
             // The first file is read first, so it goes on top of the stack.
-            Ok(files) => files
-                .into_iter()
-                .rev()
-                .for_each(|file| self.import_file(file, word)),
+            Ok(files) => files.into_iter().rev().for_each(|file| self.import_file(file, word)),
             Err(error) => {
-                self.report.error(
-                    word.span,
-                    format!("cannot list `{}`: {error}", path.display()),
-                );
+                self.report.error(word.span, format!("cannot list `{}`: {error}", path.display()));
             }
         }
     }
@@ -130,24 +96,15 @@ impl Parser<'_, '_> {
             Ok(text) => text,
             Err(error) => {
                 let snippets: Vec<String> = self.snippets.keys().cloned().collect();
-                let error = self.report.error(
-                    word.span,
-                    format!("cannot import `{}`: {error}", path.display()),
-                );
-                error
-                    .nearest(&word.text, snippets)
-                    .expected("a file, or a snippet defined above");
+                let error = self.report.error(word.span, format!("cannot import `{}`: {error}", path.display()));
+                error.nearest(&word.text, snippets).expected("a file, or a snippet defined above");
                 return None;
             }
         };
         self.bytes += text.len();
         if text.len() > FILE_BYTES_MAX || self.bytes > ALL_BYTES_MAX {
-            let error = self
-                .report
-                .error(word.span, format!("`{}` is too long", path.display()));
-            error.expected(format!(
-                "at most {FILE_BYTES_MAX} bytes a file and {ALL_BYTES_MAX} in all"
-            ));
+            let error = self.report.error(word.span, format!("`{}` is too long", path.display()));
+            error.expected(format!("at most {FILE_BYTES_MAX} bytes a file and {ALL_BYTES_MAX} in all"));
             return None;
         }
         let source = self.report.add_source(path.to_string_lossy(), text);
@@ -159,7 +116,5 @@ impl Parser<'_, '_> {
 
 /// The path without `.` components, so that a file has one name.
 fn plain(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|component| *component != Component::CurDir)
-        .collect()
+    path.components().filter(|component| *component != Component::CurDir).collect()
 }

@@ -28,11 +28,7 @@ pub(super) struct Stream {
 impl Stream {
     /// Reads these tokens first.
     pub(super) fn push(&mut self, tokens: Rc<[Token]>, origin: Origin) {
-        self.frames.push(Frame {
-            tokens,
-            next: 0,
-            origin,
-        });
+        self.frames.push(Frame { tokens, next: 0, origin });
     }
 
     /// The next token, left in its place.
@@ -44,18 +40,11 @@ impl Stream {
     /// The innermost list that is not read to its end. One that ends with an import stays open below what it imports,
     /// so that it is noticed if it imports itself.
     fn unread(&self) -> Option<&Frame> {
-        self.frames
-            .iter()
-            .rev()
-            .find(|frame| frame.next < frame.tokens.len())
+        self.frames.iter().rev().find(|frame| frame.next < frame.tokens.len())
     }
 
     pub(super) fn take(&mut self) -> Option<Token> {
-        while self
-            .frames
-            .last()
-            .is_some_and(|frame| frame.next >= frame.tokens.len())
-        {
+        while self.frames.last().is_some_and(|frame| frame.next >= frame.tokens.len()) {
             self.frames.pop();
         }
         let frame = self.frames.last_mut()?;
@@ -67,11 +56,7 @@ impl Stream {
     }
 
     pub(super) fn take_if(&mut self, wanted: impl Fn(&Token) -> bool) -> Option<Token> {
-        if wanted(self.peek()?) {
-            self.take()
-        } else {
-            None
-        }
+        if wanted(self.peek()?) { self.take() } else { None }
     }
 
     /// The token taken last.
@@ -85,11 +70,7 @@ impl Stream {
             return &[];
         };
         let rest = &frame.tokens[frame.next..];
-        let length = rest
-            .iter()
-            .skip(1)
-            .position(|token| token.new_line)
-            .map_or(rest.len(), |further| further + 1);
+        let length = rest.iter().skip(1).position(|token| token.new_line).map_or(rest.len(), |further| further + 1);
         &rest[..length]
     }
 
@@ -106,9 +87,7 @@ impl Stream {
     /// Whether these tokens are being read right now, so that to import them again would never end. Files of the same
     /// pattern that wait for their turn are not.
     pub(super) fn is_open(&self, origin: &Origin) -> bool {
-        self.frames
-            .iter()
-            .any(|frame| frame.next > 0 && frame.origin == *origin)
+        self.frames.iter().any(|frame| frame.next > 0 && frame.origin == *origin)
     }
 
     /// Imports inside imports.

@@ -9,11 +9,8 @@ fn read_with(text: &str, host: &Memory) -> (String, String) {
     let corefile = parse("dir/Corefile", text, host, &mut report);
     let mut shown = String::new();
     for block in &corefile.blocks {
-        let keys: Vec<String> = block
-            .keys
-            .iter()
-            .map(|key| format!("{}://{}:{}", key.scheme, key.zone, key.port_or(53)))
-            .collect();
+        let keys: Vec<String> =
+            block.keys.iter().map(|key| format!("{}://{}:{}", key.scheme, key.zone, key.port_or(53))).collect();
         shown.push_str(&format!("<{}>", keys.join(" ")));
         show(&block.statements, &mut shown);
     }
@@ -50,25 +47,14 @@ fn wrong(text: &str) -> String {
 fn wrong_with(text: &str, host: &Memory) -> String {
     let (_, reported) = read_with(text, host);
     assert!(reported.contains(": error: "), "no error in {text}");
-    reported
-        .lines()
-        .next()
-        .unwrap()
-        .trim_start_matches("dir/Corefile:")
-        .to_owned()
+    reported.lines().next().unwrap().trim_start_matches("dir/Corefile:").to_owned()
 }
 
 #[test]
 fn a_block_has_keys_and_statements() {
-    assert_eq!(
-        read(". {\n log\n cache 30 a.org\n}\n"),
-        "<dns://.:53>[log][cache|30|a.org]"
-    );
+    assert_eq!(read(". {\n log\n cache 30 a.org\n}\n"), "<dns://.:53>[log][cache|30|a.org]");
     assert_eq!(read(".\n{\n log\n}\n"), "<dns://.:53>[log]");
-    assert_eq!(
-        read(". {\n}\na.org {\n log\n}"),
-        "<dns://.:53><dns://a.org.:53>[log]"
-    );
+    assert_eq!(read(". {\n}\na.org {\n log\n}"), "<dns://.:53><dns://a.org.:53>[log]");
     assert_eq!(read(". { log\n}\n"), "<dns://.:53>[log]");
     assert_eq!(read(". { }"), "<dns://.:53>");
     assert_eq!(read("a.org"), "<dns://a.org.:53>");
@@ -77,14 +63,9 @@ fn a_block_has_keys_and_statements() {
 
 #[test]
 fn one_block_may_leave_its_braces_out() {
-    assert_eq!(
-        read("a.org\nlog\nhosts {\n ttl 5\n}\n"),
-        "<dns://a.org.:53>[log][hosts{[ttl|5]}]"
-    );
+    assert_eq!(read("a.org\nlog\nhosts {\n ttl 5\n}\n"), "<dns://a.org.:53>[log][hosts{[ttl|5]}]");
     assert!(wrong("a.org\nlog\nb.org {\n log\n}\n").starts_with("3:1: error: a second block"));
-    assert!(
-        wrong("a.org\nlog\n}\n").starts_with("3:1: error: a closing brace that nothing opened")
-    );
+    assert!(wrong("a.org\nlog\n}\n").starts_with("3:1: error: a closing brace that nothing opened"));
 }
 
 #[test]
@@ -113,10 +94,7 @@ fn a_wrong_key_loses_the_key_only() {
 #[test]
 fn quotes_keep_spaces_and_line_ends() {
     assert_eq!(read(". {\nlog . \"a b\"\n}"), "<dns://.:53>[log|.|a b]");
-    assert_eq!(
-        read(". {\nlog \"a\nb\" c\nerrors\n}"),
-        "<dns://.:53>[log|a\nb|c][errors]"
-    );
+    assert_eq!(read(". {\nlog \"a\nb\" c\nerrors\n}"), "<dns://.:53>[log|a\nb|c][errors]");
     assert_eq!(read(". {\nlog \"\" \"x\"y\n}"), "<dns://.:53>[log||x|y]");
     assert_eq!(read(". {\nlog a\"b\"\n}"), "<dns://.:53>[log|a\"b\"]");
     assert_eq!(read(". {\nlog \"a # b\"\n}"), "<dns://.:53>[log|a # b]");
@@ -142,10 +120,7 @@ fn only_a_quote_is_escaped() {
 
 #[test]
 fn a_comment_hides_the_rest_of_the_line() {
-    assert_eq!(
-        read("# {\n. { # x\nlog # x y\n cache 30 #}\n} # x\n#"),
-        "<dns://.:53>[log][cache|30]"
-    );
+    assert_eq!(read("# {\n. { # x\nlog # x y\n cache 30 #}\n} # x\n#"), "<dns://.:53>[log][cache|30]");
     assert_eq!(read(". {\r\n#x\r\nlog a#x\r\n}\r\n"), "<dns://.:53>[log|a]");
 }
 
@@ -153,64 +128,39 @@ fn a_comment_hides_the_rest_of_the_line() {
 fn a_comment_inside_a_word_hides_the_rest_of_the_word_only() {
     let (shown, reported) = read_with(". {\nlog a#b c # d\ncache#x\n}#x", &Memory::new());
     assert_eq!(shown, "<dns://.:53>[log|a|c][cache]");
-    assert!(
-        reported.starts_with("dir/Corefile:2:6: warning: a `#` inside a word"),
-        "{reported}"
-    );
+    assert!(reported.starts_with("dir/Corefile:2:6: warning: a `#` inside a word"), "{reported}");
     assert_eq!(reported.matches("warning").count(), 1);
 }
 
 #[test]
 fn a_byte_order_mark_and_carriage_returns_do_not_matter() {
-    assert_eq!(
-        read("\u{feff}. {\r\n  log a\r\n}\r\n"),
-        "<dns://.:53>[log|a]"
-    );
+    assert_eq!(read("\u{feff}. {\r\n  log a\r\n}\r\n"), "<dns://.:53>[log|a]");
     assert!(wrong("\u{feff}}\r\n").starts_with("1:1: error"));
-    assert!(
-        wrong(". {\r\n  log { a\r\n  } b\r\n}\r\n")
-            .starts_with("3:5: error: `b` behind a closing brace")
-    );
+    assert!(wrong(". {\r\n  log { a\r\n  } b\r\n}\r\n").starts_with("3:5: error: `b` behind a closing brace"));
 }
 
 #[test]
 fn variables_are_replaced_in_every_word() {
-    let host = Memory::new()
-        .with_variable("ZONE", "a.org")
-        .with_variable("TTL", "3 0")
-        .with_variable("DIRECTIVE", "cache");
+    let host =
+        Memory::new().with_variable("ZONE", "a.org").with_variable("TTL", "3 0").with_variable("DIRECTIVE", "cache");
     let (shown, reported) = read_with("{$ZONE}:54 {\n{%DIRECTIVE%} {$TTL} \"<{$TTL}>\"\n}", &host);
     assert_eq!(shown, "<dns://a.org.:54>[cache|3 0|<3 0>]");
     assert_eq!(reported, "");
     let (shown, reported) = read_with(". {\nlog a{$NONE}b\n}", &host);
     assert_eq!(shown, "<dns://.:53>[log|ab]");
-    assert!(
-        reported
-            .starts_with("dir/Corefile:2:5: warning: the environment variable `NONE` is not set")
-    );
+    assert!(reported.starts_with("dir/Corefile:2:5: warning: the environment variable `NONE` is not set"));
     let endless = Memory::new().with_variable("A", "{$A}");
     assert!(wrong_with(". {\nlog {$A}\n}", &endless).starts_with("2:5: error"));
 }
 
 #[test]
 fn properties_nest() {
-    assert_eq!(
-        read(". {\na {\nb {\nc d\n}\n}\n}"),
-        "<dns://.:53>[a{[b{[c|d]}]}]"
-    );
+    assert_eq!(read(". {\na {\nb {\nc d\n}\n}\n}"), "<dns://.:53>[a{[b{[c|d]}]}]");
     assert_eq!(read(". {\na { b }\nc {}\n}"), "<dns://.:53>[a{[b]}][c|{}]");
-    let deep = format!(
-        ". {{\n{}{}}}",
-        "a {\n".repeat(NESTING_MAX),
-        "}\n".repeat(NESTING_MAX)
-    );
+    let deep = format!(". {{\n{}{}}}", "a {\n".repeat(NESTING_MAX), "}\n".repeat(NESTING_MAX));
     assert!(wrong(&deep).contains("braces inside braces"));
     let deepest = NESTING_MAX - 1;
-    read(&format!(
-        ". {{\n{}{}}}",
-        "a {\n".repeat(deepest),
-        "}\n".repeat(deepest)
-    ));
+    read(&format!(". {{\n{}{}}}", "a {\n".repeat(deepest), "}\n".repeat(deepest)));
 }
 
 #[test]
@@ -218,10 +168,7 @@ fn braces_in_the_wrong_place_are_errors() {
     assert!(wrong(". {\nlog\n").starts_with("1:3: error: a brace that is never closed"));
     assert!(wrong(". {\na {\nb\n").starts_with("2:3: error: a brace that is never closed"));
     assert!(wrong(". {\n}\n}\n").starts_with("3:1: error: a closing brace that nothing opened"));
-    assert!(
-        wrong(". {\na\n{\nb\n}\n}")
-            .starts_with("3:1: error: an opening brace on a line of its own")
-    );
+    assert!(wrong(". {\na\n{\nb\n}\n}").starts_with("3:1: error: an opening brace on a line of its own"));
     assert!(wrong(". {\nlog }\n").starts_with("2:5: error: the closing brace of a server block"));
     assert!(wrong("{\nlog\n}").starts_with("1:1: error: a server block without a name"));
     assert!(wrong(". {\n{\nlog\n}\n}").starts_with("2:1: error"));
@@ -229,14 +176,8 @@ fn braces_in_the_wrong_place_are_errors() {
 
 #[test]
 fn the_head_of_another_block_ends_one_that_is_never_closed() {
-    let (shown, reported) = read_with(
-        "a.org {\n forward {\n  x\n\nb.org {\n log\n}\n",
-        &Memory::new(),
-    );
-    assert_eq!(
-        shown,
-        "<dns://a.org.:53>[forward{[x]}]<dns://b.org.:53>[log]"
-    );
+    let (shown, reported) = read_with("a.org {\n forward {\n  x\n\nb.org {\n log\n}\n", &Memory::new());
+    assert_eq!(shown, "<dns://a.org.:53>[forward{[x]}]<dns://b.org.:53>[log]");
     assert!(reported.starts_with("dir/Corefile:2:10: error: a brace that is never closed"));
     assert_eq!(reported.matches(": error: ").count(), 1);
 }
@@ -247,29 +188,12 @@ fn a_snippet_is_put_in_place_of_its_import() {
         read("(s) {\n log a\n errors\n}\n. {\n import s\n}\na.org {\n import s\n cache\n}\n"),
         "<dns://.:53>[log|a][errors]<dns://a.org.:53>[log|a][errors][cache]"
     );
-    assert_eq!(
-        read("(s) { ttl 5\n}\n. {\n hosts {\n import s\n }\n}"),
-        "<dns://.:53>[hosts{[ttl|5]}]"
-    );
-    assert_eq!(
-        read("(k) {\n. {\n log\n}\n}\nimport k\n"),
-        "<dns://.:53>[log]"
-    );
-    assert_eq!(
-        read("(a) {\nlog\n}\n(b) {\nimport a\n}\n. {\nimport b\nimport b\n}"),
-        "<dns://.:53>[log][log]"
-    );
-    assert!(
-        wrong("(s) {\n}\n(s) {\n}\n").starts_with("3:1: error: the snippet `s` is defined twice")
-    );
-    assert!(
-        wrong("(s) {\nimport s\n}\n. {\nimport s\n}\n")
-            .starts_with("2:8: error: the snippet `s` imports itself")
-    );
-    assert!(
-        wrong("(a) {\nimport b\n}\n(b) {\nimport a\n}\n. {\nimport a\n}\n")
-            .contains("imports itself")
-    );
+    assert_eq!(read("(s) { ttl 5\n}\n. {\n hosts {\n import s\n }\n}"), "<dns://.:53>[hosts{[ttl|5]}]");
+    assert_eq!(read("(k) {\n. {\n log\n}\n}\nimport k\n"), "<dns://.:53>[log]");
+    assert_eq!(read("(a) {\nlog\n}\n(b) {\nimport a\n}\n. {\nimport b\nimport b\n}"), "<dns://.:53>[log][log]");
+    assert!(wrong("(s) {\n}\n(s) {\n}\n").starts_with("3:1: error: the snippet `s` is defined twice"));
+    assert!(wrong("(s) {\nimport s\n}\n. {\nimport s\n}\n").starts_with("2:8: error: the snippet `s` imports itself"));
+    assert!(wrong("(a) {\nimport b\n}\n(b) {\nimport a\n}\n. {\nimport a\n}\n").contains("imports itself"));
     assert!(wrong("(s)\nlog\n").starts_with("1:4: error: the snippet `s` has no body"));
     assert!(wrong(". {\nimport later\n}\n(later) {\n}\n").starts_with("2:8: error: cannot import"));
 }
@@ -282,23 +206,14 @@ fn files_are_imported_relative_to_the_importing_file() {
         .file("dir/sub/c", "cache")
         .file("/etc/d", "debug");
     let (shown, reported) = read_with(". {\nimport a\nimport /etc/d\nwhoami\n}", &host);
-    assert_eq!(
-        (shown.as_str(), reported.as_str()),
-        ("<dns://.:53>[log|a][errors][cache][debug][whoami]", "")
-    );
+    assert_eq!((shown.as_str(), reported.as_str()), ("<dns://.:53>[log|a][errors][cache][debug][whoami]", ""));
 }
 
 #[test]
 fn a_pattern_imports_its_files_by_name() {
-    let host = Memory::new()
-        .file("dir/z/2.conf", "b.org {\n}")
-        .file("dir/z/1.conf", "a.org {\n}")
-        .file("dir/z/x", "{");
+    let host = Memory::new().file("dir/z/2.conf", "b.org {\n}").file("dir/z/1.conf", "a.org {\n}").file("dir/z/x", "{");
     let (shown, reported) = read_with("import z/*.conf\n. {\n}", &host);
-    assert_eq!(
-        (shown.as_str(), reported.as_str()),
-        ("<dns://a.org.:53><dns://b.org.:53><dns://.:53>", "")
-    );
+    assert_eq!((shown.as_str(), reported.as_str()), ("<dns://a.org.:53><dns://b.org.:53><dns://.:53>", ""));
     let (_, reported) = read_with(". {\nimport z/*.none\n}", &host);
     assert!(reported.starts_with("dir/Corefile:2:8: warning: no file matches"));
     assert!(wrong_with("import z*/*\n", &host).contains("several wildcards"));
@@ -307,47 +222,25 @@ fn a_pattern_imports_its_files_by_name() {
 
 #[test]
 fn wrong_imports_are_located() {
-    let host = Memory::new()
-        .file("dir/self", "log\nimport self")
-        .file("dir/a", "import b")
-        .file("dir/b", "\n import a");
+    let host =
+        Memory::new().file("dir/self", "log\nimport self").file("dir/a", "import b").file("dir/b", "\n import a");
+    assert!(wrong_with(". {\nimport none\n}", &host).starts_with("2:8: error: cannot import `dir/none`"));
+    assert!(wrong_with(". {\nimport\n}", &host).starts_with("2:7: error: missing argument of `import`"));
+    assert!(wrong_with(". {\nimport self more\n}", &host).starts_with("2:13: error: unexpected argument"));
     assert!(
-        wrong_with(". {\nimport none\n}", &host)
-            .starts_with("2:8: error: cannot import `dir/none`")
+        wrong_with(". {\nimport self\n}", &host).starts_with("dir/self:2:8: error: the file `dir/self` imports itself")
     );
-    assert!(
-        wrong_with(". {\nimport\n}", &host).starts_with("2:7: error: missing argument of `import`")
-    );
-    assert!(
-        wrong_with(". {\nimport self more\n}", &host)
-            .starts_with("2:13: error: unexpected argument")
-    );
-    assert!(
-        wrong_with(". {\nimport self\n}", &host)
-            .starts_with("dir/self:2:8: error: the file `dir/self` imports itself")
-    );
-    assert!(
-        wrong_with(". {\nimport a\n}", &host)
-            .starts_with("dir/b:2:9: error: the file `dir/a` imports itself")
-    );
+    assert!(wrong_with(". {\nimport a\n}", &host).starts_with("dir/b:2:9: error: the file `dir/a` imports itself"));
 }
 
 #[test]
 fn imports_are_bounded_in_number_and_depth() {
-    let many = format!(
-        "(s) {{\nlog\n}}\n. {{\n{}}}",
-        "import s\n".repeat(IMPORTS_MAX + 1)
-    );
+    let many = format!("(s) {{\nlog\n}}\n. {{\n{}}}", "import s\n".repeat(IMPORTS_MAX + 1));
     assert!(wrong(&many).contains("too many imports"));
-    let deep = (0..=IMPORT_DEPTH_MAX).fold(Memory::new(), |host, n| {
-        host.file(format!("dir/{n}"), format!("import {}\n", n + 1))
-    });
+    let deep = (0..=IMPORT_DEPTH_MAX)
+        .fold(Memory::new(), |host, n| host.file(format!("dir/{n}"), format!("import {}\n", n + 1)));
     assert!(wrong_with(". {\nimport 0\n}", &deep).contains("too many imports"));
-    let snippet = format!(
-        "(s) {{\n{}}}\n. {{\n{}}}",
-        "a a a a a a a a a\n".repeat(1000),
-        "import s\n".repeat(100)
-    );
+    let snippet = format!("(s) {{\n{}}}\n. {{\n{}}}", "a a a a a a a a a\n".repeat(1000), "import s\n".repeat(100));
     assert!(wrong(&snippet).contains("words, imports included"));
 }
 
@@ -356,18 +249,13 @@ fn a_file_that_is_too_long_is_refused() {
     let long = "#".repeat(FILE_BYTES_MAX + 1);
     assert!(wrong(&long).starts_with("1:1: error: a file of"));
     let host = Memory::new().file("dir/long", long);
-    assert!(
-        wrong_with(". {\nimport long\n}", &host).starts_with("2:8: error: `dir/long` is too long")
-    );
+    assert!(wrong_with(". {\nimport long\n}", &host).starts_with("2:8: error: `dir/long` is too long"));
 }
 
 #[test]
 fn an_error_in_an_imported_file_names_that_file() {
     let host = Memory::new().file("dir/part", "# first\nhosts {\n\tttl { x\n\t} y\n}\n");
-    assert!(
-        wrong_with(". {\nimport part\n}", &host)
-            .starts_with("dir/part:4:4: error: `y` behind a closing brace")
-    );
+    assert!(wrong_with(". {\nimport part\n}", &host).starts_with("dir/part:4:4: error: `y` behind a closing brace"));
 }
 
 #[test]
@@ -379,22 +267,11 @@ fn spans_cover_what_was_written() {
     let written = |span: Span| &text[span.start as usize..span.end as usize];
     assert_eq!(written(block.span), "é.org tls://b.org");
     assert_eq!(written(block.keys[1].span), "tls://b.org");
-    assert_eq!(
-        written(block.statements[0].span()),
-        "forward . \"10.0.0.1\""
-    );
-    assert_eq!(
-        written(block.statements[0].arguments[1].span),
-        "\"10.0.0.1\""
-    );
+    assert_eq!(written(block.statements[0].span()), "forward . \"10.0.0.1\"");
+    assert_eq!(written(block.statements[0].arguments[1].span), "\"10.0.0.1\"");
     assert!(block.statements[0].arguments[1].quoted);
     assert_eq!(report.place(block.keys[1].span).to_string(), "Corefile:1:7");
-    assert_eq!(
-        report
-            .place(block.statements[0].arguments[1].span)
-            .to_string(),
-        "Corefile:2:13"
-    );
+    assert_eq!(report.place(block.statements[0].arguments[1].span).to_string(), "Corefile:2:13");
 }
 
 #[test]

@@ -4,24 +4,15 @@
 use super::{Row, Support};
 
 const fn served(name: &'static str, properties: &'static [&'static str]) -> Row {
-    Row {
-        name,
-        support: Support::Served { properties },
-    }
+    Row { name, support: Support::Served { properties } }
 }
 
 const fn ignored(name: &'static str, lost: &'static str) -> Row {
-    Row {
-        name,
-        support: Support::Ignored { lost },
-    }
+    Row { name, support: Support::Ignored { lost } }
 }
 
 const fn refused(name: &'static str, reason: &'static str, instead: &'static str) -> Row {
-    Row {
-        name,
-        support: Support::Refused { reason, instead },
-    }
+    Row { name, support: Support::Refused { reason, instead } }
 }
 
 const NOT_YET: &str = "not served yet";
@@ -30,47 +21,19 @@ const CENTRE: &str = "keep it in the central CoreDNS and `forward` the zone ther
 /// Every directive, in the order in which a query meets them.
 pub static DIRECTIVES: &[Row] = &[
     served("import", &[]),
-    refused(
-        "root",
-        NOT_YET,
-        "write the whole path wherever a file is named",
-    ),
-    ignored(
-        "metadata",
-        "no labels are collected; what would read them is refused or prints them as empty",
-    ),
-    ignored(
-        "geoip",
-        "no labels about a client's place are collected; what would read them is refused",
-    ),
-    ignored(
-        "cancel",
-        "every query has an answer or a failure within 4 seconds anyway",
-    ),
-    refused(
-        "proxyproto",
-        NOT_YET,
-        "let clients ask without a proxy in between",
-    ),
-    refused(
-        "quic",
-        NOT_YET,
-        "serve `tls://` or `https://`, and remove the block",
-    ),
-    refused(
-        "grpc_server",
-        NOT_YET,
-        "serve `tls://` or `https://`, and remove the block",
-    ),
+    refused("root", NOT_YET, "write the whole path wherever a file is named"),
+    ignored("metadata", "no labels are collected; what would read them is refused or prints them as empty"),
+    ignored("geoip", "no labels about a client's place are collected; what would read them is refused"),
+    ignored("cancel", "every query has an answer or a failure within 4 seconds anyway"),
+    refused("proxyproto", NOT_YET, "let clients ask without a proxy in between"),
+    refused("quic", NOT_YET, "serve `tls://` or `https://`, and remove the block"),
+    refused("grpc_server", NOT_YET, "serve `tls://` or `https://`, and remove the block"),
     ignored("https", "the bound on connections is the daemon's own"),
     refused("https3", NOT_YET, "serve `https://`, and remove the block"),
     served("timeouts", &["read", "write", "idle", "maxtcpqueries"]),
     ignored("multisocket", "each core has a socket of its own anyway"),
     served("reload", &[]),
-    ignored(
-        "nsid",
-        "replies carry no identifier of this server's choosing",
-    ),
+    ignored("nsid", "replies carry no identifier of this server's choosing"),
     served("bufsize", &[]),
     served("bind", &["except"]),
     served("debug", &[]),
@@ -78,10 +41,7 @@ pub static DIRECTIVES: &[Row] = &[
     served("ready", &["monitor"]),
     served("health", &["lameduck"]),
     ignored("pprof", "no profiles are served"),
-    ignored(
-        "shed",
-        "an overfull socket drops datagrams in the kernel, where they are counted",
-    ),
+    ignored("shed", "an overfull socket drops datagrams in the kernel, where they are counted"),
     served("prometheus", &["runtime_metrics"]),
     served("errors", &["stacktrace", "consolidate"]),
     served("log", &["class"]),
@@ -89,85 +49,28 @@ pub static DIRECTIVES: &[Row] = &[
     served("local", &["localhost_prefix"]),
     refused("dns64", NOT_YET, CENTRE),
     served("any", &[]),
-    refused(
-        "chaos",
-        NOT_YET,
-        "remove it: the version is in the metric `coredns_build_info`",
-    ),
-    ignored(
-        "loadbalance",
-        "records keep the order in which the upstream sends them",
-    ),
+    refused("chaos", NOT_YET, "remove it: the version is in the metric `coredns_build_info`"),
+    ignored("loadbalance", "records keep the order in which the upstream sends them"),
     refused("tsig", NOT_YET, CENTRE),
     refused("rewrite", NOT_YET, CENTRE),
     served("autopath", &["pods"]),
     served("acl", &["allow", "block", "filter", "drop"]),
     served(
         "cache",
-        &[
-            "success",
-            "denial",
-            "prefetch",
-            "serve_stale",
-            "serve_stale_policy",
-            "servfail",
-            "disable",
-            "keepttl",
-        ],
+        &["success", "denial", "prefetch", "serve_stale", "serve_stale_policy", "servfail", "disable", "keepttl"],
     ),
     refused("header", NOT_YET, CENTRE),
     refused("dnssec", "a node does not sign", CENTRE),
-    served(
-        "tls",
-        &[
-            "client_auth",
-            "keylog",
-            "acme",
-            "email",
-            "ca",
-            "storage",
-            "ca_root",
-            "resolver",
-        ],
-    ),
+    served("tls", &["client_auth", "keylog", "acme", "email", "ca", "storage", "ca_root", "resolver"]),
     served("minimal", &[]),
     refused("template", NOT_YET, CENTRE),
     refused("transfer", NOT_YET, CENTRE),
-    served(
-        "hosts",
-        &[
-            "ttl",
-            "no_reverse",
-            "reload",
-            "fallthrough",
-            "fallthrough_unsupported",
-        ],
-    ),
-    refused(
-        "route53",
-        NOT_YET,
-        "`forward` the zone to a resolver that serves it",
-    ),
-    refused(
-        "azure",
-        NOT_YET,
-        "`forward` the zone to a resolver that serves it",
-    ),
-    refused(
-        "clouddns",
-        NOT_YET,
-        "`forward` the zone to a resolver that serves it",
-    ),
-    refused(
-        "k8s_external",
-        "a node does not watch the whole cluster",
-        CENTRE,
-    ),
-    refused(
-        "kubernetes",
-        "a node does not watch the whole cluster",
-        CENTRE,
-    ),
+    served("hosts", &["ttl", "no_reverse", "reload", "fallthrough", "fallthrough_unsupported"]),
+    refused("route53", NOT_YET, "`forward` the zone to a resolver that serves it"),
+    refused("azure", NOT_YET, "`forward` the zone to a resolver that serves it"),
+    refused("clouddns", NOT_YET, "`forward` the zone to a resolver that serves it"),
+    refused("k8s_external", "a node does not watch the whole cluster", CENTRE),
+    refused("kubernetes", "a node does not watch the whole cluster", CENTRE),
     refused("file", NOT_YET, CENTRE),
     refused("auto", NOT_YET, CENTRE),
     refused("secondary", NOT_YET, CENTRE),
@@ -198,31 +101,11 @@ pub static DIRECTIVES: &[Row] = &[
             "resolver",
         ],
     ),
-    refused(
-        "grpc",
-        NOT_YET,
-        "`forward` to the same servers over DNS or `tls://`",
-    ),
-    refused(
-        "erratic",
-        "it answers wrongly on purpose",
-        "use CoreDNS for such a test",
-    ),
+    refused("grpc", NOT_YET, "`forward` to the same servers over DNS or `tls://`"),
+    refused("erratic", "it answers wrongly on purpose", "use CoreDNS for such a test"),
     served("whoami", &[]),
-    refused(
-        "on",
-        "the daemon runs no commands",
-        "run the command beside the daemon",
-    ),
+    refused("on", "the daemon runs no commands", "run the command beside the daemon"),
     refused("sign", "a node does not sign", CENTRE),
-    refused(
-        "view",
-        NOT_YET,
-        "serve the clients from different ports or addresses, with `bind`",
-    ),
-    refused(
-        "nomad",
-        NOT_YET,
-        "`forward` the zone to a resolver that serves it",
-    ),
+    refused("view", NOT_YET, "serve the clients from different ports or addresses, with `bind`"),
+    refused("nomad", NOT_YET, "`forward` the zone to a resolver that serves it"),
 ];

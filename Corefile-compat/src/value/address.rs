@@ -25,9 +25,7 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
 /// An IP address, without brackets.
 pub fn ip(text: &str) -> Result<IpAddr, String> {
     if text.contains('%') {
-        return Err(
-            "an address with a zone id (`%`), which means something on one machine only".to_owned(),
-        );
+        return Err("an address with a zone id (`%`), which means something on one machine only".to_owned());
     }
     text.parse().map_err(|_| "not an IP address".to_owned())
 }
@@ -60,9 +58,7 @@ fn masked(address: IpAddr, length: u8) -> IpAddr {
 /// Host and port. A bare IPv6 address is all host.
 fn split(text: &str) -> Result<(&str, Option<u16>), String> {
     if let Some(bracketed) = text.strip_prefix('[') {
-        let (host, behind) = bracketed
-            .split_once(']')
-            .ok_or_else(|| "a bracket that is never closed".to_owned())?;
+        let (host, behind) = bracketed.split_once(']').ok_or_else(|| "a bracket that is never closed".to_owned())?;
         return match behind.strip_prefix(':') {
             Some(digits) => Ok((host, Some(port(digits)?))),
             None if behind.is_empty() => Ok((host, None)),
@@ -117,14 +113,8 @@ mod tests {
     #[test]
     fn an_address_to_listen_on_has_a_port() {
         assert_eq!(listen_address(":9153"), Ok("[::]:9153".parse().unwrap()));
-        assert_eq!(
-            listen_address("localhost:9153"),
-            Ok("127.0.0.1:9153".parse().unwrap())
-        );
-        assert_eq!(
-            listen_address("169.254.20.10:8080"),
-            Ok("169.254.20.10:8080".parse().unwrap())
-        );
+        assert_eq!(listen_address("localhost:9153"), Ok("127.0.0.1:9153".parse().unwrap()));
+        assert_eq!(listen_address("169.254.20.10:8080"), Ok("169.254.20.10:8080".parse().unwrap()));
         assert!(listen_address("169.254.20.10").is_err());
     }
 

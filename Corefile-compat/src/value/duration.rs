@@ -43,10 +43,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if total > NANOSECONDS_MAX {
         return Err("too long a duration".to_owned());
     }
-    let seconds =
-        u64::try_from(total / 1_000_000_000).map_err(|_| "too long a duration".to_owned())?;
-    let nanoseconds =
-        u32::try_from(total % 1_000_000_000).map_err(|_| "too long a duration".to_owned())?;
+    let seconds = u64::try_from(total / 1_000_000_000).map_err(|_| "too long a duration".to_owned())?;
+    let nanoseconds = u32::try_from(total % 1_000_000_000).map_err(|_| "too long a duration".to_owned())?;
     Ok(Duration::new(seconds, nanoseconds))
 }
 
@@ -76,41 +74,24 @@ fn part(text: &str) -> Result<(u128, &str), String> {
     if whole.is_empty() && fraction.is_empty() {
         return Err("not a duration".to_owned());
     }
-    let end = rest
-        .find(|c: char| c == '.' || c.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
     let (unit, behind) = rest.split_at(end);
     if unit.is_empty() {
         return Err(format!("a duration without a unit, as in `{text}s`"));
     }
-    let nanoseconds = UNITS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .map(|(_, nanoseconds)| *nanoseconds);
+    let nanoseconds = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, nanoseconds)| *nanoseconds);
     let nanoseconds = nanoseconds.ok_or_else(|| format!("no unit of time is called `{unit}`"))?;
-    let whole: u128 = if whole.is_empty() {
-        0
-    } else {
-        whole
-            .parse()
-            .map_err(|_| "too long a duration".to_owned())?
-    };
+    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| "too long a duration".to_owned())? };
     let fraction = &fraction[..fraction.len().min(FRACTION_DIGITS_MAX)];
     let share = fraction.parse::<u128>().map_or(0, |parts| {
         let scale = fraction.bytes().fold(1u128, |scale, _| scale * 10);
         parts * nanoseconds / scale
     });
-    Ok((
-        whole.saturating_mul(nanoseconds).saturating_add(share),
-        behind,
-    ))
+    Ok((whole.saturating_mul(nanoseconds).saturating_add(share), behind))
 }
 
 fn digits(text: &str) -> (&str, &str) {
-    text.split_at(
-        text.find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len()),
-    )
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
 
 #[cfg(test)]
@@ -141,10 +122,7 @@ mod tests {
             ("5x", "`x`"),
             ("5 s", "` s`"),
             ("99999999999h", "too long"),
-            (
-                "99999999999999999999999999999999999999999999999h",
-                "too long",
-            ),
+            ("99999999999999999999999999999999999999999999999h", "too long"),
         ] {
             assert!(duration(wrong).unwrap_err().contains(reason), "{wrong}");
         }

@@ -36,11 +36,7 @@ pub fn name(text: &str) -> Result<Zone, String> {
             label_octets = 0;
             continue;
         }
-        let octet = if byte == b'\\' {
-            escaped(&mut bytes)?
-        } else {
-            byte
-        };
+        let octet = if byte == b'\\' { escaped(&mut bytes)? } else { byte };
         push(&mut canonical, octet);
         name_octets += 1 + usize::from(label_octets == 0);
         label_octets += 1;
@@ -50,9 +46,7 @@ pub fn name(text: &str) -> Result<Zone, String> {
         canonical.push('.');
     }
     if name_octets > NAME_OCTETS_MAX {
-        return Err(format!(
-            "a name of {name_octets} octets; {NAME_OCTETS_MAX} are possible"
-        ));
+        return Err(format!("a name of {name_octets} octets; {NAME_OCTETS_MAX} are possible"));
     }
     Ok(Zone::from_canonical(canonical))
 }
@@ -61,25 +55,20 @@ fn end_label(octets: usize) -> Result<(), String> {
     match octets {
         0 => Err("a name with an empty label".to_owned()),
         1..=LABEL_OCTETS_MAX => Ok(()),
-        _ => Err(format!(
-            "a label of {octets} octets; {LABEL_OCTETS_MAX} are possible"
-        )),
+        _ => Err(format!("a label of {octets} octets; {LABEL_OCTETS_MAX} are possible")),
     }
 }
 
 /// The octet behind a backslash: `\DDD` or the character itself.
 fn escaped(bytes: &mut std::iter::Peekable<std::str::Bytes<'_>>) -> Result<u8, String> {
-    let first = bytes
-        .next()
-        .ok_or_else(|| "a backslash with nothing behind it".to_owned())?;
+    let first = bytes.next().ok_or_else(|| "a backslash with nothing behind it".to_owned())?;
     if !first.is_ascii_digit() {
         return Ok(first);
     }
     let mut value = u16::from(first - b'0');
     for _ in 0..2 {
-        let digit = bytes
-            .next_if(u8::is_ascii_digit)
-            .ok_or_else(|| "an escape of less than three digits".to_owned())?;
+        let digit =
+            bytes.next_if(u8::is_ascii_digit).ok_or_else(|| "an escape of less than three digits".to_owned())?;
         value = value * 10 + u16::from(digit - b'0');
     }
     u8::try_from(value).map_err(|_| "an escape of more than 255".to_owned())
@@ -113,18 +102,10 @@ fn reverse(text: &str) -> Result<Vec<Zone>, String> {
         let mut name = String::new();
         for label in (0..labels).rev() {
             let part = (value >> (bits - (label + 1) * per_label)) & ((1 << per_label) - 1);
-            let written = if per_label == 8 {
-                write!(name, "{part}.")
-            } else {
-                write!(name, "{part:x}.")
-            };
+            let written = if per_label == 8 { write!(name, "{part}.") } else { write!(name, "{part:x}.") };
             written.expect("a string takes every text");
         }
-        name.push_str(if per_label == 8 {
-            "in-addr.arpa."
-        } else {
-            "ip6.arpa."
-        });
+        name.push_str(if per_label == 8 { "in-addr.arpa." } else { "ip6.arpa." });
         Zone::from_canonical(name)
     });
     Ok(zones.collect())
@@ -135,11 +116,7 @@ mod tests {
     use super::*;
 
     fn zones(text: &str) -> Vec<String> {
-        zone(text)
-            .unwrap()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        zone(text).unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -149,10 +126,7 @@ mod tests {
         assert_eq!(zones("."), ["."]);
         assert_eq!(zones(""), ["."]);
         assert_eq!(zones("_sip._udp.x"), ["_sip._udp.x."]);
-        assert_eq!(
-            zones("0/25.2.0.192.in-addr.arpa"),
-            ["0/25.2.0.192.in-addr.arpa."]
-        );
+        assert_eq!(zones("0/25.2.0.192.in-addr.arpa"), ["0/25.2.0.192.in-addr.arpa."]);
     }
 
     #[test]
@@ -187,16 +161,10 @@ mod tests {
 
     #[test]
     fn a_prefix_between_two_labels_is_several() {
-        assert_eq!(
-            zones("10.0.0.0/15"),
-            ["0.10.in-addr.arpa.", "1.10.in-addr.arpa."]
-        );
+        assert_eq!(zones("10.0.0.0/15"), ["0.10.in-addr.arpa.", "1.10.in-addr.arpa."]);
         assert_eq!(zones("172.16.0.0/12").len(), 16);
         assert_eq!(zones("172.16.0.0/12")[15], "31.172.in-addr.arpa.");
-        assert_eq!(
-            zones("192.0.2.128/31"),
-            ["128.2.0.192.in-addr.arpa.", "129.2.0.192.in-addr.arpa."]
-        );
+        assert_eq!(zones("192.0.2.128/31"), ["128.2.0.192.in-addr.arpa.", "129.2.0.192.in-addr.arpa."]);
         assert_eq!(zones("fd00::/7").len(), 2);
         assert_eq!(zones("fd00::/7")[0], "c.f.ip6.arpa.");
         assert_eq!(zones("fd00::/7")[1], "d.f.ip6.arpa.");
