@@ -15,7 +15,7 @@ use crate::wire::{
 };
 
 /// A reply without its asker: header, question and records in wire form, no OPT, no id.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     wire: Box<[u8]>,
     ttls: Box<[u16]>,
@@ -44,6 +44,8 @@ pub enum Age {
     Fresh(u32),
     /// Past its end: every TTL becomes [`limits::STALE_TTL`].
     Stale,
+    /// Past its end: every TTL becomes this many seconds (`serve_stale` may name one).
+    StaleWith(u32),
     /// TTLs as memorised (`keepttl`).
     Kept,
 }
@@ -211,6 +213,7 @@ impl Answer {
                 Age::Fresh(0) | Age::Kept => return,
                 Age::Fresh(seconds) => read_ttl(out, at).saturating_sub(seconds),
                 Age::Stale => limits::STALE_TTL,
+                Age::StaleWith(seconds) => seconds,
             };
             write_ttl(out, at, ttl);
         }

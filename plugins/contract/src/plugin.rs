@@ -54,13 +54,13 @@ impl Reply {
 
     /// True if it is past its end.
     pub fn is_stale(&self) -> bool {
-        self.age == Age::Stale
+        matches!(self.age, Age::Stale | Age::StaleWith(_))
     }
 
     /// How long it is true from now on, as far as is known; zero if it is stale.
     pub fn true_for(&self) -> Option<Duration> {
         let own = match self.age {
-            Age::Stale => Some(Duration::ZERO),
+            Age::Stale | Age::StaleWith(_) => Some(Duration::ZERO),
             Age::Kept => self.answer.true_for(),
             Age::Fresh(age) => self.answer.true_for().map(|ttl| ttl.saturating_sub(Duration::from_secs(age.into()))),
         };
@@ -153,6 +153,11 @@ impl<'a> Next<'a> {
             Some((plugin, rest)) => plugin.serve(query, Next { chain: rest, ..self }),
             None => Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) }),
         }
+    }
+
+    /// The next plugin's name; `None` at the end of the chain. For properties that hand on to their like (`next`).
+    pub fn name(self) -> Option<&'static str> {
+        self.chain.first().map(|plugin| plugin.name())
     }
 
     /// The server blocks, to enter them anew with another name.
