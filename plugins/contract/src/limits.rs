@@ -29,6 +29,10 @@ pub const REENTRIES_MAX: u8 = 4;
 pub const CNAME_LINKS_MAX: usize = 16;
 /// Search domains of one pod (kubelet's own bound).
 pub const SEARCH_DOMAINS_MAX: usize = 32;
+/// Pods whose search lists are known: one node's, and far more than any has.
+pub const PODS_MAX: usize = 4_096;
+/// The largest file of search lists, octets.
+pub const PODS_FILE_MAX: usize = 4 << 20;
 
 /// The largest reply over UDP, octets, whatever the client says it can take (DNS flag day 2020).
 pub const UDP_REPLY_MAX: usize = 1_232;
@@ -56,6 +60,12 @@ pub const UPSTREAM_PIPELINE_MAX: usize = 1_024;
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4;
 /// Datagram exchanges outstanding with one upstream; each holds a socket.
 pub const UPSTREAM_DATAGRAMS_MAX: usize = 1_024;
+/// Connections to one upstream that answers only a few questions on each before it closes it.
+pub const UPSTREAM_SINGLES_MAX: usize = 64;
+/// A connection to an upstream, TLS handshake included, is opened within this: one lost SYN is sent again.
+pub const UPSTREAM_CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
+/// One health check.
+pub const UPSTREAM_CHECK_WITHIN: Duration = Duration::from_millis(1_000);
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
 
@@ -88,6 +98,8 @@ const _: () = {
     assert!((ERROR_LINES_PER_SECOND_MAX as usize) < ERROR_LINES_MAX, "a second's lines fit");
     assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
     assert!(EXCHANGE_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
+    assert!(UPSTREAM_CONNECT_WITHIN.as_millis() < ATTEMPT_WITHIN.as_millis());
+    assert!(UPSTREAM_CONNECTIONS_MAX < UPSTREAM_SINGLES_MAX);
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);
