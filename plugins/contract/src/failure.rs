@@ -164,6 +164,7 @@ impl Failure {
             }
             Self::Unreachable { .. } => (Rcode::SERVFAIL, ede::NETWORK_ERROR),
             Self::BrokenReply { .. } => (Rcode::SERVFAIL, ede::INVALID_DATA),
+            Self::Bound { bound: Bound::MaxConcurrent } => (Rcode::REFUSED, ede::OTHER), // as CoreDNS's `max_concurrent`
             Self::Bound { .. } | Self::Panicked => (Rcode::SERVFAIL, ede::OTHER),
             Self::NotReady { .. } => (Rcode::SERVFAIL, ede::NOT_READY),
             Self::Memorised { .. } => (Rcode::SERVFAIL, ede::CACHED_ERROR),
