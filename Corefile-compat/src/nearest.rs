@@ -12,7 +12,7 @@ pub(crate) fn nearest(word: &str, valid: impl IntoIterator<Item = impl AsRef<str
     let allowed = (word.chars().count() / 3).max(1);
     valid
         .into_iter()
-        .map(|candidate| (distance(&word, candidate.as_ref()), candidate))
+        .map(|candidate| (distance(&word, &candidate.as_ref().to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.as_ref().len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate.as_ref().to_owned())
@@ -51,6 +51,7 @@ mod tests {
         assert_eq!(nearest("forwrad", valid).as_deref(), Some("forward"));
         assert_eq!(nearest("Cache", valid).as_deref(), Some("cache"));
         assert_eq!(nearest("host", valid).as_deref(), Some("hosts"));
+        assert_eq!(nearest("aaa", ["A", "AAAA", "SOA"]).as_deref(), Some("AAAA"));
     }
 
     #[test]
