@@ -104,11 +104,13 @@ fn reply(rcode: Rcode, records: &[(Section, RecordType)]) -> Reply {
 
 use Section::{Additional, Answer as Answers, Authority};
 
+type Records<'r> = &'r [(Section, RecordType)];
+
 #[tokio::test]
 async fn each_kind_of_reply_keeps_what_it_needs() {
     let (a, cname, ns, soa) = (RecordType::A, RecordType::CNAME, RecordType::NS, RecordType::SOA);
     // what comes back, and whether only the answer section goes on
-    let cases: [(&str, Rcode, &[(Section, RecordType)], bool); 9] = [
+    let cases: [(&str, Rcode, Records<'_>, bool); 9] = [
         ("a positive answer", Rcode::NOERROR, &[(Answers, a), (Authority, ns), (Additional, a)], true),
         ("a positive answer alone", Rcode::NOERROR, &[(Answers, a)], true),
         ("NODATA", Rcode::NOERROR, &[(Authority, soa), (Additional, a)], false),
