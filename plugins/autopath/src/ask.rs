@@ -16,8 +16,8 @@ pub(crate) enum Outcome {
     Positive(Reply),
     /// It exists without the type: the reply to the type asked for, and that of the sibling where it tells.
     NoData(Reply, Option<Reply>),
-    /// Nobody knows.
-    Failed(Served),
+    /// Nobody knows: what the type asked for says, and its sibling if it is that which failed.
+    Failed(Served, Option<Served>),
 }
 
 /// Asks and judges candidates of one question.
@@ -72,8 +72,7 @@ impl<'a> Asking<'a> {
             (Judgement::Positive, Ok(own), _) => Outcome::Positive(own),
             (Judgement::NoData, Ok(own), sibling) => Outcome::NoData(own, sibling.and_then(Result::ok)),
             (Judgement::Next, own, sibling) => Outcome::Missing([own.ok(), sibling.and_then(Result::ok)].into_iter().flatten().collect()),
-            (_, Ok(own), Some(sibling)) if own.answer.rcode() == Rcode::NXDOMAIN => Outcome::Failed(sibling),
-            (_, own, _) => Outcome::Failed(own),
+            (_, own, sibling) => Outcome::Failed(own, sibling),
         }
     }
 

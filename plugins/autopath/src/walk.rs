@@ -68,7 +68,12 @@ fn end(query: &Query, candidate: &Candidate, outcome: Outcome, mut facts: Facts)
             facts.rest_on(&sibling);
             (decided, answers::denial(query, Rcode::NOERROR, &[&reply, &sibling], &facts))
         }
-        Outcome::Failed(result) => (End::Failed, answers::failed(query, &candidate.name, result)),
+        // the stub is told what it asked, word for word, and walks on or ends as it does without us: glibc goes on after
+        // SERVFAIL, but not after REFUSED
+        Outcome::Failed(own, _) if as_asked => (End::Failed, own.map(Reply::unstored)),
+        Outcome::Failed(own, sibling) => {
+            (End::Failed, answers::failed(query, &candidate.name, sibling.unwrap_or(own)))
+        }
         Outcome::Missing(_) => unreachable!("a missing candidate does not decide"),
     }
 }
