@@ -6,6 +6,15 @@
 //!   https (hickory-server)            --/                       --Miss---> awaited, then sent
 //! ```
 
+mod accept;
+pub mod connections;
+#[cfg(test)]
+mod desk;
+pub mod https;
+mod sockets;
+pub mod stream;
+pub mod udp;
+
 use contract::{Boxed, Client};
 
 /// The front door of one listener, as the sockets see it.
