@@ -7,12 +7,15 @@
 //! ```
 
 mod accept;
+mod ask;
 pub mod connections;
 #[cfg(test)]
 mod desk;
 pub mod https;
 mod sockets;
 pub mod stream;
+#[cfg(test)]
+mod tls_pair;
 pub mod udp;
 
 use contract::{Boxed, Client};
