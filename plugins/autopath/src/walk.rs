@@ -43,7 +43,10 @@ pub(crate) async fn walk(asking: Asking<'_>, rest: &[u8], list: &SearchList, zon
     }
     let Some(first) = first else {
         let asked = asking.query.name.clone();
-        return (End::Failed, answers::failed(asking.query, &asked, Err(contract::Failure::NotReady { what: "autopath" })));
+        return (
+            End::Failed,
+            answers::failed(asking.query, &asked, Err(contract::Failure::NotReady { what: "autopath" })),
+        );
     };
     (End::None, answers::denial(asking.query, Rcode::NXDOMAIN, &[&first], &facts))
 }
@@ -71,9 +74,7 @@ fn end(query: &Query, candidate: &Candidate, outcome: Outcome, mut facts: Facts)
         // the stub is told what it asked, word for word, and walks on or ends as it does without us: glibc goes on after
         // SERVFAIL, but not after REFUSED
         Outcome::Failed(own, _) if as_asked => (End::Failed, own.map(Reply::unstored)),
-        Outcome::Failed(own, sibling) => {
-            (End::Failed, answers::failed(query, &candidate.name, sibling.unwrap_or(own)))
-        }
+        Outcome::Failed(own, sibling) => (End::Failed, answers::failed(query, &candidate.name, sibling.unwrap_or(own))),
         Outcome::Missing(_) => unreachable!("a missing candidate does not decide"),
     }
 }
