@@ -220,3 +220,18 @@ fn it_is_described_and_named() {
     assert_eq!((labels.server.as_str(), labels.zones.as_str()), ("dns://example.org.:53", "example.org."));
     assert_eq!(checked("cache").labels("", "").zones, ".");
 }
+
+#[test]
+fn every_example_of_the_readme_is_right() {
+    let readme = include_str!("../../README.md");
+    let examples: Vec<&str> =
+        readme.split("```corefile\n").skip(1).map(|rest| rest.split("```").next().expect("a fence ends")).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let mut report = Report::new();
+        let corefile = parse("README.md", example, &Memory::new(), &mut report);
+        let statement = corefile.blocks[0].directive("cache").expect("an example shows `cache`");
+        assert!(check(statement, &[name(".")], &mut report).is_some(), "{report}");
+        assert_eq!(report.to_string(), "", "{example}");
+    }
+}
