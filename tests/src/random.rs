@@ -34,6 +34,11 @@ impl Random {
         &these[self.below(these.len())]
     }
 
+    /// One of several words.
+    pub fn word(&mut self, these: &[&'static str]) -> &'static str {
+        these[self.below(these.len())]
+    }
+
     /// Random octets.
     pub fn octets(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.bits() as u8).collect()

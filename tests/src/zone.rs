@@ -20,8 +20,7 @@ pub struct Zone {
 pub fn make(random: &mut Random, questions: usize) -> Zone {
     let mut zone = Zone { text: head(), questions: Vec::with_capacity(questions) };
     for index in 0..questions {
-        let name =
-            format!("n{index}{}.{ORIGIN}", random.one_of(&["", ".sub", ".a.b", "-long-label-of-a-service-name"]));
+        let name = format!("n{index}{}.{ORIGIN}", random.word(&["", ".sub", ".a.b", "-long-label-of-a-service-name"]));
         let rtype = add(&mut zone.text, random, &name, index);
         let asked = match index % 20 {
             17 => format!("x{index}.wild.{ORIGIN}"),
@@ -93,8 +92,8 @@ fn add(text: &mut String, random: &mut Random, name: &str, index: usize) -> &'st
             put(&format!("below.{name}"), v4(random));
             "A" // an empty non-terminal
         }
-        17 => *random.one_of(&["A", "TXT", "AAAA"]),
-        18 => *random.one_of(&["A", "AAAA", "SRV"]),
+        17 => random.word(&["A", "TXT", "AAAA"]),
+        18 => random.word(&["A", "AAAA", "SRV"]),
         _ => {
             put(name, "CAA 0 issue \"ca.example\"".to_owned());
             "CAA"

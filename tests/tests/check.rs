@@ -39,10 +39,10 @@ fn every_corefile_of_the_corpus_has_its_outcome() {
 /// Runs `nearpath check` on a Corefile as its messages name it: without a folder.
 #[track_caller]
 fn outcome(corpus: &Path, expected: &Path) {
-    let wanted = std::fs::read_to_string(expected).unwrap();
+    let wanted = std::fs::read_to_string(expected).expect("a readable file");
     let mut lines = wanted.lines().filter(|line| !line.trim().is_empty());
     let exit = lines.next().and_then(|line| line.strip_prefix("exit ")).expect("the first line is `exit N`");
-    let name = expected.file_stem().unwrap().to_string_lossy().into_owned();
+    let name = expected.file_stem().expect("a file has a name").to_string_lossy().into_owned();
     let output = std::process::Command::new(daemon::binary())
         .args(["check", &format!("{name}.Corefile")])
         .current_dir(corpus)
