@@ -223,12 +223,14 @@ fn read_tls(reader: &mut Reader<'_, '_>) -> Option<TlsFiles> {
     {
         files.push(PathBuf::from(&word.text));
     }
-    let mut files = files.into_iter();
-    Some(match (files.next(), files.next(), files.next()) {
-        (authority, None, _) => TlsFiles { client: None, authority },
-        (Some(certificate), Some(key), authority) => TlsFiles { client: Some((certificate, key)), authority },
-        (None, Some(_), _) => unreachable!("files are read from the left"),
-    })
+    let (client, authority) = match files.as_slice() {
+        [] => (None, None),
+        [authority] => (None, Some(authority)),
+        [certificate, key] => (Some((certificate, key)), None),
+        [certificate, key, authority, ..] => (Some((certificate, key)), Some(authority)),
+    };
+    let client = client.map(|(certificate, key)| (certificate.clone(), key.clone()));
+    Some(TlsFiles { client, authority: authority.cloned() })
 }
 
 fn read_health_check(reader: &mut Reader<'_, '_>, spec: &mut ForwardSpec) {

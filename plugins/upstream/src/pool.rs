@@ -46,6 +46,9 @@ pub(crate) enum Broken {
     Full,
 }
 
+/// A peer that answers no more than this on a connection gets one for every few questions, without waiting in line.
+const SMALL_QUOTA: u64 = 8;
+
 /// What an opening comes to; `None` while it is under way.
 type Opening = watch::Receiver<Option<Result<Arc<Connection>, String>>>;
 
@@ -70,7 +73,7 @@ struct State {
 /// What to do with a question.
 enum Plan {
     Asked(Ticket),
-    Wait(Opening),
+    Wait(Opening, Option<u64>),
     /// Open a connection for this question alone.
     Own(u64),
     Full,
@@ -112,10 +115,10 @@ impl Pool {
             let (connection, quota) = match self.plan(question, edns, fresh) {
                 Plan::Asked(ticket) => return Ok(ticket),
                 Plan::Full => return Err(Broken::Full),
-                Plan::Wait(mut opening) => {
+                Plan::Wait(mut opening, quota) => {
                     let opened = opening.wait_for(Option::is_some).await.ok().and_then(|done| done.clone());
                     let opened = opened.unwrap_or_else(|| Err("the connection was given up".to_owned()));
-                    (opened.map_err(Broken::Unreachable)?, None)
+                    (opened.map_err(Broken::Unreachable)?, quota)
                 }
                 Plan::Own(quota) => {
                     let opened = self.connect().await.map_err(|error| Broken::Unreachable(error.to_string()))?;
@@ -137,7 +140,7 @@ impl Pool {
         let quota = self.quota.current(now);
         let mut state = self.state();
         state.connections.retain(|connection| self.is_usable(connection, quota, now));
-        if let Some(quota) = quota {
+        if let Some(quota) = quota.filter(|quota| *quota <= SMALL_QUOTA) {
             let usable = state.connections.iter().filter(|connection| !fresh || is_new(connection));
             let ticket = usable.into_iter().find_map(|connection| connection.ask(question, edns, Some(quota)));
             return ticket.map_or(Plan::Own(quota), |ticket| self.hit(ticket));
@@ -148,9 +151,9 @@ impl Pool {
         let busy = least.as_ref().is_none_or(|(load, _)| *load > 0);
         let least = least.map(|(_, connection)| Arc::clone(connection));
         let opening = if busy && may_open { Some(self.open(&mut state)) } else { state.opening.clone() };
-        match (least.and_then(|connection| connection.ask(question, edns, None)), opening) {
+        match (least.and_then(|connection| connection.ask(question, edns, quota)), opening) {
             (Some(ticket), _) => self.hit(ticket),
-            (None, Some(opening)) => Plan::Wait(opening),
+            (None, Some(opening)) => Plan::Wait(opening, quota),
             (None, None) => Plan::Full,
         }
     }

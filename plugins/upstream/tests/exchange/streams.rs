@@ -98,18 +98,21 @@ async fn a_peer_that_closes_after_each_answer_serves_every_question() {
 }
 
 #[tokio::test]
-async fn a_peer_that_closes_after_three_answers_serves_every_question() {
-    let context = context();
-    let (address, _) = tcp(|mut stream, _| async move {
-        for _ in 0..3 {
-            let Some(question) = read_frame(&mut stream).await else { return };
-            write_frame(&mut stream, &good(&question)).await;
+async fn a_peer_that_closes_after_some_answers_serves_every_question() {
+    for answers in [3, 20] {
+        let context = context();
+        let (address, connections) = tcp(move |mut stream, _| async move {
+            for _ in 0..answers {
+                let Some(question) = read_frame(&mut stream).await else { return };
+                write_frame(&mut stream, &good(&question)).await;
+            }
+        })
+        .await;
+        let upstream = upstream(&context, address, Protocol::Tcp);
+        for count in [100, 1, 1, 1, 1, 50] {
+            ask_at_once(&context, &upstream, count).await;
         }
-    })
-    .await;
-    let upstream = upstream(&context, address, Protocol::Tcp);
-    for count in [100, 1, 1, 1, 1, 50] {
-        ask_at_once(&context, &upstream, count).await;
+        assert!(connections.count() <= 154 / answers + 64, "{answers}: {}", connections.count());
     }
 }
 
@@ -332,4 +335,35 @@ async fn a_hung_peer_is_left_for_a_new_connection() {
     assert!(matches!(failure, Failure::Timeout { waited, .. } if waited == contract::limits::ATTEMPT_WITHIN));
     assert_eq!(address_in(&upstream.ask(&asked, soon()).await.unwrap()), expected(&asked));
     assert_eq!(connections.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_tasks_that_come_and_go_leave_nothing_behind() {
+    let context = context();
+    let (address, _) = tcp(|mut stream, number| async move {
+        for count in 0.. {
+            let Some(question) = read_frame(&mut stream).await else { return };
+            if count % 7 != 3 {
+                write_frame(&mut stream, &good(&question)).await; // one in seven is never answered
+            }
+            if number % 3 == 1 && count == 40 {
+                return;
+            }
+        }
+    })
+    .await;
+    let upstream = Arc::new(upstream(&context, address, Protocol::Tcp));
+    let tasks = (0..400).map(|number| {
+        let (upstream, asked) = (Arc::clone(&upstream), query(&context, &format!("n{number}.example")));
+        tokio::spawn(async move {
+            let wait = Duration::from_millis(1 + number % 40);
+            if let Ok(Ok(answer)) = tokio::time::timeout(wait, upstream.ask(&asked, soon())).await {
+                assert_eq!(address_in(&answer), expected(&asked));
+            }
+        })
+    });
+    for task in join_all(tasks).await {
+        task.unwrap();
+    }
+    assert_eq!(upstream.outstanding(), 0);
 }
