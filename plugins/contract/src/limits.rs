@@ -76,6 +76,8 @@ pub const UPSTREAM_PIPELINE_MAX: usize = 1_024;
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4;
 /// Datagram exchanges outstanding with one upstream; each holds a socket.
 pub const UPSTREAM_DATAGRAMS_MAX: usize = 1_024;
+/// Connections to one upstream while each of them is held up by a slow question, because it answers one after the other.
+pub const UPSTREAM_HELD_UP_MAX: usize = 16;
 /// Connections to one upstream that answers only a few questions on each before it closes it.
 pub const UPSTREAM_SINGLES_MAX: usize = 64;
 /// A connection to an upstream, TLS handshake included, is opened within this: one lost SYN is sent again.
@@ -115,7 +117,7 @@ const _: () = {
     assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
     assert!(EXCHANGE_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
     assert!(UPSTREAM_CONNECT_WITHIN.as_millis() < ATTEMPT_WITHIN.as_millis());
-    assert!(UPSTREAM_CONNECTIONS_MAX < UPSTREAM_SINGLES_MAX);
+    assert!(UPSTREAM_CONNECTIONS_MAX <= UPSTREAM_HELD_UP_MAX && UPSTREAM_HELD_UP_MAX < UPSTREAM_SINGLES_MAX);
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);
