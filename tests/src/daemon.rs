@@ -42,10 +42,26 @@ impl Daemon {
         Self::with(corefile, words, &[], &[])
     }
 
+    /// The same for a Corefile without `bind`: on every address of the machine, so on a port that nobody has anywhere.
+    #[track_caller]
+    pub fn given_everywhere(corefile: &str, words: &[(&str, String)]) -> Self {
+        Self::at(place::socket_everywhere(), corefile, words, &[], &[])
+    }
+
     /// The same with files in its folder, and with more flags.
     #[track_caller]
     pub fn with(corefile: &str, words: &[(&str, String)], files: &[(&str, &str)], flags: &[&str]) -> Self {
-        let address = place::socket();
+        Self::at(place::socket(), corefile, words, files, flags)
+    }
+
+    #[track_caller]
+    fn at(
+        address: SocketAddr,
+        corefile: &str,
+        words: &[(&str, String)],
+        files: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Self {
         let folder = Folder::new();
         let mut all: Vec<(String, String)> =
             words.iter().map(|(word, text)| ((*word).to_owned(), text.clone())).collect();
@@ -126,25 +142,21 @@ impl Daemon {
 
     /// Puts another Corefile in place and has it read. Returns whether it was taken.
     #[track_caller]
-    pub fn reloads(&self, corefile: &str) -> bool {
+    pub fn reloads(&mut self, corefile: &str) -> bool {
         let seen = self.log_len();
         self.folder.write("Corefile", &fill(corefile, &self.words));
         self.signal(Signal::SIGHUP);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let lines = self.log_since(seen);
-            let says = |words: &[&str]| {
-                lines.iter().any(|line| {
-                    let line = line.to_ascii_lowercase();
-                    line.contains("reload") && words.iter().any(|word| line.contains(word))
-                })
-            };
-            // a failure is looked for first: its line may also say what goes on running
-            if says(&["fail", "error", "keep", "kept"]) {
+            if lines.iter().any(|line| line.contains("is not taken")) {
                 return false;
             }
-            if says(&["complete", "reloaded", "done", "succe"]) {
+            if lines.iter().any(|line| line.contains("reloaded ")) {
                 return true;
+            }
+            if let Some(status) = self.child.try_wait().expect("the child is ours") {
+                panic!("the daemon ended with {status} when it was told to reload");
             }
             assert!(Instant::now() < deadline, "no word about the reload within {PATIENCE:?}");
             self.has_logged(seen + lines.len(), "", Duration::from_millis(50));

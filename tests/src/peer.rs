@@ -54,7 +54,7 @@ impl Peer {
     pub fn unbound(knotd: &Self) -> Self {
         let folder = Folder::new();
         let address = place::socket();
-        let tls = SocketAddr::new(address.ip(), place::port(address.ip()).max(address.port() + 1));
+        let tls = SocketAddr::new(address.ip(), address.port() + 1);
         let certificate = certificate::make(&folder, TLS_NAME, address.ip());
         folder.write("anchor", &knotd.trust_anchor());
         let (ip, path) = (address.ip(), folder.path().display());

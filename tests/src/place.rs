@@ -1,9 +1,11 @@
 //! Addresses, ports and folders that no other test uses.
 //!
-//! All of 127/8 is this machine, so each daemon and upstream gets an address of its own. Ports are taken from below the
-//! range that the kernel gives to clients, so none can be lost between finding it free and binding it.
+//! All of 127/8 is this machine, so each daemon and upstream gets an address of its own, and one port does for all of a
+//! run. Nothing is bound to see whether it is free: a process that is just being started holds on to such a probe's
+//! socket for a moment, and the port would be in use after all. Ports lie below the range that the kernel gives to
+//! clients.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,17 +19,20 @@ pub fn address() -> IpAddr {
     Ipv4Addr::new(127, 100 + process, high, low).into()
 }
 
-/// A port at an address that is free for UDP and TCP.
-pub fn port(address: IpAddr) -> u16 {
-    (20_000..30_000)
-        .find(|&port| UdpSocket::bind((address, port)).is_ok() && TcpListener::bind((address, port)).is_ok())
-        .expect("one of 10,000 ports is free")
+/// The first of eight ports that are this run's at every address of [`address`].
+pub fn port() -> u16 {
+    20_000 + (std::process::id() % 1_200) as u16 * 8
 }
 
-/// An address and a port, both free.
+/// An address of its own with the run's first port.
 pub fn socket() -> SocketAddr {
-    let address = address();
-    SocketAddr::new(address, port(address))
+    SocketAddr::new(address(), port())
+}
+
+/// An address, and a port that no other daemon of this run has at any address.
+pub fn socket_everywhere() -> SocketAddr {
+    let offset = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id();
+    SocketAddr::new(address(), 30_000 + (offset % 2_700) as u16)
 }
 
 /// A folder that goes when the test ends well, and stays when it fails.

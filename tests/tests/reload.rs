@@ -9,8 +9,7 @@ use nearpath_tests::{Daemon, Upstream, ask};
 const FIRST: &str = ".:PORT {\n bind IP\n cache 3600\n forward . CENTRE {\n  force_tcp\n }\n}\n";
 const SECOND: &str = ".:PORT {\n bind IP\n errors\n cache 1800\n forward . CENTRE\n}\n\
                       other.example:PORT {\n bind IP\n whoami\n}\n";
-const BROKEN: [&str; 3] =
-    [".:PORT {\n bind IP\n cahce\n}\n", ".:PORT {\n", ".:PORT {\n bind IP\n tls no.pem no.key\n whoami\n}\n"];
+const BROKEN: [&str; 3] = [".:PORT {\n bind IP\n cahce\n}\n", ".:PORT {\n", ".:PORT {\n bind 192.0.2.1\n whoami\n}\n"];
 
 #[test]
 fn ten_reloads_under_load_lose_no_query() {

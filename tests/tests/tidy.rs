@@ -139,13 +139,14 @@ fn every_dependency_says_why_it_is_there() {
     let mut silent = Vec::new();
     for path in files().into_iter().filter(|path| path.ends_with("Cargo.toml")) {
         let Some(text) = read(&path) else { continue };
-        let mut inside = false;
+        let (mut inside, mut said) = (false, false);
         for (number, line) in text.lines().enumerate() {
+            // a comment of its own speaks for all lines below it, up to the next empty one
+            said = line.starts_with('#') || said && !line.is_empty();
             if line.starts_with('[') {
                 inside = matches!(line, "[dependencies]" | "[dev-dependencies]" | "[build-dependencies]");
             } else if inside && line.contains('=') && !line.starts_with('#') && !line.contains('#') {
-                let above = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
-                silent.extend((!above.starts_with('#')).then(|| format!("{path}:{}: {line}", number + 1)));
+                silent.extend((!said).then(|| format!("{path}:{}: {line}", number + 1)));
             }
         }
     }

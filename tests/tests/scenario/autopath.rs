@@ -178,8 +178,10 @@ fn a_resolv_conf_is_a_list_for_everybody() {
     let (centre, outside) = (Upstream::with(TABLE), Upstream::with(TABLE));
     let corefile = STOCK.replace("autopath {\n  pods FOLDER/pods\n }", "autopath FOLDER/resolv.conf");
     let words = [("CENTRE", centre.address()), ("OUTSIDE", outside.address())];
-    let files =
-        [("resolv.conf", "nameserver 127.0.0.1\nsearch shop.svc.cluster.local svc.cluster.local cluster.local\n")];
+    let files = [(
+        "resolv.conf",
+        "nameserver 127.0.0.1\nsearch shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n",
+    )];
     let daemon = Daemon::with(&corefile, &words, &files, &[]);
     daemon.asked(&ask(FIRST, "A")).is("NOERROR").answers_in_order(&CHAIN);
 }

@@ -113,7 +113,7 @@ fn one_address_may_serve_one_zone_and_another_address_another() {
 fn a_wildcard_bind_replies_from_the_address_that_was_asked() {
     let centre = centre();
     // no `bind`: every address of the machine, on a port of its own
-    let daemon = Daemon::given(".:PORT {\n cache\n forward . CENTRE\n}\n", &[("CENTRE", centre.address())]);
+    let daemon = Daemon::given_everywhere(".:PORT {\n cache\n forward . CENTRE\n}\n", &[("CENTRE", centre.address())]);
     for last in [1, 7, 9] {
         let there = std::net::SocketAddr::new([127, 77, 0, last].into(), daemon.address().port());
         // the client's socket takes nothing from another source

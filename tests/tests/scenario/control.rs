@@ -13,7 +13,7 @@ const GOOD: &str = ".:PORT {\n bind IP\n errors\n cache 3600\n forward . CENTRE\
 fn a_good_reload_takes_over_and_keeps_the_memory() {
     let (centre, other) = (centre(), Upstream::with(&["www.example.net. 60 A 192.0.2.60"]));
     let words = [("CENTRE", centre.address()), ("OTHER", other.address())];
-    let daemon = Daemon::given(GOOD, &words);
+    let mut daemon = Daemon::given(GOOD, &words);
     daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
     let with_stub = format!("{GOOD}example.net:PORT {{\n bind IP\n forward . OTHER\n}}\n");
     assert!(daemon.reloads(&with_stub));
@@ -27,17 +27,32 @@ fn a_good_reload_takes_over_and_keeps_the_memory() {
 #[test]
 fn a_broken_reload_changes_nothing() {
     let centre = centre();
-    let daemon = Daemon::given(GOOD, &[("CENTRE", centre.address())]);
-    for broken in [
-        ".:PORT {\n bind IP\n forwrad . CENTRE\n}\n",
-        ".:PORT {",
-        "",
-        ".:PORT {\n bind IP\n tls no.pem no.key\n whoami\n}\n",
-    ] {
+    let mut daemon = Daemon::given(GOOD, &[("CENTRE", centre.address())]);
+    for broken in
+        [".:PORT {\n bind IP\n forwrad . CENTRE\n}\n", ".:PORT {", "", ".:PORT {\n bind 192.0.2.1\n whoami\n}\n"]
+    {
         assert!(!daemon.reloads(broken), "taken: {broken:?}");
         daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
     }
     assert_eq!(centre.asked_for("www.example.com."), 1);
+    assert!(daemon.reloads(GOOD));
+}
+
+#[test]
+fn files_that_are_not_there_are_an_error_wherever_they_are_named() {
+    let centre = centre();
+    let mut daemon = Daemon::given(GOOD, &[("CENTRE", centre.address())]);
+    assert!(!daemon.reloads(".:PORT {\n bind IP\n tls no.pem no.key\n whoami\n}\n"));
+    assert!(!daemon.reloads(".:PORT {\n bind IP\n forward . tls://127.0.0.1 {\n  tls no.pem\n }\n}\n"));
+    daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
+}
+
+#[test]
+fn being_told_to_reload_does_so_even_if_the_corefile_is_the_same() {
+    // certificates and what else the Corefile names may have changed
+    let centre = centre();
+    let mut daemon = Daemon::given(GOOD, &[("CENTRE", centre.address())]);
+    assert!(daemon.reloads(GOOD));
     assert!(daemon.reloads(GOOD));
 }
 
@@ -61,7 +76,7 @@ fn the_reload_directive_sees_a_changed_file() {
 fn health_ready_and_metrics_are_served() {
     let centre = centre();
     let corefile = ".:PORT {\n bind IP\n errors\n cache\n forward . CENTRE\n health IP:HEALTH\n ready IP:READY\n prometheus IP:METRICS\n}\n";
-    let ports = place::port(place::address());
+    let ports = place::port();
     let words = [
         ("CENTRE", centre.address()),
         ("HEALTH", (ports + 1).to_string()),

@@ -15,7 +15,7 @@ const LATE: Duration = Duration::from_millis(900);
 fn a_dead_upstream_leaves_stale_answers() {
     let mut centre = centre();
     let daemon = plain(&centre);
-    daemon.asked(&ask("short.example.com", "A")).ttls_within(0..=1);
+    daemon.asked(&ask("short.example.com", "A")).is("NOERROR");
     daemon.asked(&ask("gone.example.com", "A")).is("NXDOMAIN");
     centre.knows(&[
         "short.example.com. 1 A 192.0.2.2",

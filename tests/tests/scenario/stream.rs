@@ -78,10 +78,27 @@ fn the_front_door_is_the_same_over_tcp() {
     connection.asks(&ask("www.example.com", "A")).is("NOERROR");
 }
 
+#[test]
+fn two_transports_at_one_address_and_port_cannot_start() {
+    // each connection would go to one of them by chance
+    let (folder, address) = (Folder::new(), place::socket());
+    let files = certificate::make(&folder, "node.example", address.ip());
+    let (ip, port) = (address.ip(), address.port());
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    let corefile = format!(
+        ".:{port} {{\n bind {ip}\n whoami\n}}\ntls://.:{port} {{\n bind {ip}\n tls {certificate} {key}\n whoami\n}}\n"
+    );
+    let path = folder.write("Corefile", &corefile).display().to_string();
+    let output = nearpath_tests::daemon::run(&["-conf", &path], Duration::from_secs(10));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains(&port.to_string()), "{text}");
+}
+
 struct Secured {
     daemon: Daemon,
     _centre: Upstream,
     files: Certificate,
+    _folder: Folder,
     tls: u16,
     https: u16,
 }
@@ -91,7 +108,7 @@ fn secured() -> Secured {
     let centre = centre();
     let folder = Folder::new();
     let ports = place::address();
-    let (tls, https) = (place::port(ports), place::port(ports) + 1);
+    let (tls, https) = (place::port() + 1, place::port() + 2);
     let files = certificate::make(&folder, "node.example", ports);
     let words = [
         ("CENTRE", centre.address()),
@@ -105,7 +122,7 @@ fn secured() -> Secured {
         ". {{\n {common}}}\ntls://.:TLS {{\n {common} tls CERT KEY\n}}\nhttps://.:HTTPS {{\n {common} tls CERT KEY\n}}\n"
     );
     let daemon = Daemon::given(&corefile, &words);
-    Secured { daemon, _centre: centre, files, tls, https }
+    Secured { daemon, _centre: centre, files, _folder: folder, tls, https }
 }
 
 /// What a client program prints, and whether it was content.
@@ -145,7 +162,7 @@ fn dig_and_kdig_are_answered_over_every_transport() {
     let version = short("dig", &["-p", &port, "CH", "TXT", "version.bind"]);
     assert!(version.contains("nearpath"), "{version}");
     // the front door behind TLS and HTTPS too
-    let text = says("kdig", &[&at, "-p", &tls, "+tls", "+noedns", "example.com", "TYPE252"]);
+    let text = says("kdig", &[&at, "-p", &tls, "+tls", "-c", "CH", "something.bind", "TXT"]);
     assert!(text.contains("REFUSED"), "{text}");
     let text = says("kdig", &[&at, "-p", &https, "+https", "nothing.example.com", "A"]);
     assert!(text.contains("NXDOMAIN"), "{text}");
