@@ -155,7 +155,7 @@ fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
         .build()
         .context("cannot start threads")?;
     let _inside = runtime.enter();
-    let shared = Arc::new(shared(options, &runtime));
+    let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
     let sockets = Sockets::bind(&assembly, options.threads)?;
@@ -186,7 +186,7 @@ fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
     Ok(daemon)
 }
 
-fn shared(options: &Options, runtime: &Runtime) -> Shared {
+fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
     let metrics = Arc::new(Metrics::default());
     let bound = |bound: BoundName| {
         metrics.counter("nearpath_bounds_reached_total", "Questions refused at a bound.", &[("bound", bound.label())])
@@ -203,7 +203,7 @@ fn shared(options: &Options, runtime: &Runtime) -> Shared {
         flights: Arc::new(Flights::default()),
         turnstile: Arc::new(Turnstile::default()),
         clock: Arc::new(RuntimeClock::start()),
-        runtime: runtime.handle().clone(),
+        runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         coalesced: metrics.counter("nearpath_coalesced_total", "Questions that waited for an identical one.", &[]),
         stale: metrics.counter("nearpath_stale_replies_total", "Replies past their end.", &[]),
@@ -236,6 +236,20 @@ async fn sweep(shared: Arc<Shared>) {
         tokio::time::sleep(SWEEP_EVERY).await;
         shared.store.sweep(shared.clock.now());
     }
+}
+
+/// The blocks of a text's first listener, without sockets: for tests of the way of a query.
+#[cfg(test)]
+pub(crate) fn entrance_for_tests(
+    text: &str,
+    options: &Options,
+    runtime: &tokio::runtime::Handle,
+) -> crate::serve::zones::Entrance {
+    let checked = plan::check("Corefile", text, &Disk, options.dns_port);
+    let plan = checked.plan.unwrap_or_else(|| panic!("{}", checked.report));
+    let shared = Arc::new(shared(options, runtime));
+    let assembly = assemble(&plan, options.dns_port, &shared, &Register::default()).expect("it can be built");
+    assembly.entrances().next().expect("a listener")
 }
 
 impl Daemon {

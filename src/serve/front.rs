@@ -353,3 +353,6 @@ fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Op
         took: exchange.took,
     }
 }
+
+#[cfg(test)]
+mod tests;
