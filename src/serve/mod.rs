@@ -6,6 +6,16 @@
 //!   https (hickory-server)            --/                       --Miss---> awaited, then sent
 //! ```
 
+pub mod block;
+mod chaos;
+mod flights;
+mod front;
+pub mod tally;
+pub mod zones;
+
+pub use flights::{Flights, Turnstile};
+pub use front::{Front, FrontDesk};
+
 use contract::{Boxed, Client};
 
 /// The front door of one listener, as the sockets see it.

@@ -1,1 +1,34 @@
-//! The directive `autopath`.
+//! The directive `autopath`: walks a pod's search list on the server's side, so that a look-up takes one round.
+//!
+//! ```text
+//!   FileSource --load--> PodIndex --replace--> Snapshot (address -> search list, ndots)
+//!                                                 |
+//!   hit path   question --Scoper::scope-----------+--> Scope::Search(list) | Scope::Shared
+//!   miss path  Search   --Walk::run--> candidates --ask--> Finding --judge--> answer | next candidate | SERVFAIL
+//!              Shared   --> the next plugin
+//! ```
+//!
+//! Knows search lists and how their names are judged. Does not know where an answer comes from: each candidate enters
+//! the server blocks anew. Does not know Kubernetes: whoever watches pods fills a [`PodIndex`].
+
+mod answers;
+mod ask;
+mod candidates;
+mod counters;
+mod facts;
+mod index;
+mod judge;
+mod plugin;
+mod pods;
+mod qualify;
+mod resolv_conf;
+mod source;
+mod spec;
+mod walk;
+
+pub use index::{Pod, PodIndex};
+#[doc(hidden)] // for tests that break the rules on purpose
+pub use judge::{Finding, Judge, Judgement, Sibling, judge};
+pub use plugin::Autopath;
+pub use source::{BadSource, FileSource, Format};
+pub use spec::{AutopathSpec, Lists, check};

@@ -1,1 +1,36 @@
-//! The engine that talks to upstreams: connections, pipelining, health, hedging.
+//! The engine that talks to upstreams: connections, pipelining, health, hedging. A library, no directive.
+//!
+//! ```text
+//!   Query --Group::exchange--> Policy orders the upstreams, those that Health calls down go last
+//!                                |  one at once; the next after an error, or after Hedge's wait
+//!                                v
+//!                 Upstream::ask (within one attempt's time)
+//!                    |                           |
+//!                Datagrams ---TC---------------> Pool --> Connection: a writer that batches, a reader that
+//!                (a socket per question)          (few, long-lived)    demultiplexes by the ids of its Table
+//!                    |                           |
+//!                    +------> Question::judge <--+   what is no reply to the question is discarded, the wait goes on
+//! ```
+//!
+//! Knows sockets and timers. Knows no Corefile, no zones, no store.
+
+mod datagram;
+mod dial;
+mod group;
+mod health;
+mod hedge;
+mod policy;
+mod pool;
+mod question;
+mod quota;
+mod round_trip;
+mod stream;
+mod table;
+mod tally;
+mod upstream;
+
+pub use group::{Group, GroupSettings};
+pub use health::HealthSettings;
+pub use policy::Policy;
+pub use tokio_rustls::rustls;
+pub use upstream::{Protocol, Settings, Upstream};

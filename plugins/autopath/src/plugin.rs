@@ -1,0 +1,117 @@
+//! The plugin: tells scopes on the hit path, walks on the miss path, looks after its file beside both.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::wire::{Name, RecordType};
+use contract::{Blocks, Boxed, Context, ListId, Next, Plugin, Query, Scope, Scoper, SearchList, Served};
+
+use crate::ask::Asking;
+use crate::counters::Counters;
+use crate::index::PodIndex;
+use crate::judge::{Judge, judge};
+use crate::qualify;
+use crate::source::FileSource;
+use crate::walk::walk;
+
+/// How often the file is looked at.
+const REFRESH_EVERY: Duration = Duration::from_secs(1);
+
+/// The directive at work.
+#[derive(Debug)]
+pub struct Autopath {
+    zones: Vec<Name>,
+    index: Arc<PodIndex>,
+    source: Option<FileSource>,
+    counters: Counters,
+    judge: Judge,
+}
+
+impl Autopath {
+    /// Serves `zones` with what the index holds. Whoever fills the index otherwise than from a file gives no `source`.
+    pub fn new(zones: Vec<Name>, index: Arc<PodIndex>, source: Option<FileSource>, context: &Context) -> Self {
+        let counters = Counters::new(&context.metrics, &context.server);
+        Self { zones, index, source, counters, judge }
+    }
+
+    /// The same with another rule of judgement: for tests that break the rule on purpose.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_judge(mut self, judge: Judge) -> Self {
+        self.judge = judge;
+        self
+    }
+
+    /// Who has an address.
+    pub fn index(&self) -> &Arc<PodIndex> {
+        &self.index
+    }
+
+    async fn search(&self, query: &Query, list: &SearchList, blocks: &dyn Blocks) -> Option<Served> {
+        let first = list.domains.first()?;
+        let rest = Name::strip(query.name.as_wire(), first.as_wire()).filter(|rest| !rest.is_empty())?;
+        let labels = query.name.label_count() - first.label_count();
+        let asking = Asking { query, blocks, judge: self.judge, labels };
+        let (end, served) = walk(asking, rest, list, &self.zones).await;
+        self.counters.count(end);
+        Some(served)
+    }
+}
+
+impl Plugin for Autopath {
+    fn name(&self) -> &'static str {
+        "autopath"
+    }
+
+    fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
+        let Scope::Search(id) = query.scope else { return next.serve(query) };
+        Box::pin(async move {
+            if let Some(list) = self.index.list(id)
+                && let Some(served) = self.search(query, &list, next.blocks()).await
+            {
+                return served;
+            }
+            // the pods with this list have gone meanwhile: resolved as asked, and not memorised for the list
+            next.serve(query).await.map(contract::Reply::unstored)
+        })
+    }
+
+    fn scoper(&self) -> Option<&dyn Scoper> {
+        Some(self)
+    }
+
+    fn run(self: Arc<Self>) -> Boxed<'static, ()> {
+        Box::pin(async move {
+            if self.source.is_none() {
+                return;
+            }
+            loop {
+                tokio::time::sleep(REFRESH_EVERY).await;
+                let this = Arc::clone(&self);
+                let refresh = tokio::task::spawn_blocking(move || {
+                    if let Some(source) = &this.source {
+                        source.refresh(&this.index);
+                    }
+                });
+                if refresh.await.is_err() {
+                    tracing::error!("autopath: reading the file of search lists panicked; the lists read before stay");
+                }
+            }
+        })
+    }
+}
+
+impl Scoper for Autopath {
+    fn scope(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Scope {
+        // a client that checks signatures is given the names as they are signed
+        let qualifies = !dnssec_ok
+            && qualify::is_searched(rtype)
+            && self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some());
+        if qualifies { self.index.scope(client, name, rtype) } else { Scope::Shared }
+    }
+
+    fn list(&self, id: ListId) -> Option<Arc<SearchList>> {
+        self.index.list(id)
+    }
+}

@@ -1,0 +1,161 @@
+//! Counts what the store takes from the heap: nothing on a hit, and so much for each answer. A process of its own, one
+//! thread, so that every allocation counted is the store's.
+
+use std::alloc::System;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cache::{BlockId, KeyBuffer, Lookup, Policy, Store};
+use contract::limits::UDP_REPLY_MAX;
+use contract::metrics::Metrics;
+use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
+use contract::{Age, Answer, Asker, Clock, FakeClock, ListId, Moment, Reply, Scope, Source};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// How many look-ups are counted.
+const HITS: usize = 100_000;
+
+fn main() {
+    println!("test hits_allocate_nothing ...");
+    hits_allocate_nothing();
+    println!("test an_entry_is_weighed_as_it_is ...");
+    for entries in [10_000, 100_000] {
+        an_entry_is_weighed_as_it_is(entries);
+    }
+    println!("test result: ok");
+}
+
+fn policy() -> Policy {
+    let mut policy = Policy::default();
+    policy.success.capacity = 1_000_000;
+    policy
+}
+
+/// Names of the length that services of a cluster have.
+fn name(index: usize) -> Name {
+    Name::parse(&format!("service-{index}.shop.svc.cluster.local")).expect("a name")
+}
+
+fn key(name: &Name, scope: Scope) -> KeyBuffer {
+    let mut key = KeyBuffer::new();
+    key.set_name(name.as_wire());
+    key.set(BlockId(1), scope, RecordType::A, Class::IN, false, false);
+    key
+}
+
+fn address(name: &Name) -> Reply {
+    let mut composer = Composer::new(name, RecordType::A, Class::IN);
+    composer.record(Section::Answer, name, RecordType::A, 300, |to| to.octets(&[192, 0, 2, 1])).expect("it fits");
+    Reply::fresh(Answer::composed(composer.finish(), Rcode::NOERROR), Source::Plugin("test"))
+}
+
+fn filled(entries: usize, scope: Scope, now: Moment) -> Store {
+    let store = Store::new(1 << 30, Arc::new(Metrics::default()));
+    for index in 0..entries {
+        let name = name(index);
+        store.insert(&key(&name, scope), address(&name), &policy(), now);
+    }
+    store.settle();
+    store
+}
+
+/// Looks up and writes so many replies, as the daemon does; the questions are made beforehand.
+fn hit(store: &Store, policy: &Policy, questions: &[(Vec<u8>, Scope)], hits: usize, now: Moment) {
+    let mut key = KeyBuffer::new();
+    let mut out = [0; UDP_REPLY_MAX];
+    for (question, scope) in questions.iter().cycle().take(hits) {
+        key.set_name(&question[..question.len() - 4]);
+        key.set(BlockId(1), *scope, RecordType::A, Class::IN, false, false);
+        let asker = Asker { id: 7, flags: 0x0100, question, edns: Some(false), nsid: None, limit: UDP_REPLY_MAX };
+        let (entry, age, ede) = match store.lookup(&key, policy, now) {
+            Lookup::Fresh { entry, age, .. } => (entry, age, None),
+            Lookup::Stale { entry, .. } => {
+                let ede = entry.stale_ede();
+                (entry, policy.stale_age(), Some(ede))
+            }
+            other => panic!("{other:?}"),
+        };
+        black_box(entry.answer().write(&asker, age, ede, &mut out));
+        assert!(age == Age::Fresh(3) || ede.is_some());
+    }
+}
+
+fn hits_allocate_nothing() {
+    let list = Scope::Search(ListId(1));
+    let prefetch = cache::Prefetch { amount: 3, gap: Duration::from_secs(60), share: 10 };
+    for (what, scope, policy, wait) in [
+        ("fresh", Scope::Shared, policy(), 3),
+        ("AutoPath's", list, policy(), 3),
+        ("with prefetch", Scope::Shared, Policy { prefetch: Some(prefetch), ..policy() }, 3),
+        ("stale", Scope::Shared, policy(), 300),
+    ] {
+        let clock = FakeClock::new();
+        let store = filled(2_000, scope, clock.now());
+        clock.advance(Duration::from_secs(wait));
+        let questions: Vec<_> =
+            (0..2_000).map(|index| ([name(index).as_wire(), &[0, 1, 0, 1]].concat(), scope)).collect();
+        hit(&store, &policy, &questions, HITS, clock.now()); // the thread's own part of the map's memory management
+        store.settle();
+        let region = Region::new(HEAP);
+        let started = Instant::now();
+        hit(&store, &policy, &questions, HITS, clock.now());
+        let took = started.elapsed();
+        let change = region.change();
+        println!(
+            "  {what}: {} allocations, {} reallocations in {HITS} hits, {} ns per look-up and reply",
+            change.allocations,
+            change.reallocations,
+            took.as_nanos() / HITS as u128
+        );
+        // the map's housekeeping, once in some sixty hits, may hand over a bag of what it retired: one piece, freed again
+        assert!(change.allocations + change.reallocations <= HITS / 64, "{what}: {change:?}");
+        assert_eq!(change.bytes_allocated, change.bytes_deallocated, "{what}: {change:?}");
+        let silent = (0..ROUNDS).filter(|_| hits_without_housekeeping(&store, &policy, &questions, clock.now()));
+        let silent = silent.count();
+        println!("  {what}: {silent} of {ROUNDS} rounds of {ROUND_HITS} hits without housekeeping allocate nothing");
+        assert!(silent >= ROUNDS * 9 / 10, "{what}: {silent}"); // housekeeping is also due when 300 ms have passed
+    }
+}
+
+/// Rounds that are too short for housekeeping, and hits in each.
+const ROUNDS: usize = 100;
+const ROUND_HITS: usize = 48;
+
+/// True if a few hits right after housekeeping allocate nothing at all.
+fn hits_without_housekeeping(store: &Store, policy: &Policy, questions: &[(Vec<u8>, Scope)], now: Moment) -> bool {
+    store.settle();
+    let region = Region::new(HEAP);
+    hit(store, policy, questions, ROUND_HITS, now);
+    let change = region.change();
+    change.allocations + change.reallocations == 0
+}
+
+/// Octets that the heap gave, against what the bound of the store goes by.
+fn an_entry_is_weighed_as_it_is(entries: usize) {
+    let now = FakeClock::new().now();
+    let before = resident();
+    let region = Region::new(HEAP);
+    let store = filled(entries, Scope::Shared, now);
+    let change = region.change();
+    let heap = change.bytes_allocated - change.bytes_deallocated;
+    let (real, weighed) = (heap / entries, usize::try_from(store.bytes()).expect("small") / entries);
+    let live = change.allocations - change.deallocations;
+    println!(
+        "  {entries} A records: {real} octets each on the heap in {} pieces, weighed as {weighed}",
+        live / entries
+    );
+    // the heap's own overhead comes on top: at most 16 octets for each piece
+    assert!(real <= weighed, "an entry takes {real}, it is weighed as {weighed}");
+    assert!(weighed <= real * 3 / 2, "an entry takes {real}, it is weighed as {weighed}");
+    drop(store);
+}
+
+/// Octets of this process in memory; 0 where the system does not tell.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    pages.and_then(|text| text.split(' ').nth(1)?.parse::<usize>().ok()).map_or(0, |pages| pages * 4_096)
+}

@@ -1,0 +1,124 @@
+//! Regular expressions as Go writes them, since every Corefile does: `\d`, `\w` and `\s` mean ASCII.
+
+use contract::limits;
+use regex::bytes::{Regex, RegexBuilder};
+
+/// A regular expression and its text.
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Compiles it, or says in one line why it is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > limits::REGEXP_CHARACTERS_MAX {
+            return Err(format!("longer than {} characters", limits::REGEXP_CHARACTERS_MAX));
+        }
+        if let Some(sign) = other_meaning(text) {
+            return Err(format!("`{sign}` inside `[]` is not only a character here; put a backslash before it"));
+        }
+        let mut builder = RegexBuilder::new(text);
+        builder.unicode(false).octal(true).size_limit(limits::REGEXP_COMPILED_MAX);
+        builder.build().map(Self).map_err(|error| reason(text, &error))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// True if it is found in the text.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text.as_bytes())
+    }
+}
+
+/// What stands for itself inside brackets in Go, and is a set operation here.
+fn other_meaning(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    let (mut at, mut opened) = (0, None);
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        match (rest[0], opened) {
+            (b'\\', _) => at += 1,
+            (b'[', None) => {
+                at += usize::from(rest.get(1) == Some(&b'^'));
+                opened = Some(at);
+            }
+            (b']', Some(start)) if at > start + 1 => opened = None,
+            (b'[', Some(_)) if rest.starts_with(b"[:") => {
+                let class = text[at..].find(":]")?;
+                at += class + 1;
+            }
+            (b'[', Some(_)) => return Some("["),
+            (_, Some(_)) => {
+                let operation = ["&&", "--", "~~"].into_iter().find(|sign| rest.starts_with(sign.as_bytes()));
+                if operation.is_some() {
+                    return operation;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The last line of the parser's message, which says what is wrong; the place in it is drawn with lines of its own.
+fn reason(text: &str, error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(_) = error {
+        return format!("compiled it takes more than {} octets; repeat less", limits::REGEXP_COMPILED_MAX);
+    }
+    let message = error.to_string();
+    let last = message.lines().last().unwrap_or_default();
+    let last = last.strip_prefix("error: ").unwrap_or(last);
+    match [r"\Q", r"\C"].into_iter().find(|sign| text.contains(sign)) {
+        Some(sign) => format!("{last}; Go's `{sign}` is not known here"),
+        None => last.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_corefiles_in_the_wild_say() {
+        for (pattern, text, found) in [
+            (".* i/o timeout$", "read udp 10.0.0.1:53->8.8.8.8:53: i/o timeout", true),
+            ("^failed to .*", "failed to dial", true),
+            ("^failed to .*", "we failed to dial", false),
+            (r"^read udp \d+\.\d+", "read udp 10.0", true),
+            (r"(?i)TIMEOUT", "timeout", true),
+            (r"\w+\s[[:alpha:]_]+\z", "ab c_d", true),
+            (r"\x41\101", "AA", true),
+            ("ü", "für", true),
+            (r"[\[&]x", "[x", true),
+            ("[]a]b", "]b", true),
+            ("[^]a]b", "]b", false),
+        ] {
+            let compiled = Pattern::parse(pattern).unwrap();
+            assert_eq!(compiled.is_match(text), found, "{pattern}");
+            assert_eq!(compiled.as_str(), pattern);
+        }
+    }
+
+    #[test]
+    fn what_is_none_says_why_in_one_line() {
+        for (pattern, reason) in [
+            ("a(", "unclosed group"),
+            ("*", "repetition operator missing expression"),
+            (r"\Qa\E", r"Go's `\Q` is not known here"),
+            (r"\C", r"Go's `\C` is not known here"),
+            (r"\pL", "Unicode"),
+            ("[a&&b]", "`&&` inside `[]`"),
+            ("[+--]", "`--` inside `[]`"),
+            ("[a[b]", "`[` inside `[]`"),
+            ("(a{1000}){1000}", "compiled it takes more than 1048576 octets"),
+            (&"a".repeat(10_001), "longer than 10000 characters"),
+        ] {
+            let said = Pattern::parse(pattern).unwrap_err();
+            assert!(said.contains(reason), "{said}");
+            assert!(!said.contains('\n'), "{said}");
+        }
+    }
+}

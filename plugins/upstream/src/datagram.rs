@@ -1,0 +1,70 @@
+//! A question over UDP: a socket with a port of its own and an id that nobody can guess (RFC 5452), sent again once.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::limits;
+use tokio::net::UdpSocket;
+use tokio::sync::Semaphore;
+
+use crate::dial::Dial;
+use crate::pool::Broken;
+use crate::question::{Question, Reply};
+use crate::tally::Tally;
+
+/// The largest datagram that is read, octets: more than is announced, as not everybody heeds it.
+const DATAGRAM_MAX: usize = 4_096;
+
+/// Exchanges of datagrams with one upstream.
+#[derive(Debug)]
+pub(crate) struct Datagrams {
+    dial: Dial,
+    tally: Arc<Tally>,
+    slots: Semaphore,
+}
+
+impl Datagrams {
+    pub(crate) fn new(dial: Dial, tally: Arc<Tally>) -> Self {
+        Self { dial, tally, slots: Semaphore::new(limits::UPSTREAM_DATAGRAMS_MAX) }
+    }
+
+    /// Asks, and once again after `again` without a reply. Waits for as long as it is let.
+    pub(crate) async fn exchange(&self, question: &Question, edns: bool, again: Duration) -> Result<Reply, Broken> {
+        let Ok(_slot) = self.slots.try_acquire() else { return Err(Broken::Full) };
+        self.tally.datagrams.increment();
+        self.converse(question, edns, again).await.map_err(|error| Broken::Unreachable(error.to_string()))
+    }
+
+    async fn converse(&self, question: &Question, edns: bool, again: Duration) -> io::Result<Reply> {
+        let socket = self.dial.datagram().await?;
+        let id = rand::random();
+        let wire = question.wire(id, edns);
+        socket.send(&wire).await?;
+        match tokio::time::timeout(again, self.receive(&socket, question, id)).await {
+            Ok(received) => received,
+            Err(_) => {
+                self.tally.retries.increment();
+                socket.send(&wire).await?;
+                self.receive(&socket, question, id).await
+            }
+        }
+    }
+
+    /// The reply. Everything else that comes is thrown away: a forged or stray datagram never ends the wait.
+    async fn receive(&self, socket: &UdpSocket, question: &Question, id: u16) -> io::Result<Reply> {
+        let mut buffer = vec![0; DATAGRAM_MAX];
+        loop {
+            let length = socket.recv(&mut buffer).await?;
+            match question.judge(id, &buffer[..length]) {
+                Ok(reply) => return Ok(reply),
+                Err(why) => self.tally.discard(why),
+            }
+        }
+    }
+
+    /// Exchanges under way.
+    pub(crate) fn load(&self) -> usize {
+        limits::UPSTREAM_DATAGRAMS_MAX - self.slots.available_permits()
+    }
+}

@@ -1,0 +1,265 @@
+//! The upstreams of a directive, any of which will do: who is asked, when a second one is, and when to give up.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::metrics::Counter;
+use contract::wire::Rcode;
+use contract::{Answer, Clock, Context, Failure, Query, limits};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use crate::health::HealthSettings;
+use crate::hedge::Hedge;
+use crate::policy::{Order, Policy};
+use crate::upstream::Upstream;
+
+/// An upstream is tried this often for one question, if there is time.
+const PASSES: usize = 2;
+/// The pause before the upstreams are tried again, all having failed.
+const PASS_PAUSE: Duration = Duration::from_millis(100);
+/// When all are down, the one that is tried all the same gets this long.
+const DOWN_ATTEMPT: Duration = Duration::from_millis(1_000);
+
+/// How a group behaves.
+#[derive(Clone, Debug)]
+pub struct GroupSettings {
+    /// In which order upstreams are asked.
+    pub policy: Policy,
+    /// Health checks that fail in a row before an upstream is down; 0: never, and nothing is checked.
+    pub max_fails: u32,
+    /// How upstreams are checked.
+    pub health: HealthSettings,
+    /// RCODEs that lead to the next upstream, as failures do.
+    pub failover: Vec<Rcode>,
+    /// With all upstreams down, fail at once rather than try one.
+    pub failfast: bool,
+    /// Attempts for one question; `None`: two passes; 0: as many as there is time for.
+    pub max_attempts: Option<u32>,
+}
+
+impl Default for GroupSettings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            max_fails: 2,
+            health: HealthSettings::default(),
+            failover: Vec::new(),
+            failfast: false,
+            max_attempts: None,
+        }
+    }
+}
+
+/// The upstreams of a directive.
+#[derive(Debug)]
+pub struct Group {
+    upstreams: Arc<[Upstream]>,
+    settings: GroupSettings,
+    order: Order,
+    hedge: Hedge,
+    clock: Arc<dyn Clock>,
+    all_down: Arc<Counter>,
+}
+
+/// What an attempt came to, and whose it was.
+type Outcome = (usize, Result<Answer, Failure>);
+
+impl Group {
+    /// A group of at least one upstream.
+    pub fn new(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context) -> Self {
+        assert!(!upstreams.is_empty(), "a directive without upstreams is refused when it is checked");
+        let all_down = context.metrics.counter(
+            "coredns_forward_healthcheck_broken_total",
+            "Questions that found every upstream down.",
+            &[],
+        );
+        Self {
+            order: Order::new(settings.policy),
+            hedge: Hedge::new(),
+            clock: Arc::clone(&context.clock),
+            upstreams: upstreams.into(),
+            settings,
+            all_down,
+        }
+    }
+
+    /// The upstreams, as written.
+    pub fn upstreams(&self) -> &[Upstream] {
+        &self.upstreams
+    }
+
+    /// How many upstreams are not down.
+    pub fn up(&self) -> usize {
+        self.upstreams.iter().filter(|upstream| !self.is_down(upstream)).count()
+    }
+
+    /// Asks, within [`limits::EXCHANGE_WITHIN`] of the query's arrival. Says who answered. A truncated answer must not
+    /// be memorised.
+    pub async fn exchange(&self, query: &Query) -> Result<(Answer, SocketAddr), Failure> {
+        let left = query.arrived.after(limits::EXCHANGE_WITHIN).since(self.clock.now());
+        if left.is_zero() {
+            return Err(Failure::TooLate { waited: limits::EXCHANGE_WITHIN });
+        }
+        let deadline = Instant::now() + left;
+        self.hedge.earn();
+        let mut numbers = self.order.numbers(self.upstreams.len());
+        numbers.retain(|&number| !self.is_down(&self.upstreams[number]));
+        if numbers.is_empty() {
+            return self.exchange_when_down(query, deadline).await;
+        }
+        Exchange { group: self, query, deadline, attempts_left: self.attempts(), last: None }.run(&numbers).await
+    }
+
+    /// Checks upstreams after failed exchanges, for as long as it is polled.
+    pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
+        let upstreams = Arc::clone(&self.upstreams);
+        let settings = self.settings.health.clone();
+        let checked = self.settings.max_fails > 0;
+        async move {
+            let mut checks = FuturesUnordered::new();
+            if checked {
+                checks.extend(upstreams.iter().map(|upstream| check(upstream, &settings)));
+            }
+            while checks.next().await.is_some() {}
+            std::future::pending().await
+        }
+    }
+
+    /// Health checks may be what is broken: one upstream is tried all the same.
+    async fn exchange_when_down(&self, query: &Query, deadline: Instant) -> Result<(Answer, SocketAddr), Failure> {
+        self.all_down.increment();
+        let failure = Failure::AllDown { count: self.upstreams.len() };
+        if self.settings.failfast {
+            return Err(failure);
+        }
+        let first = &self.upstreams[self.order.numbers(self.upstreams.len())[0]];
+        let answer = first.attempt(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
+        answer.map(|answer| (answer, first.address())).map_err(|_| failure)
+    }
+
+    fn is_down(&self, upstream: &Upstream) -> bool {
+        upstream.health.is_down(self.settings.max_fails)
+    }
+
+    /// How many attempts one question may have.
+    fn attempts(&self) -> usize {
+        match self.settings.max_attempts {
+            None => PASSES * self.upstreams.len(),
+            Some(0) => usize::MAX,
+            Some(attempts) => usize::try_from(attempts).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// Checks one upstream whenever it is suspected, until it is good.
+async fn check(upstream: &Upstream, settings: &HealthSettings) {
+    loop {
+        upstream.health.suspected().await;
+        while !upstream.check(&settings.domain, settings.recursion).await {
+            tokio::time::sleep(settings.interval).await;
+        }
+    }
+}
+
+/// One question's way through a group.
+struct Exchange<'g> {
+    group: &'g Group,
+    query: &'g Query,
+    deadline: Instant,
+    attempts_left: usize,
+    /// What to say if nothing better comes.
+    last: Option<Outcome>,
+}
+
+impl Exchange<'_> {
+    /// Tries the upstreams in order, and after a pause again.
+    async fn run(mut self, numbers: &[usize]) -> Result<(Answer, SocketAddr), Failure> {
+        for fresh in [false, true] {
+            if let Some((number, answer)) = self.pass(numbers, fresh).await {
+                return Ok((answer, self.group.upstreams[number].address()));
+            }
+            let answered = matches!(self.last, Some((_, Ok(_)))); // a failover RCODE from all is an answer
+            if answered || self.attempts_left == 0 || Instant::now() + PASS_PAUSE >= self.deadline {
+                break;
+            }
+            tokio::time::sleep(PASS_PAUSE).await;
+        }
+        let (number, outcome) = self.last.expect("a pass makes at least one attempt");
+        outcome.map(|answer| (answer, self.group.upstreams[number].address()))
+    }
+
+    /// Tries each upstream once: the next one at once after a failure, or beside the last one when that is slow.
+    async fn pass(&mut self, numbers: &[usize], fresh: bool) -> Option<(usize, Answer)> {
+        let group = self.group;
+        let mut waiting = numbers.iter().copied();
+        let mut running = FuturesUnordered::new();
+        let (query, deadline) = (self.query, self.deadline);
+        let attempt =
+            |number: usize| async move { (number, group.upstreams[number].attempt(query, deadline, fresh).await) };
+        let mut asked: Vec<usize> = Vec::with_capacity(numbers.len());
+        let mut slow_at = deadline; // when the last one asked counts as slow
+        let mut failed = true; // nobody is asked yet, or somebody just failed
+        loop {
+            if failed && let Some(number) = waiting.next().filter(|_| self.take_attempt()) {
+                slow_at = Instant::now() + group.upstreams[number].round_trip.hedge_wait();
+                asked.push(number);
+                running.push(attempt(number));
+            }
+            failed = false;
+            if running.is_empty() {
+                return None;
+            }
+            let more = waiting.len() > 0 && self.attempts_left > 0;
+            let outcome = tokio::select! {
+                biased;
+                Some(outcome) = running.next() => outcome,
+                () = tokio::time::sleep_until(slow_at), if more && running.len() < 2 => {
+                    if group.hedge.spend() && self.take_attempt() {
+                        let number = waiting.next().expect("there are more");
+                        group.upstreams[number].tally.hedges.increment();
+                        asked.push(number);
+                        running.push(attempt(number));
+                    } else {
+                        slow_at = deadline; // no hedge for this question
+                    }
+                    continue;
+                }
+            };
+            let number = outcome.0;
+            asked.retain(|&other| other != number);
+            if let Some(answer) = self.judge(outcome) {
+                // who was overtaken may hang: a check will tell
+                asked.iter().for_each(|&slow| group.upstreams[slow].health.suspect());
+                return Some((number, answer));
+            }
+            failed = true;
+        }
+    }
+
+    fn take_attempt(&mut self) -> bool {
+        let left = self.attempts_left > 0;
+        self.attempts_left = self.attempts_left.saturating_sub(1);
+        left
+    }
+
+    /// The answer, if it is one to be content with; else it is kept for the end.
+    fn judge(&mut self, (number, outcome): Outcome) -> Option<Answer> {
+        match outcome {
+            Ok(answer) if !self.group.settings.failover.contains(&answer.rcode()) => return Some(answer),
+            Ok(answer) => self.last = Some((number, Ok(answer))),
+            Err(failure) => {
+                if !matches!(failure, Failure::Bound { .. }) {
+                    self.group.upstreams[number].health.suspect();
+                }
+                let answered = matches!(self.last, Some((_, Ok(_))));
+                if !answered {
+                    self.last = Some((number, Err(failure)));
+                }
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,254 @@
+//! One upstream: its address and protocol, and the way of a question through datagrams and connections to an answer.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::metrics::Metrics;
+use contract::wire::{Ede, Message, Name, RecordType};
+use contract::{Answer, Bound, Failure, Query, Transport, limits};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::datagram::Datagrams;
+use crate::dial::Dial;
+use crate::health::Health;
+use crate::pool::{Bounds, Broken, Pool};
+use crate::question::{Question, Reply};
+use crate::round_trip::RoundTrip;
+use crate::tally::Tally;
+
+/// Option code of an Extended DNS Error (RFC 8914 2).
+const OPTION_EDE: u16 = 15;
+/// The longest EXTRA-TEXT that is taken on, octets.
+const EDE_TEXT_MAX: usize = 160;
+
+/// A connection is open for at least this, so that the question for which it was opened finds it.
+const EXPIRE_MIN: Duration = Duration::from_millis(20);
+
+/// How an upstream is asked.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// Over UDP; a truncated reply leads to TCP.
+    Udp,
+    /// Over TCP.
+    Tcp,
+    /// As the client asked: over UDP if the client did, else over TCP.
+    AsAsked,
+    /// Over TLS (RFC 7858).
+    Tls {
+        /// The name or address that the certificate must be for.
+        server_name: ServerName<'static>,
+        /// Whom to trust, and who we are.
+        config: Arc<ClientConfig>,
+    },
+}
+
+/// What holds for every upstream of a directive.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directive, as metrics name it (`proxy_name`).
+    pub directive: &'static str,
+    /// An idle connection is closed after this.
+    pub expire: Duration,
+    /// A connection that is older gets no more questions; `None`: however old.
+    pub max_age: Option<Duration>,
+    /// Idle connections that are kept; `None`: all.
+    pub max_idle: Option<usize>,
+    /// Connections at once, at most.
+    pub connections_max: usize,
+    /// The address that questions come from; `None`: the system chooses.
+    pub source: Option<IpAddr>,
+    /// One attempt takes no longer.
+    pub attempt_within: Duration,
+}
+
+impl Settings {
+    /// The defaults, for a directive of this name.
+    pub fn of(directive: &'static str) -> Self {
+        Self {
+            directive,
+            expire: Duration::from_secs(10),
+            max_age: None,
+            max_idle: None,
+            connections_max: limits::UPSTREAM_CONNECTIONS_MAX,
+            source: None,
+            attempt_within: limits::ATTEMPT_WITHIN,
+        }
+    }
+}
+
+/// One upstream with its connections, its measured time and its health.
+#[derive(Debug)]
+pub struct Upstream {
+    address: SocketAddr,
+    protocol: Protocol,
+    attempt_within: Duration,
+    pool: Arc<Pool>,
+    datagrams: Datagrams,
+    pub(crate) round_trip: RoundTrip,
+    pub(crate) health: Health,
+    pub(crate) tally: Arc<Tally>,
+}
+
+impl Upstream {
+    /// An upstream; nothing is opened yet.
+    pub fn new(address: SocketAddr, protocol: Protocol, settings: &Settings, metrics: &Arc<Metrics>) -> Self {
+        let tls = match &protocol {
+            Protocol::Tls { server_name, config } => Some((server_name.clone(), Arc::clone(config))),
+            Protocol::Udp | Protocol::Tcp | Protocol::AsAsked => None,
+        };
+        let stream = if tls.is_some() { "tcp-tls" } else { "tcp" };
+        let tally = Tally::new(metrics, settings.directive, address, stream);
+        let dial = Dial { address, source: settings.source, tls };
+        let bounds = Bounds {
+            expire: settings.expire.max(EXPIRE_MIN),
+            max_age: settings.max_age,
+            idle_max: settings.max_idle,
+            connections_max: settings.connections_max,
+        };
+        Self {
+            address,
+            protocol,
+            attempt_within: settings.attempt_within,
+            pool: Pool::new(dial.clone(), bounds, Arc::clone(&tally)),
+            datagrams: Datagrams::new(dial, Arc::clone(&tally)),
+            round_trip: RoundTrip::default(),
+            health: Health::default(),
+            tally,
+        }
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The smoothed time of its replies; `None` before the first one.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.smoothed()
+    }
+
+    /// Questions outstanding; those on connections that take no more are not among them.
+    pub fn outstanding(&self) -> usize {
+        self.pool.load() + self.datagrams.load()
+    }
+
+    /// Asks, for as long as one attempt may take and no later than `deadline`. A reply that was truncated over UDP and
+    /// could not be had over TCP is returned as it is ([`Answer::is_truncated`]): it must not be memorised.
+    pub async fn ask(&self, query: &Query, deadline: Instant) -> Result<Answer, Failure> {
+        self.attempt(query, deadline, false).await
+    }
+
+    /// As [`Upstream::ask`]; `fresh`: on a new connection, because an attempt on another one has failed.
+    pub(crate) async fn attempt(&self, query: &Query, deadline: Instant, fresh: bool) -> Result<Answer, Failure> {
+        let begun = Instant::now();
+        let deadline = deadline.min(begun + self.attempt_within);
+        let question = Arc::new(Question::of(query));
+        let datagram = match self.protocol {
+            Protocol::Udp => true,
+            Protocol::AsAsked => query.client.transport == Transport::Udp,
+            Protocol::Tcp | Protocol::Tls { .. } => false,
+        };
+        let reply = timeout_at(deadline, self.converse(&question, datagram, fresh))
+            .await
+            .map_err(|_| Failure::Timeout { upstream: self.address, waited: begun.elapsed() })?
+            .map_err(|broken| self.failure(broken))?;
+        self.round_trip.observe(begun.elapsed());
+        let reply = match datagram && reply.is_truncated() {
+            true => self.whole(&question, deadline).await.unwrap_or(reply),
+            false => reply,
+        };
+        let answer = self.answer(query, &reply)?;
+        if answer.is_truncated() && !datagram {
+            return Err(self.broken("truncated over TCP"));
+        }
+        self.tally.replied(answer.rcode(), begun.elapsed());
+        Ok(answer)
+    }
+
+    /// The reply that did not fit into a datagram, over TCP; `None` if it cannot be had.
+    async fn whole(&self, question: &Arc<Question>, deadline: Instant) -> Option<Reply> {
+        let reply = timeout_at(deadline, self.converse(question, false, false)).await.ok()?.ok()?;
+        (!reply.is_truncated()).then_some(reply)
+    }
+
+    /// Asks with EDNS, and without it if the upstream does not know it (RFC 6891 7).
+    async fn converse(&self, question: &Arc<Question>, datagram: bool, fresh: bool) -> Result<Reply, Broken> {
+        let reply = self.exchange(question, true, datagram, fresh).await?;
+        if !reply.refuses_edns() {
+            return Ok(reply);
+        }
+        self.tally.retries.increment();
+        self.exchange(question, false, datagram, fresh).await
+    }
+
+    async fn exchange(
+        &self,
+        question: &Arc<Question>,
+        edns: bool,
+        datagram: bool,
+        fresh: bool,
+    ) -> Result<Reply, Broken> {
+        match datagram {
+            true => self.datagrams.exchange(question, edns, self.round_trip.retransmit_wait()).await,
+            false => self.pool.exchange(question, edns, fresh).await,
+        }
+    }
+
+    /// Whether it replies at all, be it an error.
+    pub(crate) async fn check(&self, domain: &Name, recursion: bool) -> bool {
+        let question = Arc::new(Question::check(domain.clone(), recursion));
+        let datagram = matches!(self.protocol, Protocol::Udp | Protocol::AsAsked);
+        let deadline = Instant::now() + limits::UPSTREAM_CHECK_WITHIN;
+        let good = matches!(timeout_at(deadline, self.exchange(&question, false, datagram, true)).await, Ok(Ok(_)));
+        if !good {
+            self.tally.check_failures.increment();
+        }
+        self.health.checked(good)
+    }
+
+    fn answer(&self, query: &Query, reply: &Reply) -> Result<Answer, Failure> {
+        let wire = match reply {
+            Reply::Bare(rcode) => return Ok(Answer::empty(&query.name, query.rtype, query.class, *rcode)),
+            Reply::Whole(wire) | Reply::Cut(wire) => wire,
+        };
+        let answer = Answer::from_upstream(query, wire).map_err(|bad| self.broken(bad.to_string()))?;
+        Ok(match upstream_ede(wire) {
+            Some(ede) => answer.with_ede(ede),
+            None => answer,
+        })
+    }
+
+    fn failure(&self, broken: Broken) -> Failure {
+        let upstream = self.address;
+        match broken {
+            Broken::Unreachable(reason) => Failure::Unreachable { upstream, reason: reason.into() },
+            Broken::Closed => {
+                Failure::Unreachable { upstream, reason: "it closed two connections before the reply".into() }
+            }
+            Broken::Full => Failure::Bound { bound: Bound::UpstreamPipeline },
+        }
+    }
+
+    fn broken(&self, reason: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
+        Failure::BrokenReply { upstream: self.address, reason: reason.into() }
+    }
+}
+
+/// The first Extended DNS Error in a reply (RFC 8914).
+fn upstream_ede(wire: &[u8]) -> Option<Ede> {
+    let message = Message::parse(wire).ok()?;
+    let opt = message.opt().filter(|opt| opt.rtype == RecordType::OPT)?;
+    let mut rest = message.rdata(&opt);
+    while let [c0, c1, l0, l1, tail @ ..] = rest {
+        let (option, after) = tail.split_at_checked(usize::from(u16::from_be_bytes([*l0, *l1])))?;
+        if let (OPTION_EDE, [high, low, text @ ..]) = (u16::from_be_bytes([*c0, *c1]), option) {
+            let text = String::from_utf8_lossy(&text[..text.len().min(EDE_TEXT_MAX)]).into_owned();
+            return Some(Ede::new(u16::from_be_bytes([*high, *low]), text));
+        }
+        rest = after;
+    }
+    None
+}

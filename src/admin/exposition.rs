@@ -1,0 +1,137 @@
+//! Metrics as Prometheus reads them: counters by name from everywhere, and the sums of what desks count.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use contract::metrics::{OCTETS, SECONDS};
+use contract::wire::{Rcode, RecordType};
+
+use crate::assembly::Register;
+use crate::serve::tally::{TRANSPORT_LABELS, TYPES, Tally, Totals};
+use crate::serve::zones::Shared;
+
+/// Everything, in the text format 0.0.4.
+pub fn text(shared: &Shared, register: &Register) -> String {
+    shared.store.publish();
+    shared.metrics.gauge("nearpath_misses_outstanding", "Clients' questions waiting on the miss path.", &[])
+        .set(i64::try_from(shared.turnstile.inside()).unwrap_or(i64::MAX));
+    shared.metrics.gauge("nearpath_flights_outstanding", "Distinct questions under way.", &[])
+        .set(i64::try_from(shared.flights.len()).unwrap_or(i64::MAX));
+    let mut out = shared.metrics.text();
+    let tallies: Vec<Counted> = register.tallies().into_iter().map(Counted::new).collect();
+    requests(&mut out, &tallies);
+    responses(&mut out, &tallies);
+    histogram(&mut out, &tallies, &Shape {
+        name: "coredns_dns_request_duration_seconds",
+        help: "Time from a query's arrival to its reply, seconds.",
+        bounds: SECONDS,
+        unit: 1e6,
+        of: |totals| &totals.seconds,
+    });
+    histogram(&mut out, &tallies, &Shape {
+        name: "coredns_dns_request_size_bytes",
+        help: "Size of queries, octets.",
+        bounds: OCTETS,
+        unit: 1.0,
+        of: |totals| &totals.request_octets,
+    });
+    histogram(&mut out, &tallies, &Shape {
+        name: "coredns_dns_response_size_bytes",
+        help: "Size of replies, octets.",
+        bounds: OCTETS,
+        unit: 1.0,
+        of: |totals| &totals.reply_octets,
+    });
+    store(&mut out, &tallies);
+    out
+}
+
+struct Counted {
+    /// `server="..",zone="..",view=""`.
+    labels: String,
+    server: String,
+    zone: String,
+    totals: Totals,
+}
+
+impl Counted {
+    fn new((server, zone, tally): (String, String, Arc<Tally>)) -> Self {
+        let labels = format!("server=\"{server}\",zone=\"{zone}\",view=\"\"");
+        Self { labels, server, zone, totals: tally.totals() }
+    }
+}
+
+fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn requests(out: &mut String, tallies: &[Counted]) {
+    let name = "coredns_dns_requests_total";
+    family(out, name, "counter", "Queries by transport, family and type.");
+    for counted in tallies {
+        for (&(transport, family, rtype), count) in &counted.totals.requests {
+            let labels = &counted.labels;
+            let transport = TRANSPORT_LABELS[transport];
+            let rtype = TYPES.get(rtype).map_or("other".to_owned(), RecordType::to_string);
+            let family = 1 + family;
+            let _ = writeln!(out, "{name}{{{labels},proto=\"{transport}\",family=\"{family}\",type=\"{rtype}\"}} {count}");
+        }
+    }
+}
+
+fn responses(out: &mut String, tallies: &[Counted]) {
+    let name = "coredns_dns_responses_total";
+    family(out, name, "counter", "Replies by RCODE.");
+    for counted in tallies {
+        for (&rcode, count) in &counted.totals.rcodes {
+            let _ = writeln!(out, "{name}{{{},rcode=\"{}\",plugin=\"\"}} {count}", counted.labels, Rcode(rcode));
+        }
+    }
+}
+
+struct Shape {
+    name: &'static str,
+    help: &'static str,
+    bounds: &'static [f64],
+    /// How many of the counted units are one of the metric's.
+    unit: f64,
+    of: fn(&Totals) -> &(Vec<u64>, u64),
+}
+
+fn histogram(out: &mut String, tallies: &[Counted], shape: &Shape) {
+    let name = shape.name;
+    family(out, name, "histogram", shape.help);
+    for counted in tallies {
+        let (buckets, sum) = (shape.of)(&counted.totals);
+        let labels = &counted.labels;
+        let mut total = 0;
+        for (index, bucket) in buckets.iter().enumerate() {
+            total += bucket;
+            let bound = shape.bounds.get(index).map_or("+Inf".to_owned(), f64::to_string);
+            let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {total}");
+        }
+        let _ = writeln!(out, "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {total}", *sum as f64 / shape.unit);
+    }
+}
+
+/// What the store did, by server block, as CoreDNS's cache names it.
+fn store(out: &mut String, tallies: &[Counted]) {
+    let rows: [(&str, &str, &[(&str, usize)]); 4] = [
+        ("coredns_cache_requests_total", "Queries that looked into the store.", &[("", 4)]),
+        ("coredns_cache_hits_total", "Queries answered from the store.", &[("success", 0), ("denial", 1)]),
+        ("coredns_cache_misses_total", "Queries that the store could not answer.", &[("", 3)]),
+        ("coredns_cache_served_stale_total", "Queries answered past an answer's end.", &[("", 2)]),
+    ];
+    for (name, help, counts) in rows {
+        family(out, name, "counter", help);
+        for counted in tallies {
+            for (kind, index) in counts {
+                let value = counted.totals.store.get(*index).copied();
+                let value = value.unwrap_or_else(|| counted.totals.store.iter().sum());
+                let (server, zone) = (&counted.server, &counted.zone);
+                let kind = if kind.is_empty() { String::new() } else { format!("type=\"{kind}\",") };
+                let _ = writeln!(out, "{name}{{server=\"{server}\",{kind}zones=\"{zone}\",view=\"\"}} {value}");
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The HTTP side of the pages: one listener per address, kept over reloads.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::{Pages, State};
+
+/// Connections of all pages together; further ones wait in the kernel.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a client may take to send its request's head.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on http://{address}: {error}; free the port, or change the address of `health`, `ready` or `prometheus`")]
+pub struct BindError {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+/// The listeners of the pages.
+pub struct Admin {
+    state: Arc<State>,
+    places: Arc<Semaphore>,
+    open: BTreeMap<SocketAddr, Open>,
+}
+
+struct Open {
+    pages: Arc<ArcSwap<Pages>>,
+    task: AbortHandle,
+}
+
+impl Admin {
+    /// No listener yet.
+    pub fn new(state: Arc<State>) -> Self {
+        Self { state, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)), open: BTreeMap::new() }
+    }
+
+    /// Opens what is wanted and closes what is not. Addresses that stay keep their sockets. Every address that cannot be had
+    /// is told; the others are open. To be called inside the runtime.
+    pub fn reconcile(&mut self, wanted: &BTreeMap<SocketAddr, Pages>) -> Vec<BindError> {
+        self.open.retain(|address, open| {
+            let stays = wanted.contains_key(address);
+            if !stays {
+                open.task.abort();
+            }
+            stays
+        });
+        let mut errors = Vec::new();
+        for (&address, &pages) in wanted {
+            match self.open.get(&address) {
+                Some(open) => open.pages.store(Arc::new(pages)),
+                None => match self.listen(address, pages) {
+                    Ok(open) => {
+                        self.open.insert(address, open);
+                    }
+                    Err(error) => errors.push(BindError { address, error }),
+                },
+            }
+        }
+        errors
+    }
+
+    fn listen(&self, address: SocketAddr, pages: Pages) -> io::Result<Open> {
+        let socket = std::net::TcpListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(socket)?;
+        let pages = Arc::new(ArcSwap::from_pointee(pages));
+        let accepting = accept(listener, Arc::clone(&pages), Arc::clone(&self.state), Arc::clone(&self.places));
+        Ok(Open { pages, task: tokio::spawn(accepting).abort_handle() })
+    }
+}
+
+async fn accept(listener: TcpListener, pages: Arc<ArcSwap<Pages>>, state: Arc<State>, places: Arc<Semaphore>) {
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: others may close some
+            continue;
+        };
+        let (pages, state) = (Arc::clone(&pages), Arc::clone(&state));
+        tokio::spawn(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let response = respond(&request, **pages.load(), &state);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_WITHIN)
+                .serve_connection(TokioIo::new(stream), service);
+            let _ = connection.await; // a client that breaks off is no event
+            drop(place);
+        });
+    }
+}
+
+fn respond(request: &Request<Incoming>, pages: Pages, state: &State) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served\n".to_owned());
+    }
+    match request.uri().path() {
+        "/health" if pages.health => match state.is_healthy() {
+            true => text(StatusCode::OK, "OK".to_owned()),
+            false => text(StatusCode::SERVICE_UNAVAILABLE, "leaving".to_owned()),
+        },
+        "/ready" if pages.ready => match state.pending() {
+            pending if pending.is_empty() => text(StatusCode::OK, "OK".to_owned()),
+            pending => text(StatusCode::SERVICE_UNAVAILABLE, pending.join(",")),
+        },
+        "/metrics" if pages.metrics => text(StatusCode::OK, state.metrics()),
+        _ => text(StatusCode::NOT_FOUND, "not found; see the directives health, ready and prometheus\n".to_owned()),
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8".parse().expect("a valid header"));
+    response
+}

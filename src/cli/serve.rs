@@ -1,0 +1,55 @@
+//! `nearpath -conf FILE`: serve.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::daemon::{self, Options};
+
+/// Flags of the daemon; those that CoreDNS and node-cache have keep their names.
+#[derive(Args, Clone, Debug)]
+pub struct ServeFlags {
+    /// The Corefile to serve
+    #[arg(long, value_name = "FILE", default_value = "Corefile", env = "NEARPATH_CONF")]
+    pub conf: PathBuf,
+    /// The port of server blocks whose keys name none
+    #[arg(short = 'p', long = "dns.port", value_name = "PORT", default_value_t = 53, env = "NEARPATH_DNS_PORT")]
+    pub port: u16,
+    /// Threads that take datagrams, each with a socket of its own per address; 0: one per core, at most 8
+    #[arg(long, value_name = "N", default_value_t = 0, env = "NEARPATH_THREADS")]
+    pub threads: usize,
+    /// Bound of the answer store of the whole process, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=65_536), env = "NEARPATH_CACHE_MIB")]
+    pub cache_mib: u64,
+    /// What NSID, hostname.bind and id.server say; the host's name unless set
+    #[arg(long, value_name = "NAME", env = "NEARPATH_NODE_NAME")]
+    pub node_name: Option<String>,
+    /// Where to write the process id
+    #[arg(long, value_name = "FILE", env = "NEARPATH_PIDFILE")]
+    pub pidfile: Option<PathBuf>,
+    /// Log warnings and errors only
+    #[arg(long, env = "NEARPATH_QUIET")]
+    pub quiet: bool,
+    /// List the directives that are served, and leave
+    #[arg(long)]
+    pub plugins: bool,
+}
+
+/// Serves until a signal ends it.
+pub fn run(flags: &ServeFlags) -> anyhow::Result<ExitCode> {
+    if flags.plugins {
+        return list_plugins();
+    }
+    crate::logging::start(flags.quiet);
+    daemon::run(&Options::from_flags(flags))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn list_plugins() -> anyhow::Result<ExitCode> {
+    for row in crate::wiring::DIRECTIVES {
+        println!("{}", row.name);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,298 @@
+//! The daemon's life: checked, assembled, bound, running, reloaded, drained.
+//!
+//! ```text
+//!   check --Plan--> assemble --Assembly--> bind --Bound--> start --Daemon--> drain
+//!                      ^                                      |
+//!                      '------------- reload -----------------'   what fails leaves the old one running
+//! ```
+
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use cache::Store;
+use contract::corefile::Disk;
+use contract::metrics::Metrics;
+use contract::{Bound as BoundName, Plugin, RuntimeClock};
+use reload::ReloadSpec;
+use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+
+use crate::admin::{self, Admin, State};
+use crate::assembly::{self, Assembly, Endpoint, Register};
+use crate::cli::ServeFlags;
+use crate::listening::{Listening, Sockets};
+use crate::plan::{self, Checked, Plan};
+use crate::serve::zones::Shared;
+use crate::serve::{Flights, Turnstile};
+use crate::signals;
+
+/// How long a leaving daemon answers what is under way.
+pub const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+/// Threads that take datagrams, unless a flag says otherwise: more cost memory and win nothing at a node's load.
+const THREADS_MAX: usize = 8;
+/// Threads of the miss path.
+const RUNTIME_THREADS_MAX: usize = 2;
+
+/// What the command line sets.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The Corefile.
+    pub corefile: PathBuf,
+    /// The port of keys that name none.
+    pub dns_port: u16,
+    /// Threads that take datagrams.
+    pub threads: usize,
+    /// Bound of the answer store, octets.
+    pub cache_bytes: u64,
+    /// What NSID and the like say.
+    pub node_name: String,
+    /// Where the process id is written.
+    pub pidfile: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            corefile: "Corefile".into(),
+            dns_port: 53,
+            threads: cores.min(THREADS_MAX),
+            cache_bytes: 32 << 20,
+            node_name: host_name(),
+            pidfile: None,
+        }
+    }
+}
+
+impl Options {
+    /// What the flags say; defaults for what they leave open.
+    pub fn from_flags(flags: &ServeFlags) -> Self {
+        let default = Self::default();
+        Self {
+            corefile: flags.conf.clone(),
+            dns_port: flags.port,
+            threads: if flags.threads == 0 { default.threads } else { flags.threads },
+            cache_bytes: flags.cache_mib << 20,
+            node_name: flags.node_name.clone().unwrap_or(default.node_name),
+            pidfile: flags.pidfile.clone(),
+        }
+    }
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// A running daemon.
+pub struct Daemon {
+    options: Options,
+    runtime: Runtime,
+    shared: Arc<Shared>,
+    register: Arc<Register>,
+    state: Arc<State>,
+    admin: Admin,
+    listening: Listening,
+    work: Vec<AbortHandle>,
+    plugins: Vec<Arc<dyn Plugin>>,
+    digest: u64,
+    settings: Settings,
+}
+
+/// What of the plan is needed while running.
+struct Settings {
+    reload: Option<ReloadSpec>,
+    lameduck: Duration,
+}
+
+impl Settings {
+    fn of(plan: &Plan) -> Self {
+        let settings = || plan.blocks.iter().map(|block| &block.settings);
+        Self {
+            reload: settings().find_map(|settings| settings.reload.clone()),
+            lameduck: settings().find_map(|settings| settings.health.as_ref()).map_or(Duration::ZERO, |health| health.lameduck),
+        }
+    }
+}
+
+/// Serves the Corefile on disk until a signal ends it.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let checked = plan::check_file(&options.corefile, options.dns_port);
+    let mut daemon = begin(checked, options)?;
+    if let Some(path) = &options.pidfile {
+        std::fs::write(path, format!("{}\n", std::process::id())).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    signals::follow(&mut daemon)?;
+    daemon.stop();
+    if let Some(path) = &options.pidfile {
+        let _ = std::fs::remove_file(path); // a pid file that is gone already is as good
+    }
+    Ok(())
+}
+
+/// Serves a text. When it returns, every socket is open and served.
+pub fn start(name: &str, text: &str, options: &Options) -> anyhow::Result<Daemon> {
+    begin(plan::check(name, text, &Disk, options.dns_port), options)
+}
+
+fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
+    let Some(plan) = &checked.plan else {
+        bail!("the Corefile cannot be served\n{}", checked.report);
+    };
+    warn(&checked);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
+        .thread_name("nearpath-miss")
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let _inside = runtime.enter();
+    let shared = Arc::new(shared(options, &runtime));
+    let register = Arc::new(Register::default());
+    let assembly = assemble(plan, options.dns_port, &shared, &register)?;
+    let sockets = Sockets::bind(&assembly, options.threads)?;
+    let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register)));
+    let mut admin = Admin::new(Arc::clone(&state));
+    if let Some(error) = admin.reconcile(&admin::pages(plan)).into_iter().next() {
+        return Err(error.into());
+    }
+    let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
+    listening.serve(&assembly, sockets)?;
+    let mut daemon = Daemon {
+        options: options.clone(),
+        shared,
+        register,
+        state,
+        admin,
+        listening,
+        work: Vec::new(),
+        plugins: Vec::new(),
+        digest: checked.digest,
+        settings: Settings::of(plan),
+        runtime: { drop(_inside); runtime },
+    };
+    daemon.adopt(assembly);
+    Ok(daemon)
+}
+
+fn shared(options: &Options, runtime: &Runtime) -> Shared {
+    let metrics = Arc::new(Metrics::default());
+    let bound = |bound: BoundName| {
+        metrics.counter("nearpath_bounds_reached_total", "Questions refused at a bound.", &[("bound", bound.label())])
+    };
+    metrics.gauge("coredns_build_info", "Always 1; the labels tell the version.", &[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+    Shared {
+        store: Store::new(options.cache_bytes, &metrics),
+        flights: Arc::new(Flights::default()),
+        turnstile: Arc::new(Turnstile::default()),
+        clock: Arc::new(RuntimeClock::start()),
+        runtime: runtime.handle().clone(),
+        node_name: options.node_name.clone(),
+        coalesced: metrics.counter("nearpath_coalesced_total", "Questions that waited for an identical one.", &[]),
+        stale: metrics.counter("nearpath_stale_replies_total", "Replies past their end.", &[]),
+        panics: metrics.counter("coredns_panics_total", "Queries lost to an internal error.", &[]),
+        bounds: BoundName::ALL.map(bound),
+        metrics,
+    }
+}
+
+/// Builds a plan; all that cannot be had is told at once.
+fn assemble(plan: &Plan, dns_port: u16, shared: &Arc<Shared>, register: &Register) -> anyhow::Result<Assembly> {
+    if plan.blocks.is_empty() {
+        bail!("the Corefile has no server block; a smallest one is `. {{ forward . /etc/resolv.conf }}`");
+    }
+    assembly::assemble(plan, dns_port, shared, register).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!(lines.join("\n"))
+    })
+}
+
+fn warn(checked: &Checked) {
+    if checked.report.warnings() > 0 {
+        tracing::warn!("the Corefile has warnings\n{}", checked.report);
+    }
+}
+
+impl Daemon {
+    /// Serves the Corefile as it is now, if it is good and not the one that is served. Nothing is lost: sockets whose address
+    /// stays are kept, and so are answers of blocks that stay.
+    pub fn reload(&mut self) {
+        let checked = plan::check_file(&self.options.corefile, self.options.dns_port);
+        if checked.digest == self.digest {
+            return;
+        }
+        self.digest = checked.digest; // a broken file is told once, not at each look
+        let counted = |outcome| self.shared.metrics.counter(outcome, "Reloads of the Corefile by outcome.", &[]);
+        let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
+        match self.take_over(&checked) {
+            Ok(()) => {
+                good.increment();
+                tracing::info!("reloaded {}", self.options.corefile.display());
+            }
+            Err(error) => {
+                bad.increment();
+                tracing::error!("the new Corefile is not taken, the old one goes on: {error:#}");
+            }
+        }
+    }
+
+    fn take_over(&mut self, checked: &Checked) -> anyhow::Result<()> {
+        let Some(plan) = &checked.plan else { bail!("it has errors\n{}", checked.report) };
+        warn(checked);
+        let handle = self.runtime.handle().clone();
+        let _inside = handle.enter();
+        let assembly = assemble(plan, self.options.dns_port, &self.shared, &self.register)?;
+        self.listening.reconcile(&assembly)?;
+        for error in self.admin.reconcile(&admin::pages(plan)) {
+            tracing::error!("{error}");
+        }
+        self.settings = Settings::of(plan);
+        self.adopt(assembly);
+        Ok(())
+    }
+
+    /// Starts the work of the plugins beside the queries, and ends that of those before.
+    fn adopt(&mut self, assembly: Assembly) {
+        self.work.drain(..).for_each(|work| work.abort());
+        self.work = assembly
+            .plugins
+            .iter()
+            .map(|plugin| self.runtime.spawn(Arc::clone(plugin).run()).abort_handle())
+            .collect();
+        self.plugins.clone_from(&assembly.plugins);
+        self.state.serving(assembly.plugins);
+        let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();
+        tracing::info!("serving {}", at.join(" "));
+    }
+
+    /// How often the Corefile is looked at, if it is.
+    pub fn reload_spec(&self) -> Option<&ReloadSpec> {
+        self.settings.reload.as_ref()
+    }
+
+    /// Where futures of the daemon run.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The plugins at work.
+    pub fn plugins(&self) -> &[Arc<dyn Plugin>] {
+        &self.plugins
+    }
+
+    /// Not ready from now on; answers for as long as `lameduck` says, then what is under way, then leaves.
+    pub fn stop(self) {
+        self.state.leaving();
+        std::thread::sleep(self.settings.lameduck);
+        let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
+        self.work.iter().for_each(AbortHandle::abort);
+        match answered {
+            true => tracing::info!("drained"),
+            false => tracing::warn!("left with questions unanswered after {} s", DRAIN_WITHIN.as_secs()),
+        }
+        self.runtime.shutdown_timeout(Duration::from_millis(200));
+    }
+}
+

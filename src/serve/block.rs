@@ -1,0 +1,79 @@
+//! A server block at work: its chain, and what of it has a say on every query.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use cache::{BlockId, Policy};
+use contract::wire::{Name, RecordType};
+use contract::{Client, Event, ListId, Plugin, Scope, SearchList, Verdict};
+
+use super::tally::Tally;
+
+/// A server block. What a directive does not have is absent here, so that a block without it pays nothing.
+pub struct Block {
+    /// Its zones, most labels first.
+    pub zones: Box<[Name]>,
+    /// Its number in store keys; the same as long as what shapes its answers stays the same.
+    pub id: BlockId,
+    /// The same for answers that rest on other blocks too (AutoPath's).
+    pub walk_id: BlockId,
+    /// The plugins in query order.
+    pub chain: Box<[Arc<dyn Plugin>]>,
+    /// Those with a say before the store.
+    pub gates: Box<[Arc<dyn Plugin>]>,
+    /// Those that see replies.
+    pub observers: Box<[Arc<dyn Plugin>]>,
+    /// The one that tells scopes.
+    pub scoper: Option<Arc<dyn Plugin>>,
+    /// How answers are memorised; absent if they are not.
+    pub store: Option<Policy>,
+    /// True if identical misses may share one question.
+    pub coalesce: bool,
+    /// The largest reply over UDP, octets.
+    pub udp_reply_max: usize,
+    /// Counts of its queries and replies.
+    pub tally: Arc<Tally>,
+}
+
+impl Block {
+    /// For whom an answer to this client will hold.
+    pub fn scope(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Scope {
+        match self.scoper.as_deref().and_then(Plugin::scoper) {
+            Some(scoper) => scoper.scope(client, name, rtype, dnssec_ok),
+            None => Scope::Shared,
+        }
+    }
+
+    /// The search list behind a scope of this block.
+    pub fn list(&self, id: ListId) -> Option<Arc<SearchList>> {
+        self.scoper.as_deref().and_then(Plugin::scoper)?.list(id)
+    }
+
+    /// What the gates say: the first that does not allow.
+    pub fn verdict(&self, client: &Client, name: &[u8], rtype: RecordType) -> Verdict {
+        let verdicts = self.gates.iter().filter_map(|plugin| plugin.gate()).map(|gate| gate.verdict(client, name, rtype));
+        verdicts.into_iter().find(|verdict| *verdict != Verdict::Allow).unwrap_or(Verdict::Allow)
+    }
+
+    /// True if an observer wants replies of this kind.
+    pub fn is_watched(&self, failed: bool) -> bool {
+        self.observers.iter().filter_map(|plugin| plugin.observer()).any(|observer| failed || observer.wants_all())
+    }
+
+    /// Shows a reply to the observers.
+    pub fn show(&self, event: &Event<'_>) {
+        for observer in self.observers.iter().filter_map(|plugin| plugin.observer()) {
+            if event.failure.is_some() || observer.wants_all() {
+                observer.replied(event);
+            }
+        }
+    }
+
+    /// The number in store keys for a scope.
+    pub fn id_for(&self, scope: Scope) -> BlockId {
+        match scope {
+            Scope::Shared => self.id,
+            Scope::Search(_) => self.walk_id,
+        }
+    }
+}

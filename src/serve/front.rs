@@ -1,0 +1,365 @@
+//! The front door: the whole life of a query as a list of decisions that return early.
+//!
+//! ```text
+//!   parse --> class --> block --> scope --> gates --> store --hit--> write --> counted, shown
+//!                                                       '--miss--> finish (later) --> counted, shown
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use cache::{Entry, KeyBuffer, Lookup};
+use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX};
+use contract::wire::{Class, Ede, EdnsView, Name, Question, RecordType, Reject, reject_reply};
+use contract::{
+    Age, Answer, Asker, Client, Event, Failure, Moment, Query, Reply, Scope, Served, Transport, Verdict,
+};
+use tokio::time::timeout;
+
+use super::block::Block;
+use super::chaos;
+use super::flights::Turn;
+use super::tally::{Exchange, StoreUse};
+use super::zones::{Entrance, Shared, Zones, filtered};
+use super::{Desk, Door, Outcome};
+
+/// The front door of one listener. A reload swaps the blocks behind it.
+#[derive(Clone)]
+pub struct Front {
+    zones: Arc<ArcSwap<Zones>>,
+    shared: Arc<Shared>,
+    desks: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// One thread's or one connection's place at the front door.
+pub struct FrontDesk {
+    /// Followed without touching a count that other threads touch.
+    zones: arc_swap::Cache<Arc<ArcSwap<Zones>>, Arc<Zones>>,
+    clerk: Clerk,
+}
+
+/// What a desk works with, apart from the blocks that a reload may swap.
+struct Clerk {
+    shared: Arc<Shared>,
+    key: KeyBuffer,
+    number: usize,
+}
+
+impl Front {
+    /// A door before these blocks.
+    pub fn new(zones: Arc<Zones>) -> Self {
+        let shared = Arc::clone(zones.shared());
+        Self { zones: Arc::new(ArcSwap::new(zones)), shared, desks: Arc::default() }
+    }
+
+    /// Puts other blocks behind the door. Queries under way end with the old ones.
+    pub fn swap(&self, zones: Arc<Zones>) {
+        self.zones.store(zones);
+    }
+}
+
+impl Door for Front {
+    type Desk = FrontDesk;
+
+    fn desk(&self) -> FrontDesk {
+        let number = self.desks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        FrontDesk {
+            zones: arc_swap::Cache::new(Arc::clone(&self.zones)),
+            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), number },
+        }
+    }
+}
+
+/// One query on its way, borrowed from its packet.
+#[derive(Clone, Copy)]
+struct Visit<'p> {
+    question: Question<'p>,
+    client: Client,
+    scope: Scope,
+    now: Moment,
+}
+
+impl Desk for FrontDesk {
+    fn answer(&mut self, packet: &[u8], client: &Client, out: &mut [u8]) -> Outcome {
+        self.clerk.answer(self.zones.load(), packet, client, out)
+    }
+}
+
+impl Clerk {
+    /// The life of a query, decision by decision.
+    fn answer(&mut self, zones: &Arc<Zones>, packet: &[u8], client: &Client, out: &mut [u8]) -> Outcome {
+        let question = match Question::parse(packet) {
+            Ok(question) => question,
+            Err(Reject::Silent) => return Outcome::Silent,
+            Err(Reject::Reply(rcode, edns)) => return Outcome::Reply(reject_reply(packet, rcode, edns, out)),
+        };
+        self.key.set_name(question.name());
+        if question.class != Class::IN {
+            return self.other_class(&question, client, out);
+        }
+        let Some(block) = zones.find(self.key.name()) else {
+            let failure = Failure::NoBlock { name: String::new() };
+            return Outcome::Reply(tell(&failure, &asker(&question, client, usize::MAX, None), self.key.name(), out));
+        };
+        let scope = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
+        let visit = Visit { question, client: *client, scope, now: self.shared.clock.now() };
+        if !block.gates.is_empty() {
+            match block.verdict(client, self.key.name(), question.rtype) {
+                Verdict::Allow => {}
+                verdict => return self.gated(zones, block, &visit, verdict, out),
+            }
+        }
+        match self.look_up(zones, block, &visit, out) {
+            Some(length) => Outcome::Reply(length),
+            None => self.miss(zones, block, &visit, out),
+        }
+    }
+
+    /// A reply from the store, if it has one that may go out now.
+    fn look_up(&mut self, zones: &Arc<Zones>, block: &Arc<Block>, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
+        let policy = block.store.as_ref()?;
+        let question = &visit.question;
+        let (dnssec_ok, checking_disabled) = (question.dnssec_ok(), question.checking_disabled());
+        let id = block.id_for(visit.scope);
+        self.key.set(id, visit.scope, question.rtype, question.class, dnssec_ok, checking_disabled);
+        if visit.scope != Scope::Shared && !zones.walk_is_open(block, &self.query(visit)) {
+            return None;
+        }
+        match self.shared.store.lookup(&self.key, policy, visit.now) {
+            Lookup::Fresh { entry, age, refresh } => {
+                if refresh {
+                    Entrance(Arc::clone(zones)).refresh(block, &self.query(visit));
+                }
+                Some(self.hit(block, visit, &entry, age, None, out))
+            }
+            Lookup::Stale { entry, serve_now: true, refresh } => {
+                if refresh {
+                    Entrance(Arc::clone(zones)).refresh(block, &self.query(visit));
+                }
+                self.shared.stale.increment();
+                Some(self.hit(block, visit, &entry, Age::Stale, Some(entry.stale_ede()), out))
+            }
+            Lookup::Stale { .. } | Lookup::Failed(_) | Lookup::Miss => None,
+        }
+    }
+
+    fn hit(
+        &self,
+        block: &Block,
+        visit: &Visit<'_>,
+        entry: &Entry,
+        age: Age,
+        ede: Option<&Ede>,
+        out: &mut [u8],
+    ) -> usize {
+        let answer = entry.answer();
+        let nsid = Some(self.shared.node_name.as_bytes());
+        let length = answer.write(&asker(&visit.question, &visit.client, block.udp_reply_max, nsid), age, ede, out);
+        let store = match age {
+            Age::Stale => StoreUse::Stale,
+            _ if entry.is_denial() => StoreUse::Denial,
+            _ => StoreUse::Success,
+        };
+        let exchange = Exchange {
+            rtype: visit.question.rtype,
+            rcode: answer.rcode(),
+            query_len: visit.question.packet_len(),
+            reply_len: length,
+            took: Duration::ZERO,
+            store,
+        };
+        block.tally.count(self.number, &visit.client, &exchange);
+        if !block.observers.is_empty() && block.is_watched(false) {
+            let query = self.query(visit);
+            block.show(&event(&query, &exchange, &out[..length], None));
+        }
+        length
+    }
+
+    /// A question for the chain: owned, so that the packet's buffer is free again.
+    fn miss(&self, zones: &Arc<Zones>, block: &Arc<Block>, visit: &Visit<'_>, out: &mut [u8]) -> Outcome {
+        let query = self.query(visit);
+        let pending = Pending::new(&visit.question, query, Arc::clone(block), Arc::clone(&self.shared), self.number);
+        match self.shared.turnstile.enter(visit.client.ip()) {
+            Ok(turn) => Outcome::Miss(Box::pin(pending.finish(Entrance(Arc::clone(zones)), turn))),
+            Err(failure) => {
+                self.shared.count(&failure);
+                Outcome::Reply(pending.write(Err(failure), out))
+            }
+        }
+    }
+
+    fn gated(
+        &self,
+        zones: &Arc<Zones>,
+        block: &Arc<Block>,
+        visit: &Visit<'_>,
+        verdict: Verdict,
+        out: &mut [u8],
+    ) -> Outcome {
+        let query = self.query(visit);
+        let shared = Arc::clone(zones.shared());
+        let served = match verdict {
+            Verdict::Drop => return Outcome::Silent,
+            Verdict::Filter => Ok(filtered(&query)),
+            Verdict::Block | Verdict::Allow => Err(Failure::Prohibited),
+        };
+        let pending = Pending::new(&visit.question, query, Arc::clone(block), shared, self.number);
+        Outcome::Reply(pending.write(served, out))
+    }
+
+    /// Class CHAOS tells of this server; no other class is served.
+    fn other_class(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
+        let nsid = Some(self.shared.node_name.as_bytes());
+        let asker = asker(question, client, usize::MAX, nsid);
+        let name = Name::from_wire(self.key.name()).expect("the question was parsed");
+        let answer = chaos::answer(&name, question.rtype, question.class, &self.shared.node_name);
+        Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
+    }
+
+    fn query(&self, visit: &Visit<'_>) -> Query {
+        let question = &visit.question;
+        Query {
+            name: Name::from_wire(self.key.name()).expect("the question was parsed"),
+            rtype: question.rtype,
+            class: question.class,
+            dnssec_ok: question.dnssec_ok(),
+            checking_disabled: question.checking_disabled(),
+            scope: visit.scope,
+            client: visit.client,
+            edns: question.edns,
+            header: (question.id(), question.flags()),
+            arrived: visit.now,
+            reentries: 0,
+            refresh: false,
+        }
+    }
+}
+
+/// A query whose reply comes later, with what its reply needs of the packet.
+struct Pending {
+    query: Query,
+    spelling: Box<[u8]>,
+    query_len: usize,
+    block: Arc<Block>,
+    shared: Arc<Shared>,
+    desk: usize,
+}
+
+impl Pending {
+    fn new(question: &Question<'_>, query: Query, block: Arc<Block>, shared: Arc<Shared>, desk: usize) -> Self {
+        Self { query, spelling: question.section().into(), query_len: question.packet_len(), block, shared, desk }
+    }
+
+    /// Asks, and writes the reply.
+    async fn finish(self, entrance: Entrance, turn: Turn) -> Option<Vec<u8>> {
+        let asked = entrance.answer(Arc::clone(&self.block), self.query.clone());
+        let waited = ANSWER_WITHIN;
+        let served = timeout(waited, asked).await.unwrap_or(Err(Failure::TooLate { waited }));
+        drop(turn);
+        if let Err(failure) = &served {
+            self.shared.count(failure);
+        }
+        let mut out = vec![0; self.room(&served)];
+        let length = self.write(served, &mut out);
+        out.truncate(length);
+        Some(out)
+    }
+
+    /// Octets that the reply cannot exceed.
+    fn room(&self, served: &Served) -> usize {
+        /// OPT with the longest EDE text and a node name of 255 octets.
+        const OPT_MAX: usize = 512;
+        let size = served.as_ref().map_or(OPT_MAX, |reply| reply.answer.size());
+        (size + OPT_MAX + self.shared.node_name.len()).min(MESSAGE_MAX)
+    }
+
+    /// Writes, counts and shows the reply: the one exit of a query that was not a hit.
+    fn write(&self, served: Served, out: &mut [u8]) -> usize {
+        let asker = self.asker();
+        let (rcode, length) = match &served {
+            Ok(Reply { answer, age, ede, .. }) => {
+                (answer.rcode(), answer.write(&asker, *age, ede.as_ref(), out))
+            }
+            Err(failure) => (failure.told().0, tell(failure, &asker, self.query.name.as_wire(), out)),
+        };
+        let exchange = Exchange {
+            rtype: self.query.rtype,
+            rcode,
+            query_len: self.query_len,
+            reply_len: length,
+            took: self.shared.clock.now().since(self.query.arrived),
+            store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
+        };
+        self.block.tally.count(self.desk, &self.query.client, &exchange);
+        let failure = served.as_ref().err();
+        if !self.block.observers.is_empty() && self.block.is_watched(failure.is_some()) {
+            let mut event = event(&self.query, &exchange, &out[..length], failure);
+            event.query_len = self.query_len;
+            self.block.show(&event);
+        }
+        length
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        let edns = self.query.edns;
+        Asker {
+            id: self.query.header.0,
+            flags: self.query.header.1,
+            question: &self.spelling,
+            edns: edns.map(|edns| edns.dnssec_ok),
+            nsid: edns.filter(|edns| edns.nsid).map(|_| self.shared.node_name.as_bytes()),
+            limit: reply_limit(edns, self.query.client.transport, self.block.udp_reply_max),
+        }
+    }
+}
+
+/// The largest reply for a client: its own size within the server's bound over UDP, any over streams.
+fn reply_limit(edns: Option<EdnsView>, transport: Transport, udp_reply_max: usize) -> usize {
+    match (transport, edns) {
+        (Transport::Udp, None) => UDP_PLAIN_MAX,
+        (Transport::Udp, Some(edns)) => usize::from(edns.udp_size).max(UDP_PLAIN_MAX).min(udp_reply_max),
+        (Transport::Tcp | Transport::Tls | Transport::Https, _) => MESSAGE_MAX,
+    }
+}
+
+fn asker<'p>(
+    question: &Question<'p>,
+    client: &Client,
+    udp_reply_max: usize,
+    node_name: Option<&'p [u8]>,
+) -> Asker<'p> {
+    Asker {
+        id: question.id(),
+        flags: question.flags(),
+        question: question.section(),
+        edns: question.edns.map(|edns| edns.dnssec_ok),
+        nsid: node_name.filter(|_| question.edns.is_some_and(|edns| edns.nsid)),
+        limit: reply_limit(question.edns, client.transport, udp_reply_max),
+    }
+}
+
+/// Writes what a client is told of a failure.
+fn tell(failure: &Failure, asker: &Asker<'_>, name: &[u8], out: &mut [u8]) -> usize {
+    let (rcode, ede) = failure.told();
+    let name = Name::from_wire(name).expect("the question was parsed");
+    let rtype = &asker.question[asker.question.len() - 4..];
+    let rtype = RecordType(u16::from_be_bytes([rtype[0], rtype[1]]));
+    Answer::empty(&name, rtype, Class::IN, rcode).write(asker, Age::Fresh(0), Some(&ede), out)
+}
+
+fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Option<&'e Failure>) -> Event<'e> {
+    Event {
+        client: query.client,
+        header: query.header,
+        name: query.name.as_wire(),
+        question: (query.rtype, query.class),
+        edns: query.edns,
+        query_len: exchange.query_len,
+        reply,
+        failure,
+        took: exchange.took,
+    }
+}
+

@@ -1,0 +1,268 @@
+//! The server blocks of a listener: the longest zone, its gates, the store, one question for many askers, the chain.
+//!
+//! ```text
+//!   Query --find--> Block --verdict--> Store --Fresh--> Reply
+//!                                        |--Stale, serve at once--> Reply, and a refresh beside it
+//!                                        '--Miss--> Flights --Lead--> chain --> Store --> every waiter
+//!                                                     '--Wait--> fresh, or stale after STALE_AFTER
+//! ```
+
+use std::sync::Arc;
+
+use cache::{Entry, KeyBuffer, Lookup, Store};
+use contract::limits::{ANSWER_WITHIN, REENTRIES_MAX, STALE_AFTER};
+use contract::metrics::{Counter, Metrics};
+use contract::wire::{Ede, Name, Rcode, ede};
+use contract::{
+    Age, Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Query, Reply, Scope, Served, Source, Verdict,
+};
+use tokio::time::timeout;
+
+use super::block::Block;
+use super::flights::{Flights, Seat, Turnstile};
+
+/// What all listeners share. Outlives a reload.
+pub struct Shared {
+    /// The answer store.
+    pub store: Store,
+    /// Questions under way.
+    pub flights: Arc<Flights>,
+    /// Misses under way.
+    pub turnstile: Arc<Turnstile>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Where misses run.
+    pub runtime: tokio::runtime::Handle,
+    /// What `hostname.bind`, `id.server` and NSID say.
+    pub node_name: String,
+    /// Askers that waited for somebody else's question.
+    pub coalesced: Arc<Counter>,
+    /// Replies past their end.
+    pub stale: Arc<Counter>,
+    /// Panics in the chain.
+    pub panics: Arc<Counter>,
+    /// Refusals by bound, in the order of [`Bound::ALL`].
+    pub bounds: [Arc<Counter>; Bound::ALL.len()],
+}
+
+impl Shared {
+    /// Counts a failure that tells of one of our own bounds or faults.
+    pub fn count(&self, failure: &Failure) {
+        match failure {
+            Failure::Bound { bound } => {
+                let index = Bound::ALL.iter().position(|one| one == bound).expect("ALL has every bound");
+                self.bounds[index].increment();
+            }
+            Failure::Panicked => self.panics.increment(),
+            _ => {}
+        }
+    }
+}
+
+/// The server blocks of one listener.
+pub struct Zones {
+    /// Every zone with its block, longest first.
+    entries: Box<[(Name, Arc<Block>)]>,
+    shared: Arc<Shared>,
+    /// True if any block has a gate: then the names behind AutoPath's answers are judged on hits too.
+    gated: bool,
+}
+
+/// The way into the blocks, for the front door and for plugins that ask for another name.
+#[derive(Clone)]
+pub struct Entrance(pub Arc<Zones>);
+
+impl Zones {
+    /// Puts the blocks of a listener in order.
+    pub fn new(blocks: &[Arc<Block>], shared: Arc<Shared>) -> Self {
+        let mut entries: Vec<_> =
+            blocks.iter().flat_map(|block| block.zones.iter().map(|zone| (zone.clone(), Arc::clone(block)))).collect();
+        entries.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.label_count()));
+        let gated = blocks.iter().any(|block| !block.gates.is_empty());
+        Self { entries: entries.into(), shared, gated }
+    }
+
+    /// The block of the longest zone that encloses a name (wire form, lower case).
+    pub fn find(&self, name: &[u8]) -> Option<&Arc<Block>> {
+        self.entries.iter().find(|(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
+    }
+
+    /// What all listeners share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// True if a memorised walk may be used for this client: no gate stands in the way of any of its candidates.
+    pub fn walk_is_open(&self, block: &Block, query: &Query) -> bool {
+        let Scope::Search(id) = query.scope else { return true };
+        if !self.gated {
+            return true;
+        }
+        let Some(list) = block.list(id) else { return false };
+        let rest = list.domains.first().and_then(|first| Name::strip(query.name.as_wire(), first.as_wire()));
+        let Some(rest) = rest else { return false };
+        let root = Name::root();
+        list.domains.iter().chain([&root]).filter_map(|domain| Name::join(rest, domain)).all(|candidate| {
+            let verdict = self
+                .find(candidate.as_wire())
+                .map(|block| block.verdict(&query.client, candidate.as_wire(), query.rtype));
+            verdict.is_none_or(|verdict| verdict == Verdict::Allow)
+        })
+    }
+}
+
+impl Blocks for Entrance {
+    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            if query.reentries > REENTRIES_MAX {
+                return Err(Failure::Bound { bound: Bound::Reentries });
+            }
+            let Some(block) = self.0.find(query.name.as_wire()) else {
+                return Err(Failure::NoBlock { name: query.name.to_string() });
+            };
+            match block.verdict(&query.client, query.name.as_wire(), query.rtype) {
+                Verdict::Allow => self.answer(Arc::clone(block), query).await,
+                Verdict::Block | Verdict::Drop => Err(Failure::Prohibited),
+                Verdict::Filter => Ok(filtered(&query)),
+            }
+        })
+    }
+}
+
+/// The reply of acl's `filter`: NOERROR without records, with EDE 17.
+pub fn filtered(query: &Query) -> Reply {
+    let answer = Answer::empty(&query.name, query.rtype, query.class, Rcode::NOERROR)
+        .with_ede(Ede::new(ede::FILTERED, "filtered by acl"));
+    Reply::fresh(answer, Source::Plugin("acl")).unstored()
+}
+
+impl Entrance {
+    /// Answers from a block whose gates have spoken.
+    pub async fn answer(&self, block: Arc<Block>, query: Query) -> Served {
+        let shared = &self.0.shared;
+        let open = block.store.is_some() && self.0.walk_is_open(&block, &query);
+        let key = key_of(&block, &query);
+        let now = shared.clock.now();
+        let policy = block.store.as_ref().filter(|_| open);
+        let stale = match policy.map_or(Lookup::Miss, |policy| shared.store.lookup(&key, policy, now)) {
+            Lookup::Fresh { entry, age, .. } if !query.refresh || entry.is_in_first_half(now) => {
+                return Ok(stored(&entry, age));
+            }
+            Lookup::Fresh { .. } => None,
+            Lookup::Stale { entry, serve_now: true, refresh } if !query.refresh => {
+                if refresh {
+                    self.refresh(&block, &query);
+                }
+                return Ok(self.stale(&entry));
+            }
+            Lookup::Stale { entry, .. } => Some(entry),
+            Lookup::Failed(failure) if !query.refresh => return Err(failure),
+            Lookup::Failed(_) | Lookup::Miss => None,
+        };
+        if !block.coalesce || block.store.is_some() && !open {
+            return self.ask_alone(block, query).await;
+        }
+        let flight = match shared.flights.board(key.as_bytes()) {
+            Seat::Wait(flight) => {
+                shared.coalesced.increment();
+                flight
+            }
+            Seat::Lead(lead) => {
+                let flight = lead.flight();
+                let entrance = self.clone();
+                let (block, query, key) = (Arc::clone(&block), query.clone(), key.clone());
+                shared.runtime.spawn(async move { lead.land(entrance.ask(&block, &query, Some(&key)).await) });
+                flight
+            }
+        };
+        self.wait(flight, &block, &query, &key, stale).await
+    }
+
+    /// Starts a question that nobody waits for.
+    pub fn refresh(&self, block: &Arc<Block>, query: &Query) {
+        let entrance = self.clone();
+        let (block, query) = (Arc::clone(block), Query { refresh: true, ..query.clone() });
+        self.0.shared.runtime.spawn(async move {
+            let arrived = entrance.0.shared.clock.now();
+            let _ = entrance.answer(block, Query { arrived, ..query }).await; // who asks next sees what was stored
+        });
+    }
+
+    /// A reply for a stored answer past its end.
+    pub fn stale(&self, entry: &Entry) -> Reply {
+        self.0.shared.stale.increment();
+        let ede = Some(entry.stale_ede().clone());
+        Reply { age: Age::Stale, ede, storable: false, ..stored(entry, Age::Stale) }
+    }
+
+    /// Waits for the flight; with a stale answer at hand only for a while.
+    async fn wait(
+        &self,
+        mut flight: super::flights::Flight,
+        block: &Block,
+        query: &Query,
+        key: &KeyBuffer,
+        stale: Option<Arc<Entry>>,
+    ) -> Served {
+        let shared = &self.0.shared;
+        let Some(entry) = stale else { return flight.landed().await };
+        let patience = STALE_AFTER.saturating_sub(shared.clock.now().since(query.arrived));
+        match timeout(patience, flight.landed()).await {
+            Ok(served) if is_upstream_failure(&served) => Ok(self.stale(&entry)),
+            Ok(served) => served,
+            Err(_) => {
+                if let Some(policy) = &block.store {
+                    shared.store.slow(key, policy, shared.clock.now());
+                }
+                Ok(self.stale(&entry))
+            }
+        }
+    }
+
+    /// Asks the chain in a task of its own, so that a panic is this query's alone.
+    async fn ask_alone(&self, block: Arc<Block>, query: Query) -> Served {
+        let entrance = self.clone();
+        let task = self.0.shared.runtime.spawn(async move { entrance.ask(&block, &query, None).await });
+        task.await.unwrap_or(Err(Failure::Panicked))
+    }
+
+    /// Asks the chain and memorises what it says.
+    async fn ask(&self, block: &Block, query: &Query, key: Option<&KeyBuffer>) -> Served {
+        let shared = &self.0.shared;
+        let chain = Next::new(&block.chain, self).serve(query);
+        let served =
+            timeout(ANSWER_WITHIN, chain).await.unwrap_or(Err(Failure::TooLate { waited: ANSWER_WITHIN }));
+        let (Some(policy), Some(key)) = (&block.store, key) else { return served };
+        let now = shared.clock.now();
+        match served {
+            Ok(reply) => Ok(shared.store.insert(key, reply, policy, now)),
+            Err(failure) => {
+                shared.store.failed(key, &failure, policy, now);
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// True if upstream failed or says that it did (RFC 8767 4: any RCODE but NOERROR and NXDOMAIN).
+fn is_upstream_failure(served: &Served) -> bool {
+    match served {
+        Ok(reply) => !matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN),
+        Err(failure) => failure.fault() == Fault::Upstream,
+    }
+}
+
+/// The store key of a question.
+pub fn key_of(block: &Block, query: &Query) -> KeyBuffer {
+    let mut key = KeyBuffer::new();
+    key.set_name(query.name.as_wire());
+    let id = block.id_for(query.scope);
+    key.set(id, query.scope, query.rtype, query.class, query.dnssec_ok, query.checking_disabled);
+    key
+}
+
+fn stored(entry: &Entry, age: Age) -> Reply {
+    entry.reply(age)
+}
