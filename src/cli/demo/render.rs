@@ -12,6 +12,9 @@ use super::pods::{CART_0, CART_1, FRONT_0, NDOTS};
 use super::stub::{Lookup, Outcome, Step};
 use super::zones::OUTSIDE;
 
+/// How wide a terminal is at least.
+const COLUMNS: usize = 80;
+
 /// All that was measured.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
@@ -72,13 +75,28 @@ pub(super) fn by_hand(by_hand: ByHand<'_>, paint: Paint) -> String {
     text
 }
 
-/// A file, under its name.
+/// A file, under its name. Lines wider than a terminal are folded, and the reader is told.
 pub(super) fn file(name: &str, content: &str, paint: Paint) -> String {
-    let mut text = format!("\n{}\n", paint.bold(name));
-    for line in content.lines() {
-        let _ = writeln!(text, "  {line}");
+    let folded: Vec<String> = content.lines().flat_map(fold).collect();
+    let note = if folded.len() > content.lines().count() { "  (long lines are folded here)" } else { "" };
+    format!("\n{}{note}\n{}", paint.bold(name), folded.concat())
+}
+
+/// A line as lines of [`COLUMNS`], broken between words.
+fn fold(line: &str) -> Vec<String> {
+    let indent = line.len() - line.trim_start().len();
+    let mut lines = vec![format!("  {}", &line[..indent])];
+    for word in line.split_whitespace() {
+        let last = lines.last_mut().expect("there is a line from the beginning");
+        if last.trim().is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= COLUMNS {
+            let _ = write!(last, " {word}");
+        } else {
+            lines.push(format!("{:1$}{word}", "", indent + 6));
+        }
     }
-    text
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
 fn opening(text: &mut String, figures: &Figures, paint: Paint) {

@@ -37,8 +37,9 @@ fn sample() -> Figures {
 }
 
 fn whole(paint: Paint) -> String {
-    let hand = ByHand { plain: 65_534, autopath: 65_535, files: Path::new("/tmp/nearpath-demo-4194304-99") };
-    figures(&sample(), paint) + &by_hand(hand, paint) + &file("pods", &super::super::pods::table()[..40], paint)
+    let hand =
+        ByHand { plain: 65_534, autopath: 65_535, files: Path::new("/var/folders/tmp/nearpath-demo-4194304-99") };
+    figures(&sample(), paint) + &by_hand(hand, paint) + &file("pods", &super::super::pods::table(), paint)
 }
 
 #[test]
@@ -110,6 +111,17 @@ fn what_to_type_names_pods_ports_and_files() {
     ] {
         assert!(text.contains(line), "{line}\nis not in\n{text}");
     }
+}
+
+#[test]
+fn a_file_is_shown_as_it_is_but_for_lines_too_wide() {
+    let text = "block {\n    short line\n}\n";
+    assert_eq!(file("Corefile", text, Paint::Plain), "\nCorefile\n  block {\n      short line\n  }\n");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let table = super::super::pods::table();
+    let shown = file("pods", &table, Paint::Plain);
+    let content = shown.strip_prefix("\npods  (long lines are folded here)\n").unwrap();
+    assert_eq!(words(content), words(&table));
 }
 
 #[test]
