@@ -190,7 +190,7 @@ fn judge(replies: [Option<Message>; 2]) -> Outcome {
         RData::CNAME(target) => Some(target.0.to_ascii().trim_end_matches('.').to_owned()),
         _ => None,
     };
-    Outcome::Found { canonical: records().filter_map(target).last(), addresses }
+    Outcome::Found { canonical: records().rev().find_map(target), addresses }
 }
 
 #[cfg(test)]
