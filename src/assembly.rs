@@ -16,7 +16,7 @@ use crate::interfaces;
 use crate::plan::{BlockPlan, Plan};
 use crate::serve::block::Block;
 use crate::serve::tally::Tally;
-use crate::serve::zones::{Shared, Zones};
+use crate::serve::zones::{Entrance, Shared, Zones};
 
 /// What outlives a reload: numbers and counters that are given by name.
 #[derive(Default)]
@@ -32,6 +32,13 @@ pub struct Assembly {
     pub listeners: Vec<Listener>,
     /// Every plugin, for its work beside the queries.
     pub plugins: Vec<Arc<dyn Plugin>>,
+}
+
+impl Assembly {
+    /// A way into the blocks, to ask as a client would.
+    pub fn entrances(&self) -> impl Iterator<Item = Entrance> {
+        self.listeners.iter().map(|listener| Entrance(Arc::clone(&listener.zones)))
+    }
 }
 
 /// An address with the blocks behind it.
@@ -159,7 +166,7 @@ fn listen(
     // what AutoPath memorises rests on every block that its candidates can enter here
     let together: String = built.iter().map(|block| block.plan.fingerprint.as_str()).collect();
     let blocks: Vec<Arc<Block>> =
-        built.iter().map(|built| Arc::new(open(at, built, &together, register))).collect();
+        built.iter().map(|built| Arc::new(open(at, built, &together, shared, register))).collect();
     let tls = built.iter().find_map(|built| built.plan.settings.tls.as_ref());
     let tls = match (at.scheme, tls) {
         (Scheme::Tls, Some(tls)) => Some(tls.load(&[b"dot"])?),
@@ -171,7 +178,7 @@ fn listen(
 }
 
 /// A block as it stands before one listener.
-fn open(at: Endpoint, built: &Built<'_>, together: &str, register: &Register) -> Block {
+fn open(at: Endpoint, built: &Built<'_>, together: &str, shared: &Shared, register: &Register) -> Block {
     let plan = built.plan;
     let chain = built.chain.clone();
     let with = |has: fn(&dyn Plugin) -> bool| chain.iter().filter(|plugin| has(plugin.as_ref())).cloned().collect();
@@ -179,14 +186,21 @@ fn open(at: Endpoint, built: &Built<'_>, together: &str, register: &Register) ->
     let server = format!("{}://{}", at.scheme, label_address(at.address));
     let keys = plan.keys.iter().filter(|key| key.scheme == at.scheme);
     let zone = keys.map(|key| key.zone.as_str()).next().unwrap_or(".");
+    let id = register.number(plan.fingerprint.clone());
+    let walk_id = register.number(format!("{}\n---\n{together}", plan.fingerprint));
+    let store = plan.settings.cache.as_ref().filter(|_| keyed);
+    if let Some(cache) = store {
+        shared.store.register(id, cache.labels(&server, ""));
+        shared.store.register(walk_id, cache.labels(&server, ""));
+    }
     Block {
         zones: plan.zones.clone().into(),
-        id: register.number(plan.fingerprint.clone()),
-        walk_id: register.number(format!("{}\n---\n{together}", plan.fingerprint)),
+        id,
+        walk_id,
         gates: with(|plugin| plugin.gate().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),
         scoper: chain.iter().find(|plugin| plugin.scoper().is_some()).cloned(),
-        store: plan.settings.cache.as_ref().filter(|_| keyed).map(|cache| cache.policy(&server)),
+        store: store.map(|cache| cache.policy.clone()),
         coalesce: keyed,
         udp_reply_max: plan.settings.bufsize.as_ref().map_or(UDP_REPLY_MAX, |bufsize| bufsize.size.into()),
         tally: register.tally(&server, zone),

@@ -15,9 +15,10 @@ use anyhow::{Context as _, bail};
 use cache::Store;
 use contract::corefile::Disk;
 use contract::metrics::Metrics;
-use contract::{Bound as BoundName, Plugin, RuntimeClock};
+use contract::{Bound as BoundName, RuntimeClock};
 use reload::ReloadSpec;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::admin::{self, Admin, State};
@@ -27,12 +28,14 @@ use crate::listening::{Listening, Sockets};
 use crate::plan::{self, Checked, Plan};
 use crate::serve::zones::Shared;
 use crate::serve::{Flights, Turnstile};
-use crate::signals;
+use crate::{loops, signals, wiring};
 
 /// How long a leaving daemon answers what is under way.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// Threads that take datagrams, unless a flag says otherwise: more cost memory and win nothing at a node's load.
 const THREADS_MAX: usize = 8;
+/// How often answers past their last use are removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Threads of the miss path.
 const RUNTIME_THREADS_MAX: usize = 2;
 
@@ -96,9 +99,10 @@ pub struct Daemon {
     admin: Admin,
     listening: Listening,
     work: Vec<AbortHandle>,
-    plugins: Vec<Arc<dyn Plugin>>,
     digest: u64,
     settings: Settings,
+    /// Where a guard tells that questions go in a circle.
+    looped: watch::Sender<bool>,
 }
 
 /// What of the plan is needed while running.
@@ -168,7 +172,7 @@ fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
         admin,
         listening,
         work: Vec::new(),
-        plugins: Vec::new(),
+        looped: watch::Sender::new(false),
         digest: checked.digest,
         settings: Settings::of(plan),
         runtime: { drop(_inside); runtime },
@@ -184,7 +188,7 @@ fn shared(options: &Options, runtime: &Runtime) -> Shared {
     };
     metrics.gauge("coredns_build_info", "Always 1; the labels tell the version.", &[("version", env!("CARGO_PKG_VERSION"))]).set(1);
     Shared {
-        store: Store::new(options.cache_bytes, &metrics),
+        store: Store::new(options.cache_bytes, Arc::clone(&metrics)),
         flights: Arc::new(Flights::default()),
         turnstile: Arc::new(Turnstile::default()),
         clock: Arc::new(RuntimeClock::start()),
@@ -212,6 +216,14 @@ fn assemble(plan: &Plan, dns_port: u16, shared: &Arc<Shared>, register: &Registe
 fn warn(checked: &Checked) {
     if checked.report.warnings() > 0 {
         tracing::warn!("the Corefile has warnings\n{}", checked.report);
+    }
+}
+
+/// Removes what can no longer be served, once in a while.
+async fn sweep(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        shared.store.sweep(shared.clock.now());
     }
 }
 
@@ -256,12 +268,14 @@ impl Daemon {
     /// Starts the work of the plugins beside the queries, and ends that of those before.
     fn adopt(&mut self, assembly: Assembly) {
         self.work.drain(..).for_each(|work| work.abort());
-        self.work = assembly
-            .plugins
-            .iter()
-            .map(|plugin| self.runtime.spawn(Arc::clone(plugin).run()).abort_handle())
-            .collect();
-        self.plugins.clone_from(&assembly.plugins);
+        let spawn = |work| self.runtime.spawn(work).abort_handle();
+        self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
+        let entrances: Vec<_> = assembly.entrances().collect();
+        let guards = wiring::loop_guards(&assembly.plugins);
+        self.work.extend(guards.into_iter().map(|guard| {
+            spawn(Box::pin(loops::watch(guard, entrances.clone(), self.looped.clone())))
+        }));
+        self.work.push(spawn(Box::pin(sweep(Arc::clone(&self.shared)))));
         self.state.serving(assembly.plugins);
         let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();
         tracing::info!("serving {}", at.join(" "));
@@ -277,9 +291,9 @@ impl Daemon {
         &self.runtime
     }
 
-    /// The plugins at work.
-    pub fn plugins(&self) -> &[Arc<dyn Plugin>] {
-        &self.plugins
+    /// Becomes true when a loop was found: then the daemon must not go on.
+    pub fn looped(&self) -> watch::Receiver<bool> {
+        self.looped.subscribe()
     }
 
     /// Not ready from now on; answers for as long as `lameduck` says, then what is under way, then leaves.

@@ -11,6 +11,7 @@ use crate::daemon::Daemon;
 enum Wake {
     Reload,
     Leave(&'static str),
+    Looped,
 }
 
 /// Reloads when told or when it is time, until a signal ends the daemon.
@@ -22,6 +23,7 @@ pub fn follow(daemon: &mut Daemon) -> anyhow::Result<()> {
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut hangup = listen(SignalKind::hangup())?;
     let mut user = listen(SignalKind::user_defined1())?;
+    let mut looped = daemon.looped();
     loop {
         let wait = daemon.reload_spec().map(|spec| spec.period(rand::random::<f64>()));
         let wake = handle.block_on(async {
@@ -31,10 +33,12 @@ pub fn follow(daemon: &mut Daemon) -> anyhow::Result<()> {
                 _ = hangup.recv() => Wake::Reload,
                 _ = user.recv() => Wake::Reload,
                 () = sleep(wait) => Wake::Reload,
+                _ = looped.wait_for(|looped| *looped) => Wake::Looped,
             }
         });
         match wake {
             Wake::Reload => daemon.reload(),
+            Wake::Looped => anyhow::bail!("questions go in a circle; the log says where"),
             Wake::Leave(signal) => {
                 tracing::info!("{signal}: leaving");
                 return Ok(());

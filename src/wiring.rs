@@ -1,8 +1,12 @@
 //! The one ordered table of directives: the only file that knows every plugin. Rows stand in query order, which is
 //! CoreDNS's. Adding a plugin is a row here, a folder under `plugins/`, and a row in the support table.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use contract::corefile::{Report, Statement};
-use contract::Spec;
+use contract::{Plugin, Spec};
+use loop_guard::LoopGuard;
 
 use crate::plan::BlockPlan;
 
@@ -56,6 +60,15 @@ const fn answers(name: &'static str, check: Check) -> Row {
 /// One more step of the chain.
 fn step(spec: Option<impl Spec + 'static>, block: &mut BlockPlan) {
     block.chain.extend(spec.map(|spec| Box::new(spec) as Box<dyn Spec>));
+}
+
+/// The guards among the plugins: the daemon sends their probes and leaves when one comes back.
+pub fn loop_guards(plugins: &[Arc<dyn Plugin>]) -> Vec<Arc<LoopGuard>> {
+    let guard = |plugin: &Arc<dyn Plugin>| {
+        let plugin: Arc<dyn Any + Send + Sync> = Arc::clone(plugin) as _;
+        plugin.downcast::<LoopGuard>().ok()
+    };
+    plugins.iter().filter_map(guard).collect()
 }
 
 /// A setting that is written at most once in a block.

@@ -11,8 +11,7 @@ use crate::serve::tally::{TRANSPORT_LABELS, TYPES, Tally, Totals};
 use crate::serve::zones::Shared;
 
 /// Everything, in the text format 0.0.4.
-pub fn text(shared: &Shared, register: &Register) -> String {
-    shared.store.publish();
+pub(super) fn text(shared: &Shared, register: &Register) -> String {
     shared.metrics.gauge("nearpath_misses_outstanding", "Clients' questions waiting on the miss path.", &[])
         .set(i64::try_from(shared.turnstile.inside()).unwrap_or(i64::MAX));
     shared.metrics.gauge("nearpath_flights_outstanding", "Distinct questions under way.", &[])

@@ -1,8 +1,8 @@
 //! The command line: what may be said, and who acts on it. One file per subcommand.
 
-mod check;
-mod demo;
-mod serve;
+pub mod check;
+pub mod demo;
+pub mod serve;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use contract::Answer;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType};
 
 /// The reply to a question of a class other than IN.
-pub fn answer(name: &Name, rtype: RecordType, class: Class, node_name: &str) -> Answer {
+pub(super) fn answer(name: &Name, rtype: RecordType, class: Class, node_name: &str) -> Answer {
     let text = match name.to_string().as_str() {
         "version.bind." | "version.server." => Some(concat!("nearpath ", env!("CARGO_PKG_VERSION"))),
         "hostname.bind." | "id.server." => Some(node_name),

@@ -138,7 +138,7 @@ impl Clerk {
                     Entrance(Arc::clone(zones)).refresh(block, &self.query(visit));
                 }
                 self.shared.stale.increment();
-                Some(self.hit(block, visit, &entry, Age::Stale, Some(entry.stale_ede()), out))
+                Some(self.hit(block, visit, &entry, policy.stale_age(), Some(entry.stale_ede()), out))
             }
             Lookup::Stale { .. } | Lookup::Failed(_) | Lookup::Miss => None,
         }
@@ -157,7 +157,7 @@ impl Clerk {
         let nsid = Some(self.shared.node_name.as_bytes());
         let length = answer.write(&asker(&visit.question, &visit.client, block.udp_reply_max, nsid), age, ede, out);
         let store = match age {
-            Age::Stale => StoreUse::Stale,
+            Age::Stale | Age::StaleWith(_) => StoreUse::Stale,
             _ if entry.is_denial() => StoreUse::Denial,
             _ => StoreUse::Success,
         };

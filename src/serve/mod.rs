@@ -3,14 +3,25 @@
 //! ```text
 //!   udp (a thread per core, batches)  --\
 //!   stream (TCP, TLS)                 ---> Door -> Desk::answer --Reply--> sent at once
-//!   https (hickory-server)            --/                       --Miss---> awaited, then sent
+//!   https (HTTP/2)                    --/                       --Miss---> awaited, then sent
 //! ```
 
+mod accept;
+mod ask;
 pub mod block;
 mod chaos;
+pub mod connections;
+#[cfg(test)]
+mod desk;
 mod flights;
 mod front;
+pub mod https;
+mod sockets;
+pub mod stream;
 pub mod tally;
+#[cfg(test)]
+mod tls_pair;
+pub mod udp;
 pub mod zones;
 
 pub use flights::{Flights, Turnstile};

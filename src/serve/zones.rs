@@ -9,12 +9,12 @@
 
 use std::sync::Arc;
 
-use cache::{Entry, KeyBuffer, Lookup, Store};
+use cache::{Entry, KeyBuffer, Lookup, Policy, Store};
 use contract::limits::{ANSWER_WITHIN, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{
-    Age, Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Query, Reply, Scope, Served, Source, Verdict,
+    Age, Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Plugin, Query, Reply, Scope, Served, Source, Verdict,
 };
 use tokio::time::timeout;
 
@@ -148,14 +148,14 @@ impl Entrance {
         let policy = block.store.as_ref().filter(|_| open);
         let stale = match policy.map_or(Lookup::Miss, |policy| shared.store.lookup(&key, policy, now)) {
             Lookup::Fresh { entry, age, .. } if !query.refresh || entry.is_in_first_half(now) => {
-                return Ok(stored(&entry, age));
+                return Ok(entry.reply(age, now));
             }
             Lookup::Fresh { .. } => None,
             Lookup::Stale { entry, serve_now: true, refresh } if !query.refresh => {
                 if refresh {
                     self.refresh(&block, &query);
                 }
-                return Ok(self.stale(&entry));
+                return Ok(self.stale(&block, &entry));
             }
             Lookup::Stale { entry, .. } => Some(entry),
             Lookup::Failed(failure) if !query.refresh => return Err(failure),
@@ -190,11 +190,25 @@ impl Entrance {
         });
     }
 
+    /// True if questions for the name pass this plugin.
+    pub fn passes<P: Plugin>(&self, name: &Name, plugin: &P) -> bool {
+        let same = |one: &Arc<dyn Plugin>| std::ptr::addr_eq(Arc::as_ptr(one), plugin);
+        self.0.find(name.as_wire()).is_some_and(|block| block.chain.iter().any(same))
+    }
+
+    /// Asks the block of a name without store and without sharing the question, so that it is seen if it comes back.
+    pub async fn probe(&self, query: Query) -> Served {
+        match self.0.find(query.name.as_wire()) {
+            Some(block) => self.ask_alone(Arc::clone(block), query).await,
+            None => Err(Failure::NoBlock { name: query.name.to_string() }),
+        }
+    }
+
     /// A reply for a stored answer past its end.
-    pub fn stale(&self, entry: &Entry) -> Reply {
-        self.0.shared.stale.increment();
-        let ede = Some(entry.stale_ede().clone());
-        Reply { age: Age::Stale, ede, storable: false, ..stored(entry, Age::Stale) }
+    fn stale(&self, block: &Block, entry: &Entry) -> Reply {
+        let shared = &self.0.shared;
+        shared.stale.increment();
+        entry.reply(block.store.as_ref().map_or(Age::Stale, Policy::stale_age), shared.clock.now())
     }
 
     /// Waits for the flight; with a stale answer at hand only for a while.
@@ -208,15 +222,16 @@ impl Entrance {
     ) -> Served {
         let shared = &self.0.shared;
         let Some(entry) = stale else { return flight.landed().await };
-        let patience = STALE_AFTER.saturating_sub(shared.clock.now().since(query.arrived));
+        let patience = block.store.as_ref().map_or(STALE_AFTER, Policy::patience);
+        let patience = patience.saturating_sub(shared.clock.now().since(query.arrived));
         match timeout(patience, flight.landed()).await {
-            Ok(served) if is_upstream_failure(&served) => Ok(self.stale(&entry)),
+            Ok(served) if is_upstream_failure(&served) => Ok(self.stale(block, &entry)),
             Ok(served) => served,
             Err(_) => {
                 if let Some(policy) = &block.store {
                     shared.store.slow(key, policy, shared.clock.now());
                 }
-                Ok(self.stale(&entry))
+                Ok(self.stale(block, &entry))
             }
         }
     }
@@ -261,8 +276,4 @@ pub fn key_of(block: &Block, query: &Query) -> KeyBuffer {
     let id = block.id_for(query.scope);
     key.set(id, query.scope, query.rtype, query.class, query.dnssec_ok, query.checking_disabled);
     key
-}
-
-fn stored(entry: &Entry, age: Age) -> Reply {
-    entry.reply(age)
 }

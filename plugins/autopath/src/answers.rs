@@ -29,9 +29,9 @@ pub(crate) fn denial(query: &Query, rcode: Rcode, proofs: &[&Reply], facts: &Fac
     let flags = source.answer.message().flags() & Flags::AA;
     let mut composer = begin(query, rcode, flags);
     let composed = match proofs.iter().find_map(|proof| Some((proof, soa(&proof.answer)?))) {
-        Some((proof, record)) => composer
-            .copy(&proof.answer.message(), &record, aged(proof.age, record.ttl).min(facts.ttl()))
-            .map(|_| ()),
+        Some((proof, record)) => {
+            composer.copy(&proof.answer.message(), &record, aged(proof.age, record.ttl).min(facts.ttl())).map(|_| ())
+        }
         None => Ok(()),
     };
     finish(composer, composed, rcode, source, facts)

@@ -71,7 +71,9 @@ impl<'a> Asking<'a> {
         match ((self.judge)(finding(&own), said), own, sibling) {
             (Judgement::Positive, Ok(own), _) => Outcome::Positive(own),
             (Judgement::NoData, Ok(own), sibling) => Outcome::NoData(own, sibling.and_then(Result::ok)),
-            (Judgement::Next, own, sibling) => Outcome::Missing([own.ok(), sibling.and_then(Result::ok)].into_iter().flatten().collect()),
+            (Judgement::Next, own, sibling) => {
+                Outcome::Missing([own.ok(), sibling.and_then(Result::ok)].into_iter().flatten().collect())
+            }
             (_, own, sibling) => Outcome::Failed(own, sibling),
         }
     }

@@ -39,7 +39,8 @@ impl Candidate {
 pub(crate) fn candidates(rest: &[u8], list: &SearchList, zones: &[Name]) -> Vec<Candidate> {
     let inside = inside_zones(list, zones);
     let absolute = Name::join(rest, &Name::root());
-    let joined = list.domains.iter().enumerate().map(|(number, domain)| (Position::Domain(number), Name::join(rest, domain)));
+    let joined =
+        list.domains.iter().enumerate().map(|(number, domain)| (Position::Domain(number), Name::join(rest, domain)));
     let mut all: Vec<Candidate> = Vec::with_capacity(list.domains.len() + 1);
     for (position, name) in joined.chain([(Position::Absolute, absolute.clone())]) {
         let Some(name) = name.filter(|name| !all.iter().any(|one| one.name == *name)) else { continue };

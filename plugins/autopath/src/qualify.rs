@@ -50,7 +50,8 @@ pub(crate) fn rest<'n>(name: &'n [u8], first: &Name, ndots: u8, rtype: RecordTyp
     }
     let rest = Name::strip(name, first.as_wire()).filter(|rest| !rest.is_empty())?;
     let dots = dots(rest)?;
-    let reverse = rtype == RecordType::PTR && (rest.ends_with(b"\x07in-addr\x04arpa") || rest.ends_with(b"\x03ip6\x04arpa"));
+    let reverse =
+        rtype == RecordType::PTR && (rest.ends_with(b"\x07in-addr\x04arpa") || rest.ends_with(b"\x03ip6\x04arpa"));
     (dots < usize::from(ndots) && !reverse).then_some(rest)
 }
 

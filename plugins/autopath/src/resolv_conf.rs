@@ -29,8 +29,8 @@ pub(crate) fn parse(text: &str) -> ResolvConf {
             }
             "domain" => conf.search = values.next().and_then(|value| Name::parse(value).ok()).into_iter().collect(),
             "options" => {
-                let numbers = values.filter_map(|option| option.strip_prefix("ndots:")?.parse::<u32>().ok());
-                conf.ndots = numbers.last().map_or(conf.ndots, |ndots| ndots.min(NDOTS_MAX.into()) as u8);
+                let mut numbers = values.filter_map(|option| option.strip_prefix("ndots:")?.parse::<u32>().ok());
+                conf.ndots = numbers.next_back().map_or(conf.ndots, |ndots| ndots.min(NDOTS_MAX.into()) as u8);
             }
             _ => {}
         }

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contract::corefile::Report;
 use contract::limits::PODS_FILE_MAX;
@@ -27,8 +27,7 @@ pub enum Format {
 pub struct FileSource {
     path: PathBuf,
     format: Format,
-    /// The file as it was when it was last read, well or not.
-    seen: Mutex<Option<Stamp>>,
+    seen: Mutex<Seen>,
     failures: Arc<Counter>,
 }
 
@@ -44,6 +43,16 @@ pub enum BadSource {
     /// What is wrong in it, each with line and column.
     #[error("{0}")]
     Wrong(String),
+}
+
+/// The file as it was when it was last read, well or not.
+#[derive(Debug, Default)]
+struct Seen {
+    stamp: Option<Stamp>,
+    text: Option<Vec<u8>>,
+    /// Its text was still the same at the look after that: a change within the same tick of the file system's clock
+    /// does not show in the stamp.
+    settled: bool,
 }
 
 /// Tells two states of a file apart. Symbolic links are followed, so a mount that swaps its link shows another inode.
@@ -74,34 +83,36 @@ impl FileSource {
             "Changes of a file of search lists that could not be read; the lists before it stay.",
             &[],
         );
-        Self { path: path.to_owned(), format, seen: Mutex::new(None), failures }
+        Self { path: path.to_owned(), format, seen: Mutex::default(), failures }
     }
 
     /// Reads the file, whatever it was before, and fills the index.
     pub fn load(&self, index: &PodIndex) -> Result<(), BadSource> {
         // the stamp comes before the text, so that a change in between is read once too often, never once too few
-        self.remember(std::fs::metadata(&self.path).ok().as_ref().map(Stamp::of));
-        let mut text = Vec::new();
-        let limit = u64::try_from(PODS_FILE_MAX).unwrap_or(u64::MAX) + 1;
-        File::open(&self.path)?.take(limit).read_to_end(&mut text)?;
-        if text.len() > PODS_FILE_MAX {
-            return Err(BadSource::TooLarge);
-        }
-        let text = String::from_utf8(text).map_err(|_| BadSource::Wrong("it is not UTF-8".to_owned()))?;
-        match self.format {
-            Format::ResolvConf => self.fill_for_everybody(&text, index),
-            Format::Pods => self.fill(&text, index),
-        }
+        let stamp = self.stamp();
+        let read = self.read();
+        *self.seen() = Seen { stamp, text: read.as_ref().ok().cloned(), settled: false };
+        self.fill(read?, index)
     }
 
     /// Reads the file again if it is another than the one last read. A wrong one is said once, and changes nothing.
     pub fn refresh(&self, index: &PodIndex) {
-        let now = std::fs::metadata(&self.path).ok().as_ref().map(Stamp::of);
-        if now == *self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
+        let stamp = self.stamp();
+        let mut seen = self.seen();
+        let same_stamp = seen.stamp == stamp;
+        if same_stamp && seen.settled {
+            return;
+        }
+        let read = self.read();
+        let text = read.as_ref().ok().cloned();
+        let same_text = seen.text == text && (same_stamp || text.is_some());
+        *seen = Seen { stamp, text, settled: same_stamp };
+        drop(seen);
+        if same_text {
             return;
         }
         let path = self.path.display();
-        match self.load(index) {
+        match read.and_then(|text| self.fill(text, index)) {
             Ok(()) => tracing::info!("autopath: {path} read again"),
             Err(reason) => {
                 self.failures.increment();
@@ -110,30 +121,75 @@ impl FileSource {
         }
     }
 
-    fn fill(&self, text: &str, index: &PodIndex) -> Result<(), BadSource> {
-        let mut report = Report::new();
-        let pods = pods::parse(&self.path.display().to_string(), text, &mut report);
-        if report.has_errors() {
-            return Err(BadSource::Wrong(report.to_string()));
+    fn stamp(&self) -> Option<Stamp> {
+        std::fs::metadata(&self.path).ok().as_ref().map(Stamp::of)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> Result<Vec<u8>, BadSource> {
+        let mut text = Vec::new();
+        let limit = u64::try_from(PODS_FILE_MAX).unwrap_or(u64::MAX) + 1;
+        File::open(&self.path)?.take(limit).read_to_end(&mut text)?;
+        if text.len() > PODS_FILE_MAX { Err(BadSource::TooLarge) } else { Ok(text) }
+    }
+
+    fn fill(&self, text: Vec<u8>, index: &PodIndex) -> Result<(), BadSource> {
+        let text = String::from_utf8(text).map_err(|_| BadSource::Wrong("it is not UTF-8".to_owned()))?;
+        match self.format {
+            Format::ResolvConf => self.fill_for_everybody(&text, index),
+            Format::Pods => {
+                let mut report = Report::new();
+                let pods = pods::parse(&self.path.display().to_string(), &text, &mut report);
+                if report.has_errors() {
+                    return Err(BadSource::Wrong(report.to_string()));
+                }
+                index.replace(pods);
+            }
         }
-        index.replace(pods);
         Ok(())
     }
 
-    fn fill_for_everybody(&self, text: &str, index: &PodIndex) -> Result<(), BadSource> {
+    fn fill_for_everybody(&self, text: &str, index: &PodIndex) {
         let conf = resolv_conf::parse(text);
+        let path = self.path.display();
         if conf.search.is_empty() {
-            return Err(BadSource::Wrong("it has no `search` line, so there is nothing to expand".to_owned()));
-        }
-        if conf.ndots == 1 {
-            let path = self.path.display();
-            tracing::warn!("autopath: {path} leaves ndots at 1, so only names of one label are expanded; pods have `options ndots:5`");
+            tracing::warn!("autopath: {path} has no search domains, so nothing is expanded");
+        } else if conf.ndots <= 1 {
+            let ndots = conf.ndots;
+            tracing::warn!(
+                "autopath: {path} has ndots {ndots}, so longer names are not expanded; pods have `options ndots:5`"
+            );
         }
         index.replace_for_everybody(&conf.search, conf.ndots);
-        Ok(())
     }
+}
 
-    fn remember(&self, stamp: Option<Stamp>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_within_one_tick_is_seen_all_the_same() {
+        let path = std::env::temp_dir().join(format!("autopath-tick-{}", std::process::id()));
+        let metrics = Metrics::default();
+        let index = PodIndex::new(Arc::default(), &metrics);
+        let source = FileSource::new(&path, Format::Pods, &metrics);
+        let pods = |count| metrics.text().contains(&format!("nearpath_autopath_pods {count}\n"));
+        std::fs::write(&path, "").unwrap();
+        source.load(&index).unwrap();
+        std::fs::write(&path, "a/b 10.0.0.1 search x\n").unwrap();
+        source.seen().stamp = source.stamp(); // as if both had happened in the same tick
+        assert!(pods(0));
+        source.refresh(&index);
+        assert!(pods(1));
+        // settled: read no more until the stamp changes
+        source.refresh(&index);
+        source.seen().text = None;
+        source.refresh(&index);
+        assert!(source.seen().settled && source.seen().text.is_none());
+        std::fs::remove_file(&path).unwrap();
     }
 }

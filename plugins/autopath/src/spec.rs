@@ -99,7 +99,9 @@ fn zone(word: &Word, report: &mut Report) -> Option<Vec<Name>> {
     });
     zones
         .map_err(|reason| {
-            report.error(word.span, format!("wrong zone `{word}`: {reason}")).expected("a zone such as `cluster.local`");
+            report
+                .error(word.span, format!("wrong zone `{word}`: {reason}"))
+                .expected("a zone such as `cluster.local`");
         })
         .ok()
 }
@@ -115,7 +117,9 @@ impl Spec for AutopathSpec {
             Lists::ResolvConf(path) => {
                 format!("expands names below {zones} by the search list of {}, for every client", path.display())
             }
-            Lists::Pods(path) => format!("expands names below {zones} by the search lists of the pods in {}", path.display()),
+            Lists::Pods(path) => {
+                format!("expands names below {zones} by the search lists of the pods in {}", path.display())
+            }
             Lists::Kubernetes => format!("expands names below {zones} by the search lists of this node's pods"),
         }
     }

@@ -9,6 +9,8 @@
 //! The seed is printed, and `AUTOPATH_ORACLE_SEED` and `AUTOPATH_ORACLE_CASES` set it and the number of cases. That the
 //! oracle can fail is tested too: rules broken on purpose must be found out.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap like tests")]
+
 use autopath::{Finding, Judge, Judgement, Sibling, judge};
 use contract::wire::{Name, Rcode, RecordType};
 
@@ -136,9 +138,9 @@ impl Case<'_> {
     /// What the two address families of each candidate say.
     fn candidates(&self) -> impl Iterator<Item = [Rcode; 2]> {
         let below = self.look_up.search.iter().filter_map(|domain| self.look_up.below(domain));
-        below.chain([self.look_up.typed.clone()]).map(|name| {
-            ADDRESSES.map(|rtype| Told::new(&name, rtype, &self.cluster.world.data(&name, rtype)).rcode)
-        })
+        below
+            .chain([self.look_up.typed.clone()])
+            .map(|name| ADDRESSES.map(|rtype| Told::new(&name, rtype, &self.cluster.world.data(&name, rtype)).rcode))
     }
 
     /// True if "try again" is right where the pod's own walk ends otherwise.
@@ -179,7 +181,12 @@ impl Case<'_> {
     fn describe(&self, own: &Walked, with: &Walked) -> String {
         let walk = |walked: &Walked| {
             let lines = walked.steps.iter().map(|(name, rtype, told)| {
-                format!("    {name} {rtype}: {}, {} records, {} of the type\n", told.rcode, told.answers, told.records.len())
+                format!(
+                    "    {name} {rtype}: {}, {} records, {} of the type\n",
+                    told.rcode,
+                    told.answers,
+                    told.records.len()
+                )
             });
             format!("{:?}\n{}", walked.end, lines.collect::<String>())
         };
@@ -215,7 +222,8 @@ fn draw<'c>(cluster: &'c Cluster, typed: &'c Name, random: &mut Random) -> Optio
     // A stub that asks for AAAA only believes a server that denies them; AutoPath does not.
     let believes = cluster.denies_aaaa && types == [RecordType::AAAA];
     // musl cannot ask below `.`: up to 1.2.3 its search ends there, from 1.2.4 on it goes on to the next domain.
-    let ends_early = stub == Stub::Musl && search.split_last().is_some_and(|(_, others)| others.contains(&Name::root()));
+    let ends_early =
+        stub == Stub::Musl && search.split_last().is_some_and(|(_, others)| others.contains(&Name::root()));
     // glibc's search ends at a name that is too long, musl's goes on.
     let too_long = stub == Stub::Glibc && search.iter().rev().skip(1).any(|domain| look_up.below(domain).is_none());
     (!believes && !ends_early && !too_long).then_some(Case { cluster, pod, stub, look_up })

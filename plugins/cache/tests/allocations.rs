@@ -1,6 +1,9 @@
 //! Counts what the store takes from the heap: nothing on a hit, and so much for each answer. A process of its own, one
 //! thread, so that every allocation counted is the store's.
 
+#![expect(clippy::print_stdout, reason = "its figures are read by people")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time, and judges nothing by it")]
+
 use std::alloc::System;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -26,6 +29,8 @@ fn main() {
     for entries in [10_000, 100_000] {
         an_entry_is_weighed_as_it_is(entries);
     }
+    println!("test a_flood_stays_within_the_bound ...");
+    a_flood_stays_within_the_bound();
     println!("test result: ok");
 }
 
@@ -144,14 +149,39 @@ fn an_entry_is_weighed_as_it_is(entries: usize) {
     let heap = change.bytes_allocated - change.bytes_deallocated;
     let (real, weighed) = (heap / entries, usize::try_from(store.bytes()).expect("small") / entries);
     let live = change.allocations - change.deallocations;
+    let (resident, pieces) = (resident().saturating_sub(before) / entries, live / entries);
     println!(
-        "  {entries} A records: {real} octets each on the heap in {} pieces, weighed as {weighed}",
-        live / entries
+        "  {entries} A records, octets each: {real} asked for in {pieces} pieces, {resident} resident, weighed {weighed}"
     );
-    // the heap's own overhead comes on top: at most 16 octets for each piece
+    // what the heap adds to each piece comes on top: the weight must be above what was asked for
     assert!(real <= weighed, "an entry takes {real}, it is weighed as {weighed}");
     assert!(weighed <= real * 3 / 2, "an entry takes {real}, it is weighed as {weighed}");
     drop(store);
+}
+
+/// Names asked once each, as many as it takes to fill the store several times over.
+fn a_flood_stays_within_the_bound() {
+    const BYTES: usize = 32 << 20;
+    let now = FakeClock::new().now();
+    let region = Region::new(HEAP);
+    let store = Store::new(BYTES as u64, Arc::new(Metrics::default()));
+    let mut highest = 0;
+    for index in 0..200_000 {
+        let name = name(index);
+        store.insert(&key(&name, Scope::Shared), address(&name), &policy(), now);
+        if index % 1_000 == 0 {
+            let change = region.change();
+            highest = highest.max(change.bytes_allocated - change.bytes_deallocated);
+        }
+    }
+    store.settle();
+    let change = region.change();
+    let heap = change.bytes_allocated - change.bytes_deallocated;
+    let (entries, weighed) = (store.entries(BlockId(1), cache::Class::Success), store.bytes());
+    println!("  bound {BYTES}: {entries} entries weighed {weighed}, {heap} on the heap, at most {highest} on the way");
+    assert!(weighed <= BYTES as u64, "{weighed}");
+    assert!(heap <= BYTES, "{heap}");
+    assert!(highest <= BYTES + BYTES / 4, "{highest}: what the map retires is freed a little later");
 }
 
 /// Octets of this process in memory; 0 where the system does not tell.

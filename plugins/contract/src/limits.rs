@@ -40,6 +40,11 @@ pub const UDP_REPLY_MAX: usize = 1_232;
 pub const UDP_PLAIN_MAX: usize = 512;
 /// The largest message (two octets of length, RFC 1035 4.2.2).
 pub const MESSAGE_MAX: usize = 65_535;
+/// The longest datagram that is read whole, octets; the rest of a longer one is cut off. Not a multiple of 4,096, so that the
+/// buffers of a batch do not fight for the same lines of the processor's cache.
+pub const UDP_QUERY_MAX: usize = 4_160;
+/// How long the sending of a batch waits once for room in the socket; then what finds none is dropped and counted.
+pub const UDP_SEND_WITHIN: Duration = Duration::from_millis(5);
 /// Datagrams taken from or given to the kernel in one call.
 pub const BATCH_MAX: usize = 64;
 /// The receive buffer that is asked for, octets; a burst of thousands of questions fits.
@@ -47,12 +52,23 @@ pub const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// Connections of clients, TCP, TLS and HTTPS together.
 pub const CONNECTIONS_MAX: usize = 2_048;
+/// Connections of one client address; then its own longest idle one goes first.
+pub const CONNECTIONS_PER_CLIENT_MAX: usize = CONNECTIONS_MAX / 4;
 /// Questions under way on one connection; further ones are read when one is done.
 pub const PIPELINE_MAX: usize = 128;
 /// An idle connection is kept this long.
 pub const CONNECTION_IDLE: Duration = Duration::from_secs(10);
+/// A TLS handshake, or a message once begun, comes whole within this time (CoreDNS's default for reading).
+pub const READ_WITHIN: Duration = Duration::from_secs(3);
 /// A client that does not read its replies for this long is cut.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
+/// An idle connection holds at most this much memory for what it reads and writes, octets.
+pub const IDLE_BUFFER: usize = 1_024;
+/// Octets of replies that are gathered into one write before more questions are taken.
+pub const GATHER_MAX: usize = 65_536;
+/// The headers of an HTTP request, octets; a question by GET stands in them.
+pub const HTTP_HEADERS_MAX: u32 = 16_384;
 
 /// Questions outstanding on one upstream connection before another one is opened.
 pub const UPSTREAM_PIPELINE_MAX: usize = 1_024;
@@ -60,6 +76,8 @@ pub const UPSTREAM_PIPELINE_MAX: usize = 1_024;
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4;
 /// Datagram exchanges outstanding with one upstream; each holds a socket.
 pub const UPSTREAM_DATAGRAMS_MAX: usize = 1_024;
+/// Connections to one upstream while each of them is held up by a slow question, because it answers one after the other.
+pub const UPSTREAM_HELD_UP_MAX: usize = 16;
 /// Connections to one upstream that answers only a few questions on each before it closes it.
 pub const UPSTREAM_SINGLES_MAX: usize = 64;
 /// A connection to an upstream, TLS handshake included, is opened within this: one lost SYN is sent again.
@@ -99,7 +117,7 @@ const _: () = {
     assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
     assert!(EXCHANGE_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
     assert!(UPSTREAM_CONNECT_WITHIN.as_millis() < ATTEMPT_WITHIN.as_millis());
-    assert!(UPSTREAM_CONNECTIONS_MAX < UPSTREAM_SINGLES_MAX);
+    assert!(UPSTREAM_CONNECTIONS_MAX <= UPSTREAM_HELD_UP_MAX && UPSTREAM_HELD_UP_MAX < UPSTREAM_SINGLES_MAX);
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);

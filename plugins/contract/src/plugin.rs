@@ -1,5 +1,6 @@
 //! What a plugin is: one step of the chain on the miss path, and what it has to say on hits.
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -94,7 +95,7 @@ pub enum Storing {
 }
 
 /// One directive of a server block at work.
-pub trait Plugin: Send + Sync + Debug + 'static {
+pub trait Plugin: Any + Send + Sync + Debug {
     /// The directive's name.
     fn name(&self) -> &'static str;
 

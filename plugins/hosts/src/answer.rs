@@ -40,7 +40,7 @@ impl Hosts {
         }))
     }
 
-    /// A record of the type asked for with each RDATA, as many as fit; none is NODATA, without the SOA that there is not.
+    /// A record of the type asked for with each RDATA, as many as fit. None is NODATA, and there is no SOA to give it.
     fn records<T>(&self, query: &Query, items: &[T], rdata: impl Fn(&mut Composer, &T)) -> Reply {
         let mut composer = Composer::new(&query.name, query.rtype, query.class);
         composer.flags(Flags::AA);

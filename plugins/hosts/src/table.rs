@@ -101,8 +101,7 @@ impl Table {
         if let Some(own) = of(name) {
             return own;
         }
-        let above = name.parent().filter(|parent| !parent.is_root());
-        let wildcard = above.and_then(|parent| Name::join(b"\x01*", &parent));
+        let wildcard = name.parent().and_then(|parent| Name::join(b"\x01*", &parent));
         wildcard.as_ref().and_then(of).map_or(&[], Vec::as_slice)
     }
 }

@@ -66,7 +66,8 @@ impl Plugin for Local {
     fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
         let answer = if self.is_like_localhost(&query.name) {
             self.localhost_queries.increment();
-            tracing::debug!(name = %query.name, rtype = %query.rtype, client = %query.client.ip(), "a query around localhost");
+            let (name, rtype, client) = (&query.name, query.rtype, query.client.ip());
+            tracing::debug!(%name, %rtype, %client, "a query around localhost");
             respond::like_localhost(query)
         } else if let Some(zone) = self.zones.iter().find(|zone| zone.encloses(&query.name)) {
             respond::in_zone(self, zone, query)

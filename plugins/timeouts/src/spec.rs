@@ -22,10 +22,10 @@ pub struct TimeoutsSpec {
 }
 
 impl Default for TimeoutsSpec {
-    /// [`limits::CONNECTION_IDLE`] to read and to be idle, [`limits::WRITE_WITHIN`] to write, queries without end.
+    /// [`limits::READ_WITHIN`], [`limits::WRITE_WITHIN`], [`limits::CONNECTION_IDLE`], queries without end.
     fn default() -> Self {
         Self {
-            read: limits::CONNECTION_IDLE,
+            read: limits::READ_WITHIN,
             write: limits::WRITE_WITHIN,
             idle: limits::CONNECTION_IDLE,
             max_tcp_queries: None,

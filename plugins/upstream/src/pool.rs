@@ -1,8 +1,10 @@
 //! The connections to one upstream: which one takes a question, and when another is opened.
 //!
-//! A question goes to the connection with the fewest outstanding. When all are busy one more is opened beside it, up to
-//! the bound, because many peers answer the questions of one connection one after the other. Opening is one flight:
-//! whoever comes meanwhile waits for the same connection. A peer that closes after a few answers ([`Quota`]) gets no
+//! A question goes to the connection with the fewest outstanding. Many peers, CoreDNS among them, answer the questions of
+//! one connection one after the other, so that a slow one holds up those behind it. Until a peer is seen to answer out
+//! of order, a question therefore rather waits for one more connection than behind others, up to the bound; and beyond
+//! it, up to a second bound, while every connection is held up. Opening is one flight: whoever comes meanwhile waits for
+//! the same connection. A peer that closes after a few answers ([`Quota`]) gets no
 //! more than these on a connection, and more connections.
 
 use std::io;
@@ -20,7 +22,7 @@ use crate::stream::{Closed, Connection, Manners, Ticket};
 use crate::tally::Tally;
 
 /// How often a question may find that the connection it waited for was filled by others meanwhile.
-const TURNS_MAX: usize = 8;
+const TURNS_MAX: usize = 16;
 
 /// Bounds of a pool.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Bounds {
     pub(crate) idle_max: Option<usize>,
     /// Connections at once.
     pub(crate) connections_max: usize,
+    /// Connections at once while each is held up by a slow question.
+    pub(crate) held_up_max: usize,
 }
 
 /// Why a question got no reply over a stream.
@@ -40,11 +44,17 @@ pub(crate) struct Bounds {
 pub(crate) enum Broken {
     /// No connection, or no socket; what the system said.
     Unreachable(String),
-    /// Two connections in a row ended before the reply.
+    /// Connections ended before the reply, the last one as well.
     Closed,
     /// Every connection has as many questions as it may have.
     Full,
 }
+
+/// A peer that answers no more than this on a connection gets one for every few questions, without waiting in line.
+const SMALL_QUOTA: u64 = 8;
+
+/// A peer that answers in any order gets another connection when each has this many questions outstanding.
+const SPREAD_AT: usize = 64;
 
 /// What an opening comes to; `None` while it is under way.
 type Opening = watch::Receiver<Option<Result<Arc<Connection>, String>>>;
@@ -65,15 +75,26 @@ pub(crate) struct Pool {
 struct State {
     connections: Vec<Arc<Connection>>,
     opening: Option<Opening>,
+    /// The peer was seen to answer out of order.
+    any_order: bool,
 }
 
 /// What to do with a question.
 enum Plan {
     Asked(Ticket),
-    Wait(Opening),
+    Wait(Opening, Option<u64>),
     /// Open a connection for this question alone.
     Own(u64),
     Full,
+}
+
+/// Which connection takes a question.
+struct Choice {
+    connection: Option<Arc<Connection>>,
+    /// Another one is to be opened.
+    open: bool,
+    /// It is worth waiting for.
+    wait: bool,
 }
 
 impl Pool {
@@ -108,14 +129,22 @@ impl Pool {
     }
 
     async fn ask(self: &Arc<Self>, question: &Arc<Question>, edns: bool, fresh: bool) -> Result<Ticket, Broken> {
-        for _ in 0..TURNS_MAX {
-            let (connection, quota) = match self.plan(question, edns, fresh) {
+        for turn in 0..TURNS_MAX {
+            let (connection, quota) = match self.plan(question, edns, fresh, turn == 0) {
                 Plan::Asked(ticket) => return Ok(ticket),
                 Plan::Full => return Err(Broken::Full),
-                Plan::Wait(mut opening) => {
+                Plan::Wait(mut opening, quota) => {
                     let opened = opening.wait_for(Option::is_some).await.ok().and_then(|done| done.clone());
                     let opened = opened.unwrap_or_else(|| Err("the connection was given up".to_owned()));
-                    (opened.map_err(Broken::Unreachable)?, None)
+                    match opened {
+                        Ok(opened) if opened.table().is_refused() => return Err(Broken::Closed),
+                        Ok(opened) if fresh || turn > 0 => (opened, quota),
+                        Ok(_) => continue, // others waited for it, too: it may be the busiest by now
+                        Err(reason) => {
+                            let ticket = self.behind_others(question, edns, quota);
+                            return ticket.ok_or(Broken::Unreachable(reason));
+                        }
+                    }
                 }
                 Plan::Own(quota) => {
                     let opened = self.connect().await.map_err(|error| Broken::Unreachable(error.to_string()))?;
@@ -132,27 +161,57 @@ impl Pool {
         Err(Broken::Full)
     }
 
-    fn plan(self: &Arc<Self>, question: &Arc<Question>, edns: bool, fresh: bool) -> Plan {
+    /// `patient`: the question has not yet waited for a connection.
+    fn plan(self: &Arc<Self>, question: &Arc<Question>, edns: bool, fresh: bool, patient: bool) -> Plan {
         let now = Instant::now();
         let quota = self.quota.current(now);
         let mut state = self.state();
         state.connections.retain(|connection| self.is_usable(connection, quota, now));
-        if let Some(quota) = quota {
+        if let Some(quota) = quota.filter(|quota| *quota <= SMALL_QUOTA) {
             let usable = state.connections.iter().filter(|connection| !fresh || is_new(connection));
             let ticket = usable.into_iter().find_map(|connection| connection.ask(question, edns, Some(quota)));
             return ticket.map_or(Plan::Own(quota), |ticket| self.hit(ticket));
         }
-        let may_open = state.connections.len() < self.bounds.connections_max;
-        let usable = state.connections.iter().filter(|connection| !fresh || !may_open || is_new(connection));
-        let least = usable.map(|connection| (connection.table().load(), connection)).min_by_key(|(load, _)| *load);
-        let busy = least.as_ref().is_none_or(|(load, _)| *load > 0);
-        let least = least.map(|(_, connection)| Arc::clone(connection));
-        let opening = if busy && may_open { Some(self.open(&mut state)) } else { state.opening.clone() };
-        match (least.and_then(|connection| connection.ask(question, edns, None)), opening) {
+        state.any_order |= state.connections.iter().any(|connection| connection.table().is_out_of_order());
+        let choice = self.choose(&state, fresh, now);
+        let opening = if choice.open { Some(self.open(&mut state)) } else { state.opening.clone() };
+        if choice.wait
+            && patient
+            && let Some(opening) = opening
+        {
+            return Plan::Wait(opening, quota);
+        }
+        let ticket = choice.connection.and_then(|connection| connection.ask(question, edns, quota));
+        match (ticket, opening) {
             (Some(ticket), _) => self.hit(ticket),
-            (None, Some(opening)) => Plan::Wait(opening),
+            (None, Some(opening)) => Plan::Wait(opening, quota),
             (None, None) => Plan::Full,
         }
+    }
+
+    /// The best connection that there is, and whether another one would be better.
+    fn choose(&self, state: &State, fresh: bool, now: Instant) -> Choice {
+        let count = state.connections.len();
+        let below_bound = count < self.bounds.connections_max;
+        let usable = state.connections.iter().filter(|connection| !fresh || !below_bound || is_new(connection));
+        let rated = usable.map(|connection| {
+            let table = connection.table();
+            ((!state.any_order && table.is_blocked(now), table.load()), connection)
+        });
+        let Some(((held_up, load), connection)) = rated.min_by_key(|(rating, _)| *rating) else {
+            return Choice { connection: None, open: below_bound, wait: true };
+        };
+        let better = if state.any_order { load >= SPREAD_AT } else { load > 0 };
+        let may_open = below_bound || held_up && count < self.bounds.held_up_max;
+        let wait = may_open && better && !state.any_order;
+        Choice { connection: Some(Arc::clone(connection)), open: may_open && better, wait }
+    }
+
+    /// A place behind others after all, when no further connection can be had.
+    fn behind_others(&self, question: &Arc<Question>, edns: bool, quota: Option<u64>) -> Option<Ticket> {
+        let state = self.state();
+        let least = state.connections.iter().min_by_key(|connection| connection.table().load())?;
+        least.ask(question, edns, quota)
     }
 
     fn hit(&self, ticket: Ticket) -> Plan {

@@ -13,6 +13,9 @@ use crate::question::{Foreign, Question, Reply};
 /// A connection with questions outstanding from which nothing was heard for this long gets no more of them.
 pub(crate) const STALLED_AFTER: Duration = Duration::from_millis(1_000);
 
+/// A connection with questions outstanding from which nothing was heard for this long may be held up by one of them.
+const BLOCKED_AFTER: Duration = Duration::from_millis(30);
+
 /// A pause after which a connection counts as having been idle: a peer that closes it then closes an idle one.
 const IDLE_GAP: Duration = Duration::from_millis(100);
 
@@ -26,6 +29,10 @@ pub(crate) struct Table {
     issued: u64,
     answered: u64,
     answered_since_idle: u64,
+    /// The youngest question that was answered.
+    youngest_answered: u64,
+    /// True once an older question was answered after a younger one: the peer works on several at once.
+    out_of_order: bool,
     /// When a question was last asked or answered.
     last_use: Instant,
     /// Since when questions are outstanding and nothing was heard.
@@ -67,6 +74,8 @@ impl Table {
             issued: 0,
             answered: 0,
             answered_since_idle: 0,
+            youngest_answered: 0,
+            out_of_order: false,
             last_use: now,
             waiting_since: now,
         }
@@ -107,6 +116,8 @@ impl Table {
         let reply = asked.question.judge(id, wire)?;
         let asked = self.outstanding.remove(&id).expect("it was there");
         self.answered += 1;
+        self.out_of_order |= asked.serial < self.youngest_answered;
+        self.youngest_answered = self.youngest_answered.max(asked.serial);
         self.answered_since_idle += 1;
         self.last_use = now;
         let _ = asked.reply.send(reply); // whoever asked may just have gone
@@ -131,8 +142,23 @@ impl Table {
         self.stalled || !self.outstanding.is_empty() && now.duration_since(self.waiting_since) >= STALLED_AFTER
     }
 
+    /// Whether a slow question may be holding up the others.
+    pub(crate) fn is_blocked(&self, now: Instant) -> bool {
+        !self.outstanding.is_empty() && now.duration_since(self.waiting_since) >= BLOCKED_AFTER
+    }
+
+    /// Whether the peer is known to answer in any order.
+    pub(crate) fn is_out_of_order(&self) -> bool {
+        self.out_of_order
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Whether the peer closed without a single answer.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.closed && self.answered == 0
     }
 
     pub(crate) fn answered(&self) -> u64 {
@@ -241,6 +267,21 @@ mod tests {
         assert!(table.is_stalled(now + STALLED_AFTER));
         table.release(place.id, place.serial, now + STALLED_AFTER);
         assert!(table.is_stalled(now + STALLED_AFTER), "it is remembered when whoever waited has gone");
+    }
+
+    #[test]
+    fn an_older_question_answered_after_a_younger_one_shows_a_peer_that_works_on_several() {
+        let now = Instant::now();
+        let mut table = Table::new(now);
+        let asked = question("a.example");
+        let places: Vec<Place> = (0..3).map(|_| table.reserve(&asked, None, now).unwrap()).collect();
+        for (index, shown) in [(0, false), (2, false), (1, true)] {
+            table.settle(&reply(&asked, places[index].id), now).unwrap();
+            assert_eq!(table.is_out_of_order(), shown);
+        }
+        assert!(!table.is_blocked(now + BLOCKED_AFTER), "nobody waits");
+        table.reserve(&asked, None, now).unwrap();
+        assert!(table.is_blocked(now + BLOCKED_AFTER) && !table.is_blocked(now));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct Settings {
     pub max_idle: Option<usize>,
     /// Connections at once, at most.
     pub connections_max: usize,
+    /// Connections at once, at most, while each is held up by a slow question.
+    pub held_up_max: usize,
     /// The address that questions come from; `None`: the system chooses.
     pub source: Option<IpAddr>,
     /// One attempt takes no longer.
@@ -73,6 +75,7 @@ impl Settings {
             max_age: None,
             max_idle: None,
             connections_max: limits::UPSTREAM_CONNECTIONS_MAX,
+            held_up_max: limits::UPSTREAM_HELD_UP_MAX,
             source: None,
             attempt_within: limits::ATTEMPT_WITHIN,
         }
@@ -107,6 +110,7 @@ impl Upstream {
             max_age: settings.max_age,
             idle_max: settings.max_idle,
             connections_max: settings.connections_max,
+            held_up_max: settings.held_up_max,
         };
         Self {
             address,
@@ -226,7 +230,7 @@ impl Upstream {
         match broken {
             Broken::Unreachable(reason) => Failure::Unreachable { upstream, reason: reason.into() },
             Broken::Closed => {
-                Failure::Unreachable { upstream, reason: "it closed two connections before the reply".into() }
+                Failure::Unreachable { upstream, reason: "it closed its connections before the reply".into() }
             }
             Broken::Full => Failure::Bound { bound: Bound::UpstreamPipeline },
         }

@@ -15,8 +15,17 @@ const NAMESPACES: [&str; 8] = ["shop", "pay", "com", "svc", "cluster", "local", 
 const SERVICES: [&str; 9] = ["web", "db", "api", "www", "shop", "com", "local", "svc", "example"];
 const HOST_DOMAINS: [&str; 6] = ["corp.example", "example.com", "com", "c.internal", "internal", "local"];
 const CLUSTERS: [&str; 4] = ["cluster.local", "c.internal", "svc.local", "k8s.example.com"];
-const OUTSIDE: [&str; 9] =
-    ["example.com", "www.example.com", "web", "db.pay", "api.com", "example", "x.local", "shop.svc", "www.corp.example"];
+const OUTSIDE: [&str; 9] = [
+    "example.com",
+    "www.example.com",
+    "web",
+    "db.pay",
+    "api.com",
+    "example",
+    "x.local",
+    "shop.svc",
+    "www.corp.example",
+];
 
 /// A cluster, its pods, and what a few look-ups are drawn from.
 pub(crate) struct Cluster {
@@ -73,7 +82,13 @@ impl Cluster {
                 1 => Some(RecordType::AAAA),
                 _ => None,
             };
-            let how = *random.pick(&[Broken::ServFail, Broken::ServFail, Broken::Timeout, Broken::Refused, Broken::Prohibited]);
+            let how = *random.pick(&[
+                Broken::ServFail,
+                Broken::ServFail,
+                Broken::Timeout,
+                Broken::Refused,
+                Broken::Prohibited,
+            ]);
             self.world.broken.insert((victim, rtype), how);
         }
     }
@@ -123,15 +138,15 @@ fn alias(random: &mut Random) -> Node {
 
 fn cluster_tree(random: &mut Random, zone: &Name) -> Tree {
     let mut tree = Tree::new(zone);
-    tree.add(&name(&format!("dns-version.{zone}")), Node { txt: Some(1), ..Node::default() });
+    tree.add(&name(format!("dns-version.{zone}")), Node { txt: Some(1), ..Node::default() });
     for namespace in NAMESPACES.iter().filter(|_| random.per_cent(60)).collect::<Vec<_>>() {
         for service in SERVICES.iter().filter(|_| random.per_cent(35)).collect::<Vec<_>>() {
-            let owner = name(&format!("{service}.{namespace}.svc.{zone}"));
+            let owner = name(format!("{service}.{namespace}.svc.{zone}"));
             let node = if random.per_cent(10) { alias(random) } else { address(random) };
             tree.add(&owner, node);
             if random.per_cent(30) {
-                tree.add(&name(&format!("pod-0.{owner}")), address(random));
-                tree.add(&name(&format!("_http._tcp.{owner}")), Node { srv: Some(7), ..Node::default() });
+                tree.add(&name(format!("pod-0.{owner}")), address(random));
+                tree.add(&name(format!("_http._tcp.{owner}")), Node { srv: Some(7), ..Node::default() });
             }
         }
     }
@@ -151,7 +166,7 @@ fn outside_tree(random: &mut Random) -> Tree {
             tree.add_wildcard(&name(domain), address(random));
         }
         for _ in 0..random.below(3) {
-            tree.add(&name(&format!("{}.{domain}", random.pick(&SERVICES))), address(random));
+            tree.add(&name(format!("{}.{domain}", random.pick(&SERVICES))), address(random));
         }
     }
     if random.per_cent(5) {
@@ -164,7 +179,7 @@ fn stub_tree(random: &mut Random, zone: &Name) -> Tree {
     let mut tree = Tree::new(zone);
     for service in SERVICES {
         if random.per_cent(30) {
-            tree.add(&name(&format!("{service}.{zone}")), address(random));
+            tree.add(&name(format!("{service}.{zone}")), address(random));
         }
     }
     if random.per_cent(20) {
@@ -177,7 +192,7 @@ fn pod(random: &mut Random, zone: &Name, number: u8) -> Pod {
     let namespace = *random.pick(&NAMESPACES);
     let mut search = match random.below(10) {
         0 => vec![name(random.pick(&HOST_DOMAINS))],
-        _ => vec![name(&format!("{namespace}.svc.{zone}")), name(&format!("svc.{zone}")), zone.clone()],
+        _ => vec![name(format!("{namespace}.svc.{zone}")), name(format!("svc.{zone}")), zone.clone()],
     };
     for _ in 0..random.below(4) {
         search.push(name(random.pick(&HOST_DOMAINS)));
@@ -195,7 +210,7 @@ fn pod(random: &mut Random, zone: &Name, number: u8) -> Pod {
         search.swap(one, other);
     }
     if random.per_cent(4) {
-        search.push(name(&["b".repeat(60), "c".repeat(60), "d".repeat(60), "e".repeat(57)].join(".")));
+        search.push(name(["b".repeat(60), "c".repeat(60), "d".repeat(60), "e".repeat(57)].join(".")));
     }
     let ndots = if random.per_cent(60) { 5 } else { 1 + random.below(15) as u8 };
     let address = IpAddr::V4(Ipv4Addr::new(10, 1, 0, number));

@@ -219,7 +219,9 @@ impl World {
         let Some(plugin) = plugin else { return self.data(&query.name, query.rtype) };
         let chain: [Arc<dyn Plugin>; 1] = [Arc::new(Backend)];
         let key = (query.scope, query.name.clone(), query.rtype);
-        if self.memorises && let Some(value) = self.store.lock().unwrap().get(&key) {
+        if self.memorises
+            && let Some(value) = self.store.lock().unwrap().get(&key)
+        {
             return value.clone();
         }
         let served = match query.scope {

@@ -78,6 +78,7 @@ fn blocks_have_room_of_their_own() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "its figures are read by people")]
 fn octets_stay_within_their_bound_under_a_flood() {
     const BYTES: u64 = 8 << 20;
     let given = Given::with_bytes(

@@ -27,13 +27,20 @@ pub(super) fn checked(text: &str) -> CacheSpec {
     check(statement, &[name(".")], &mut report).unwrap_or_else(|| panic!("{report}"))
 }
 
+/// Each statement gives its policy, and nothing is reported.
+fn assert_read(table: &[(&str, Policy)]) {
+    for (text, expected) in table {
+        let (spec, report) = read(text);
+        assert_eq!(spec.map(|spec| spec.policy).as_ref(), Some(expected), "{text}\n{report}");
+        assert_eq!(report, "", "{text}");
+    }
+}
+
 #[test]
-fn every_property_is_read() {
+fn ttls_zones_and_classes_are_read() {
     let default = Policy::default;
     let class = default().success;
-    let stale = default().stale;
-    let seconds = Duration::from_secs;
-    let table: [(&str, Policy); 24] = [
+    assert_read(&[
         ("cache", default()),
         ("cache {\n}", default()),
         (
@@ -64,6 +71,37 @@ fn every_property_is_read() {
             "cache {\nsuccess 9984 7 1\n}",
             Policy { success: ClassPolicy { ttl_max: 7, ttl_min: 1, ..class.clone() }, ..default() },
         ),
+        ("cache {\nservfail 5m\n}", Policy { servfail: Duration::from_secs(300), ..default() }),
+        ("cache {\nservfail 0\n}", Policy { servfail: Duration::ZERO, ..default() }),
+        (
+            "cache {\ndisable success\n}",
+            Policy { success: ClassPolicy { disabled: [name(".")].into(), ..class.clone() }, ..default() },
+        ),
+        (
+            "cache {\ndisable denial a.example.org b.example.org\n}",
+            Policy {
+                denial: ClassPolicy {
+                    disabled: [name("a.example.org"), name("b.example.org")].into(),
+                    ..default().denial
+                },
+                ..default()
+            },
+        ),
+        (
+            "cache {\ndisable success a\ndisable success b\n}",
+            Policy { success: ClassPolicy { disabled: [name("a"), name("b")].into(), ..class.clone() }, ..default() },
+        ),
+        ("cache {\nkeepttl\n}", Policy { keep_ttl: true, ..default() }),
+    ]);
+}
+
+#[test]
+fn prefetch_and_serve_stale_are_read() {
+    let default = Policy::default;
+    let stale = default().stale;
+    let seconds = Duration::from_secs;
+    assert_eq!((stale.patience, stale.ttl), (STALE_AFTER, STALE_TTL));
+    assert_read(&[
         (
             "cache {\nprefetch 10\n}",
             Policy { prefetch: Some(Prefetch { amount: 10, gap: seconds(60), share: 10 }), ..default() },
@@ -111,34 +149,7 @@ fn every_property_is_read() {
             "cache {\nserve_stale\nserve_stale_policy Prefer_Positive\n}",
             Policy { stale: StalePolicy { mode: StaleMode::Immediate, ..stale }, prefer_positive: true, ..default() },
         ),
-        ("cache {\nservfail 5m\n}", Policy { servfail: seconds(300), ..default() }),
-        ("cache {\nservfail 0\n}", Policy { servfail: Duration::ZERO, ..default() }),
-        (
-            "cache {\ndisable success\n}",
-            Policy { success: ClassPolicy { disabled: [name(".")].into(), ..class.clone() }, ..default() },
-        ),
-        (
-            "cache {\ndisable denial a.example.org b.example.org\n}",
-            Policy {
-                denial: ClassPolicy {
-                    disabled: [name("a.example.org"), name("b.example.org")].into(),
-                    ..default().denial
-                },
-                ..default()
-            },
-        ),
-        (
-            "cache {\ndisable success a\ndisable success b\n}",
-            Policy { success: ClassPolicy { disabled: [name("a"), name("b")].into(), ..class.clone() }, ..default() },
-        ),
-        ("cache {\nkeepttl\n}", Policy { keep_ttl: true, ..default() }),
-    ];
-    for (text, expected) in table {
-        let (spec, report) = read(text);
-        assert_eq!(spec.map(|spec| spec.policy).as_ref(), Some(&expected), "{text}\n{report}");
-        assert_eq!(report, "", "{text}");
-    }
-    assert_eq!((stale.patience, stale.ttl), (STALE_AFTER, STALE_TTL));
+    ]);
 }
 
 #[test]
@@ -208,4 +219,19 @@ fn it_is_described_and_named() {
     let labels = spec.labels("dns://example.org.:53", "");
     assert_eq!((labels.server.as_str(), labels.zones.as_str()), ("dns://example.org.:53", "example.org."));
     assert_eq!(checked("cache").labels("", "").zones, ".");
+}
+
+#[test]
+fn every_example_of_the_readme_is_right() {
+    let readme = include_str!("../../README.md");
+    let examples: Vec<&str> =
+        readme.split("```corefile\n").skip(1).map(|rest| rest.split("```").next().expect("a fence ends")).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let mut report = Report::new();
+        let corefile = parse("README.md", example, &Memory::new(), &mut report);
+        let statement = corefile.blocks[0].directive("cache").expect("an example shows `cache`");
+        assert!(check(statement, &[name(".")], &mut report).is_some(), "{report}");
+        assert_eq!(report.to_string(), "", "{example}");
+    }
 }

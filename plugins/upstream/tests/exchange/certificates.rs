@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use upstream::rustls::crypto::ring;
 use upstream::rustls::pki_types::PrivateKeyDer;
 use upstream::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
@@ -13,7 +14,11 @@ pub(crate) fn ends(names: &[&str]) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let certificate = made.cert.der().clone();
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
-    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
-    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    // named, so that it does not matter which others are built in beside it
+    let provider = Arc::new(ring::default_provider());
+    let server = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let server = server.unwrap().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
     (Arc::new(server), Arc::new(client))
 }

@@ -168,3 +168,20 @@ async fn an_extended_error_of_the_upstream_is_taken_on() {
     let ede = answer.ede().unwrap();
     assert_eq!((ede.code, ede.text.as_ref()), (22, "down!"));
 }
+
+#[tokio::test]
+async fn a_dropped_question_frees_its_socket_and_the_bound_holds() {
+    let context = context();
+    let silent = udp(|_, _| vec![]).await;
+    let upstream = upstream(&context, silent, Protocol::Udp);
+    let asked = query(&context, "n1.example");
+    let full = limits::UPSTREAM_DATAGRAMS_MAX;
+    let mut asks: Vec<_> = (0..=full).map(|_| Box::pin(upstream.ask(&asked, soon()))).collect();
+    let last = asks.pop().unwrap();
+    tokio::select! {
+        biased;
+        _ = futures_util::future::join_all(asks) => panic!("nobody answers"),
+        refused = last => assert!(matches!(refused, Err(Failure::Bound { .. } | Failure::Unreachable { .. }))),
+    }
+    assert_eq!(upstream.outstanding(), 0);
+}

@@ -1,5 +1,7 @@
 //! Exchanges with scripted upstreams on real sockets of the loopback interface.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too, fail a test by panicking")]
+
 mod certificates;
 mod datagrams;
 mod group;

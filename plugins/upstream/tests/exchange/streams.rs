@@ -25,8 +25,8 @@ async fn ask_at_once(context: &Context, upstream: &Upstream, count: usize) {
     }
 }
 
-fn on_connections(context: &Context, address: std::net::SocketAddr, connections_max: usize) -> Upstream {
-    let settings = Settings { connections_max, ..Settings::of("forward") };
+fn on_one_connection(context: &Context, address: std::net::SocketAddr) -> Upstream {
+    let settings = Settings { connections_max: 1, held_up_max: 1, ..Settings::of("forward") };
     Upstream::new(address, Protocol::Tcp, &settings, &context.metrics)
 }
 
@@ -47,7 +47,7 @@ async fn serve_backwards(mut stream: TcpStream, count: usize) {
 async fn a_thousand_questions_outstanding_on_one_connection_are_answered_in_any_order() {
     let context = context();
     let (address, connections) = tcp(|stream, _| serve_backwards(stream, 1_000)).await;
-    let upstream = on_connections(&context, address, 1);
+    let upstream = on_one_connection(&context, address);
     ask_at_once(&context, &upstream, 1_000).await;
     assert_eq!((connections.count(), upstream.outstanding()), (1, 0));
     ask_at_once(&context, &upstream, 10).await;
@@ -58,11 +58,11 @@ async fn a_thousand_questions_outstanding_on_one_connection_are_answered_in_any_
 async fn more_than_the_bound_is_refused_not_queued() {
     let context = context();
     let (address, _) = tcp(|stream, _| serve_backwards(stream, 1_024)).await;
-    let upstream = on_connections(&context, address, 1);
+    let upstream = on_one_connection(&context, address);
     let queries: Vec<_> = (0..1_025).map(|number| query(&context, &format!("n{number}.example"))).collect();
     let answers = join_all(queries.iter().map(|query| upstream.ask(query, soon()))).await;
     let failures: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
-    assert_eq!(failures, [&Failure::Bound { bound: contract::Bound::UpstreamPipeline }]);
+    assert_eq!((failures.len(), failures[0]), (1, &Failure::Bound { bound: contract::Bound::UpstreamPipeline }));
 }
 
 #[tokio::test]
@@ -79,7 +79,8 @@ async fn busy_connections_are_joined_by_others_up_to_the_bound() {
     for _ in 0..8 {
         ask_at_once(&context, &upstream, 20).await;
     }
-    assert_eq!(connections.count(), contract::limits::UPSTREAM_CONNECTIONS_MAX);
+    let bounds = contract::limits::UPSTREAM_CONNECTIONS_MAX..=contract::limits::UPSTREAM_HELD_UP_MAX;
+    assert!(bounds.contains(&connections.count()), "{}", connections.count());
 }
 
 #[tokio::test]
@@ -98,18 +99,21 @@ async fn a_peer_that_closes_after_each_answer_serves_every_question() {
 }
 
 #[tokio::test]
-async fn a_peer_that_closes_after_three_answers_serves_every_question() {
-    let context = context();
-    let (address, _) = tcp(|mut stream, _| async move {
-        for _ in 0..3 {
-            let Some(question) = read_frame(&mut stream).await else { return };
-            write_frame(&mut stream, &good(&question)).await;
+async fn a_peer_that_closes_after_some_answers_serves_every_question() {
+    for answers in [3, 20] {
+        let context = context();
+        let (address, connections) = tcp(move |mut stream, _| async move {
+            for _ in 0..answers {
+                let Some(question) = read_frame(&mut stream).await else { return };
+                write_frame(&mut stream, &good(&question)).await;
+            }
+        })
+        .await;
+        let upstream = upstream(&context, address, Protocol::Tcp);
+        for count in [100, 1, 1, 1, 1, 50] {
+            ask_at_once(&context, &upstream, count).await;
         }
-    })
-    .await;
-    let upstream = upstream(&context, address, Protocol::Tcp);
-    for count in [100, 1, 1, 1, 1, 50] {
-        ask_at_once(&context, &upstream, count).await;
+        assert!(connections.count() <= 154 / answers + 64, "{answers}: {}", connections.count());
     }
 }
 
@@ -195,7 +199,7 @@ async fn questions_of_a_connection_that_dies_are_asked_once_again_on_a_new_one()
         serve_well(stream).await;
     })
     .await;
-    let upstream = on_connections(&context, address, 1);
+    let upstream = on_one_connection(&context, address);
     ask_at_once(&context, &upstream, 20).await;
     assert_eq!(connections.count(), 2);
     assert_eq!(counted(&context, "nearpath_upstream_retries_total"), 20);
@@ -212,6 +216,18 @@ async fn a_question_that_kills_every_connection_is_not_asked_forever() {
     let failure = upstream.ask(&query(&context, "n1.example"), soon()).await.unwrap_err();
     assert!(matches!(failure, Failure::Unreachable { upstream, .. } if upstream == address), "{failure}");
     assert_eq!(connections.count(), 2);
+}
+
+#[tokio::test]
+async fn a_peer_that_hangs_up_on_everybody_is_not_called_forever() {
+    let context = context();
+    let (address, connections) = tcp(|stream, _| async move { drop(stream) }).await;
+    let upstream = upstream(&context, address, Protocol::Tcp);
+    for _ in 0..10 {
+        let failure = upstream.ask(&query(&context, "n1.example"), soon()).await.unwrap_err();
+        assert!(matches!(failure, Failure::Unreachable { .. }), "{failure}");
+    }
+    assert!(connections.count() <= 30, "{}", connections.count());
 }
 
 #[tokio::test]
@@ -306,7 +322,7 @@ async fn an_upstream_that_does_not_know_edns_is_asked_without() {
 async fn a_dropped_question_frees_its_place() {
     let context = context();
     let (address, _) = tcp(|mut stream, _| async move { while read_frame(&mut stream).await.is_some() {} }).await;
-    let upstream = Arc::new(on_connections(&context, address, 1));
+    let upstream = Arc::new(on_one_connection(&context, address));
     let queries: Vec<_> = (0..50).map(|number| query(&context, &format!("n{number}.example"))).collect();
     let all = join_all(queries.iter().map(|query| upstream.ask(query, soon())));
     tokio::select! {
@@ -326,10 +342,69 @@ async fn a_hung_peer_is_left_for_a_new_connection() {
         serve_well(stream).await;
     })
     .await;
-    let upstream = on_connections(&context, address, 1);
+    let upstream = on_one_connection(&context, address);
     let asked = query(&context, "n1.example");
     let failure = upstream.ask(&asked, soon()).await.unwrap_err();
     assert!(matches!(failure, Failure::Timeout { waited, .. } if waited == contract::limits::ATTEMPT_WITHIN));
     assert_eq!(address_in(&upstream.ask(&asked, soon()).await.unwrap()), expected(&asked));
     assert_eq!(connections.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_tasks_that_come_and_go_leave_nothing_behind() {
+    let context = context();
+    let (address, _) = tcp(|mut stream, number| async move {
+        for count in 0.. {
+            let Some(question) = read_frame(&mut stream).await else { return };
+            if count % 7 != 3 {
+                write_frame(&mut stream, &good(&question)).await; // one in seven is never answered
+            }
+            if number % 3 == 1 && count == 40 {
+                return;
+            }
+        }
+    })
+    .await;
+    let upstream = Arc::new(upstream(&context, address, Protocol::Tcp));
+    let tasks = (0..400).map(|number| {
+        let (upstream, asked) = (Arc::clone(&upstream), query(&context, &format!("n{number}.example")));
+        tokio::spawn(async move {
+            let wait = Duration::from_millis(1 + number % 40);
+            if let Ok(Ok(answer)) = tokio::time::timeout(wait, upstream.ask(&asked, soon())).await {
+                assert_eq!(address_in(&answer), expected(&asked));
+            }
+        })
+    });
+    for task in join_all(tasks).await {
+        task.unwrap();
+    }
+    assert_eq!(upstream.outstanding(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_questions_hold_up_no_others_at_a_peer_that_answers_one_at_a_time() {
+    let context = context();
+    let (address, connections) = tcp(|mut stream, _| async move {
+        while let Some(question) = read_frame(&mut stream).await {
+            let slow = question[12..].starts_with(b"\x05n9999");
+            tokio::time::sleep(Duration::from_millis(if slow { 900 } else { 1 })).await;
+            write_frame(&mut stream, &good(&question)).await;
+        }
+    })
+    .await;
+    let upstream = upstream(&context, address, Protocol::Tcp);
+    let slow = query(&context, "n9999.example");
+    let mut hanging = Vec::new();
+    for _ in 0..6 {
+        hanging.push(Box::pin(upstream.ask(&slow, soon())));
+        let hang = join_all(hanging.iter_mut());
+        assert!(tokio::time::timeout(Duration::from_millis(40), hang).await.is_err(), "they are slow");
+        let begun = tokio::time::Instant::now();
+        ask_at_once(&context, &upstream, 1).await;
+        assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+    }
+    assert!(connections.count() > contract::limits::UPSTREAM_CONNECTIONS_MAX, "{}", connections.count());
+    for answer in join_all(hanging).await {
+        answer.unwrap();
+    }
 }

@@ -39,7 +39,7 @@ async fn questions_go_over_tls_to_the_server_that_is_named() {
                 assert_eq!(address_in(&answer.unwrap()), expected(query));
             }
         }
-        assert!(connections.count() - before <= contract::limits::UPSTREAM_CONNECTIONS_MAX);
+        assert!(connections.count() - before <= contract::limits::UPSTREAM_HELD_UP_MAX);
     }
     let series =
         format!("coredns_proxy_conn_cache_hits_total{{proxy_name=\"forward\",to=\"{address}\",proto=\"tcp-tls\"}}");

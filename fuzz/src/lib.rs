@@ -1,0 +1,12 @@
+//! What must hold for any octets: one function per parser. The fuzzer's targets (`libfuzzer/`) and the stand-alone driver
+//! of the tests call the same functions; a panic is the finding.
+
+mod corefile;
+mod message;
+mod mutate;
+mod packet;
+
+pub use corefile::corefile;
+pub use message::message;
+pub use mutate::Mutator;
+pub use packet::packet;

@@ -1,0 +1,92 @@
+//! The step of the chain: whether a name is forwarded, and what becomes of the reply.
+
+use std::sync::Arc;
+
+use contract::metrics::Counter;
+use contract::wire::{Name, Rcode, Section};
+use contract::{Answer, Bound, Boxed, Context, Failure, Next, Plugin, Query, Reply, Served, Source};
+use tokio::sync::Semaphore;
+use upstream::Group;
+
+use crate::spec::ForwardSpec;
+
+/// A `forward` at work.
+#[derive(Debug)]
+pub(crate) struct Forward {
+    from: Name,
+    except: Vec<Name>,
+    group: Group,
+    next: Vec<Rcode>,
+    next_on_nodata: bool,
+    /// `max_concurrent`.
+    concurrent: Option<Semaphore>,
+    rejects: Arc<Counter>,
+}
+
+impl Forward {
+    pub(crate) fn new(spec: &ForwardSpec, group: Group, context: &Context) -> Self {
+        let rejects = context.metrics.counter(
+            "coredns_forward_max_concurrent_rejects_total",
+            "Questions refused because max_concurrent was reached.",
+            &[],
+        );
+        Self {
+            from: spec.from.clone(),
+            except: spec.except.clone(),
+            group,
+            next: spec.next.clone(),
+            next_on_nodata: spec.next_on_nodata,
+            concurrent: spec.max_concurrent.map(|count| Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
+            rejects,
+        }
+    }
+
+    /// Whether a name is forwarded. FROM itself is, whatever `except` says.
+    fn takes(&self, name: &Name) -> bool {
+        self.from == *name || self.from.encloses(name) && !self.except.iter().any(|zone| zone.encloses(name))
+    }
+
+    /// Asks the upstreams, unless as many questions as may be are under way.
+    async fn exchange(&self, query: &Query) -> Served {
+        let _under_way = match &self.concurrent {
+            None => None,
+            Some(concurrent) => Some(concurrent.try_acquire().map_err(|_| {
+                self.rejects.increment();
+                Failure::Bound { bound: Bound::MaxConcurrent }
+            })?),
+        };
+        let (answer, upstream) = self.group.exchange(query).await?;
+        let truncated = answer.is_truncated();
+        let reply = Reply::fresh(answer, Source::Upstream(upstream));
+        Ok(if truncated { reply.unstored() } else { reply })
+    }
+
+    /// Whether the next `forward` is to be asked instead (`next`, `next_on_nodata`).
+    fn passes_on(&self, answer: &Answer) -> bool {
+        let bare = || answer.message().section(Section::Answer).next().is_none();
+        self.next.contains(&answer.rcode()) || self.next_on_nodata && answer.rcode() == Rcode::NOERROR && bare()
+    }
+}
+
+impl Plugin for Forward {
+    fn name(&self) -> &'static str {
+        "forward"
+    }
+
+    fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
+        if !self.takes(&query.name) {
+            return next.serve(query);
+        }
+        Box::pin(async move {
+            let reply = self.exchange(query).await?;
+            match next.name() == Some(self.name()) && self.passes_on(&reply.answer) {
+                true => next.serve(query).await,
+                false => Ok(reply),
+            }
+        })
+    }
+
+    fn run(self: Arc<Self>) -> Boxed<'static, ()> {
+        Box::pin(self.group.run())
+    }
+}

@@ -1,0 +1,196 @@
+//! The sockets of the daemon: all bound before any is served, kept over a reload where the address stays, drained at the end.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::corefile::Scheme;
+use contract::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX, RECEIVE_BUFFER};
+use tokio::runtime::Handle;
+
+use crate::assembly::{self, Assembly, Endpoint};
+use crate::serve::Front;
+use crate::serve::connections::{ConnectionCounts, Connections};
+use crate::serve::https::{HttpsOptions, HttpsSocket};
+use crate::serve::stream::{Listener, StreamOptions, StreamSocket, Timeouts};
+use crate::serve::udp::{UdpCounts, UdpSockets, UdpWorkers};
+
+/// An address that cannot be had, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {at}: {error}; {advice}", advice = advice(.error))]
+pub struct CannotListen {
+    at: Endpoint,
+    error: io::Error,
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program has the port (`ss -lntup` shows which): stop it, or choose another port with -p or in the key"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose another port with -p"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "the address is on no interface of this host (`ip addr` lists them): add it, or change `bind`"
+        }
+        _ => "see the server block's keys and its `bind`",
+    }
+}
+
+/// Bound and not yet served. Questions queue from here on.
+pub struct Sockets(BTreeMap<Endpoint, Bound>);
+
+enum Bound {
+    Dns(UdpSockets, StreamSocket),
+    Tls(StreamSocket),
+    Https(HttpsSocket),
+}
+
+impl Sockets {
+    /// Binds every listener of an assembly.
+    pub fn bind(assembly: &Assembly, threads: usize) -> Result<Self, CannotListen> {
+        Self::bind_these(&assembly.listeners.iter().collect::<Vec<_>>(), threads)
+    }
+
+    fn bind_these(listeners: &[&assembly::Listener], threads: usize) -> Result<Self, CannotListen> {
+        let bind = |at: Endpoint| bind(at, threads).map_err(|error| CannotListen { at, error });
+        listeners.iter().map(|listener| Ok((listener.at, bind(listener.at)?))).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn bind(at: Endpoint, threads: usize) -> io::Result<Bound> {
+    match bind_at(at.scheme, at.address, threads) {
+        // a host without IPv6: all its addresses are the IPv4 ones
+        Err(error) if at.address.ip().is_unspecified() && is_family_missing(&error) => {
+            bind_at(at.scheme, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), at.address.port()), threads)
+        }
+        bound => bound,
+    }
+}
+
+fn is_family_missing(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
+}
+
+fn bind_at(scheme: Scheme, address: SocketAddr, threads: usize) -> io::Result<Bound> {
+    Ok(match scheme {
+        Scheme::Tls => Bound::Tls(StreamSocket::bind(address, true)?),
+        Scheme::Https => Bound::Https(HttpsSocket::bind(address, true)?),
+        _ => Bound::Dns(UdpSockets::bind(address, threads)?, StreamSocket::bind(address, true)?),
+    })
+}
+
+/// Everything that is served.
+pub struct Listening {
+    udp: UdpWorkers,
+    open: BTreeMap<Endpoint, Open>,
+    connections: Arc<Connections>,
+    runtime: Handle,
+}
+
+struct Open {
+    front: Arc<Front>,
+    datagrams: Option<SocketAddr>,
+    stream: Listener,
+}
+
+impl Listening {
+    /// Threads that serve nothing yet.
+    pub fn start(threads: usize, runtime: Handle) -> io::Result<Self> {
+        let udp = UdpWorkers::start(threads, runtime.clone())?;
+        let connections = Arc::new(Connections::new(CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX));
+        Ok(Self { udp, open: BTreeMap::new(), connections, runtime })
+    }
+
+    /// Serves bound sockets, each by the blocks that the assembly has for its address.
+    pub fn serve(&mut self, assembly: &Assembly, mut sockets: Sockets) -> io::Result<()> {
+        for listener in &assembly.listeners {
+            if let Some(bound) = sockets.0.remove(&listener.at) {
+                let front = Arc::new(Front::new(Arc::clone(&listener.zones)));
+                let open = self.open(listener, bound, front)?;
+                self.open.insert(listener.at, open);
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, listener: &assembly::Listener, bound: Bound, front: Arc<Front>) -> io::Result<Open> {
+        let connections = Arc::clone(&self.connections);
+        let spec = &listener.timeouts;
+        let timeouts = Timeouts { read: spec.read, write: spec.write, idle: spec.idle };
+        let tls = || listener.tls.clone().expect("a plan has certificates where a key needs them");
+        let (datagrams, stream) = match bound {
+            Bound::Dns(udp, tcp) => {
+                let added = self.udp.serve(udp, &front)?;
+                tell_buffer(added.local, added.receive_buffer);
+                let options = StreamOptions { timeouts, connections, tls: None };
+                (Some(added.local), tcp.serve(&front, options, &self.runtime)?)
+            }
+            Bound::Tls(socket) => {
+                let options = StreamOptions { timeouts, connections, tls: Some(tls()) };
+                (None, socket.serve(&front, options, &self.runtime)?)
+            }
+            Bound::Https(socket) => {
+                let options = HttpsOptions { timeouts, connections, tls: tls() };
+                (None, socket.serve(&front, options, &self.runtime)?)
+            }
+        };
+        Ok(Open { front, datagrams, stream })
+    }
+
+    /// Serves another assembly. Plain sockets whose address stays are kept; TLS and HTTPS are bound beside the old ones, because
+    /// their certificates may be new; what is gone is drained. If an address cannot be had nothing changes.
+    pub fn reconcile(&mut self, assembly: &Assembly) -> anyhow::Result<()> {
+        let stays = |at: &Endpoint| self.open.contains_key(at) && at.scheme == Scheme::Dns;
+        let new: Vec<_> = assembly.listeners.iter().filter(|listener| !stays(&listener.at)).collect();
+        let sockets = Sockets::bind_these(&new, self.udp.threads())?;
+        for listener in assembly.listeners.iter().filter(|listener| listener.at.scheme == Scheme::Dns) {
+            if let Some(open) = self.open.get(&listener.at) {
+                open.front.swap(Arc::clone(&listener.zones));
+            }
+        }
+        let wanted = |at: &Endpoint| assembly.listeners.iter().any(|listener| listener.at == *at);
+        let gone: Vec<Endpoint> = self.open.keys().filter(|at| !wanted(at) || sockets.0.contains_key(at)).copied().collect();
+        let gone: Vec<Open> = gone.iter().filter_map(|at| self.open.remove(at)).collect();
+        self.serve(assembly, sockets)?;
+        for open in gone {
+            if let Some(local) = open.datagrams {
+                self.udp.remove(local)?;
+            }
+            self.runtime.spawn(open.stream.drain(crate::daemon::DRAIN_WITHIN));
+        }
+        Ok(())
+    }
+
+    /// Takes no new questions and answers what is under way. True if all was answered in time.
+    pub async fn drain(self, within: Duration) -> bool {
+        let streams = self.open.into_values().map(|open| open.stream.drain(within));
+        let (datagrams, streams) =
+            tokio::join!(self.udp.drain(within), futures_util::future::join_all(streams));
+        datagrams && streams.into_iter().all(|drained| drained)
+    }
+
+    /// Where questions come in.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.open.keys()
+    }
+
+    /// What the sockets counted.
+    pub fn counts(&self) -> (UdpCounts, ConnectionCounts) {
+        (self.udp.counts(), self.connections.counts())
+    }
+}
+
+fn tell_buffer(local: SocketAddr, got: usize) {
+    if got < RECEIVE_BUFFER {
+        tracing::warn!(
+            "the receive buffer of {local} is {} KiB where {} KiB were asked: a burst may overflow it; raise \
+             net.core.rmem_max or grant CAP_NET_ADMIN",
+            got >> 10,
+            RECEIVE_BUFFER >> 10
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! DNS over HTTPS (RFC 8484): HTTP/2 over TLS, GET and POST, on the path that everybody uses.
+//!
+//! ```text
+//!   HttpsSocket::bind --serve--> accept --TLS, HTTP/2--> Exchanges: request --Desk--> response
+//! ```
+//!
+//! The streams are h2's; requests and responses pass as wire format to and from the same desk as everywhere.
+
+mod exchanges;
+mod patience;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use contract::limits::{HTTP_HEADERS_MAX, MESSAGE_MAX, PIPELINE_MAX};
+use contract::{Client, Transport};
+use tokio::runtime::Handle;
+use tokio_rustls::TlsAcceptor;
+
+use self::exchanges::Exchanges;
+use self::patience::Patience;
+use super::accept::{self, Accepted, Listener};
+use super::connections::Connections;
+use super::stream::{Timeouts, handshake};
+use super::{Desk, Door, sockets};
+
+/// A listening socket that is not yet served. Clients that connect wait from here on.
+#[derive(Debug)]
+pub struct HttpsSocket {
+    listener: TcpListener,
+    local: SocketAddr,
+}
+
+/// How a listener serves.
+#[derive(Clone, Debug)]
+pub struct HttpsOptions {
+    /// How long clients may take.
+    pub timeouts: Timeouts,
+    /// The bound that all listeners of the process share.
+    pub connections: Arc<Connections>,
+    /// Certificates. HTTP/2 is offered whatever protocols it names.
+    pub tls: Arc<rustls::ServerConfig>,
+}
+
+impl HttpsSocket {
+    /// Binds and listens. With `reuse_port` another socket may listen on the same address.
+    ///
+    /// # Errors
+    /// What the system says, most often that the address is in use or not ours.
+    pub fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Self> {
+        let listener = sockets::listener(address, reuse_port)?;
+        let local = listener.local_addr()?;
+        Ok(Self { listener, local })
+    }
+
+    /// The address, with the port that the system chose if 0 was asked.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Serves on `runtime`, which needs its timers, with a desk for each connection. [`Listener::drain`] ends it.
+    ///
+    /// # Errors
+    /// The runtime cannot watch the socket.
+    pub fn serve<D: Door>(self, door: &Arc<D>, options: HttpsOptions, runtime: &Handle) -> io::Result<Listener> {
+        let HttpsOptions { timeouts, connections, tls } = options;
+        let mut tls = rustls::ServerConfig::clone(&tls);
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        let (door, tls) = (Arc::clone(door), TlsAcceptor::from(Arc::new(tls)));
+        accept::serve(self.listener, connections, runtime, move |accepted| {
+            converse(accepted, door.desk(), tls.clone(), timeouts)
+        })
+    }
+}
+
+async fn converse<D: Desk>(accepted: Accepted, desk: D, tls: TlsAcceptor, timeouts: Timeouts) {
+    let Accepted { stream, peer, local, seat, stop } = accepted;
+    let Some(stream) = handshake(tls.accept(stream), &seat, timeouts.read).await else {
+        return;
+    };
+    let mut http = h2::server::Builder::new();
+    http.max_concurrent_streams(PIPELINE_MAX as u32)
+        .max_header_list_size(HTTP_HEADERS_MAX)
+        .max_send_buffer_size(MESSAGE_MAX + 1);
+    let stream = Patience::new(stream, timeouts.write, Arc::clone(seat.connections()));
+    let Some(connection) = handshake(http.handshake(stream), &seat, timeouts.read).await else {
+        return;
+    };
+    let client = Client { address: peer, local, transport: Transport::Https };
+    Box::pin(Exchanges::new(desk, client, seat, timeouts).run(connection, stop)).await;
+}

@@ -1,0 +1,120 @@
+//! DNS over TCP and over TLS (RFC 7766, RFC 7858): messages behind two octets of length, answered as they are ready.
+//!
+//! ```text
+//!   StreamSocket::bind --serve--> accept --(TLS handshake)--> Conversation: frames --Desk--> replies, gathered
+//! ```
+
+mod conversation;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::{Client, Transport, limits};
+use tokio::runtime::Handle;
+use tokio_rustls::TlsAcceptor;
+
+use self::conversation::Conversation;
+pub use super::accept::Listener;
+use super::accept::{self, Accepted};
+use super::connections::{Connections, Mishap, Seat};
+use super::{Desk, Door, sockets};
+
+/// A listening socket that is not yet served. Clients that connect wait from here on.
+#[derive(Debug)]
+pub struct StreamSocket {
+    listener: TcpListener,
+    local: SocketAddr,
+}
+
+/// How long clients may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// For a TLS handshake, and for a message once it has begun.
+    pub read: Duration,
+    /// For taking the replies that are ready.
+    pub write: Duration,
+    /// Without any question under way.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { read: limits::READ_WITHIN, write: limits::WRITE_WITHIN, idle: limits::CONNECTION_IDLE }
+    }
+}
+
+/// How a listener serves.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// How long clients may take.
+    pub timeouts: Timeouts,
+    /// The bound that all listeners of the process share.
+    pub connections: Arc<Connections>,
+    /// Certificates; `None`: plain TCP.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl StreamSocket {
+    /// Binds and listens. With `reuse_port` another socket may listen on the same address.
+    ///
+    /// # Errors
+    /// What the system says, most often that the address is in use or not ours.
+    pub fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<Self> {
+        let listener = sockets::listener(address, reuse_port)?;
+        let local = listener.local_addr()?;
+        Ok(Self { listener, local })
+    }
+
+    /// The address, with the port that the system chose if 0 was asked.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Serves on `runtime`, which needs its timers, with a desk for each connection. [`Listener::drain`] ends it.
+    ///
+    /// # Errors
+    /// The runtime cannot watch the socket.
+    pub fn serve<D: Door>(self, door: &Arc<D>, options: StreamOptions, runtime: &Handle) -> io::Result<Listener> {
+        let StreamOptions { timeouts, connections, tls } = options;
+        let (door, tls) = (Arc::clone(door), tls.map(TlsAcceptor::from));
+        accept::serve(self.listener, connections, runtime, move |accepted| {
+            converse(accepted, door.desk(), tls.clone(), timeouts)
+        })
+    }
+}
+
+async fn converse<D: Desk>(accepted: Accepted, desk: D, tls: Option<TlsAcceptor>, timeouts: Timeouts) {
+    let Accepted { stream, peer, local, seat, stop } = accepted;
+    let client = |transport| Client { address: peer, local, transport };
+    match tls {
+        None => Conversation::new(stream, desk, client(Transport::Tcp), seat, timeouts).run(stop).await,
+        Some(tls) => {
+            if let Some(stream) = handshake(tls.accept(stream), &seat, timeouts.read).await {
+                // Boxed, because TLS's state would make plain connections' tasks as large.
+                let conversation = Conversation::new(stream, desk, client(Transport::Tls), seat, timeouts);
+                Box::pin(conversation.run(stop)).await;
+            }
+        }
+    }
+}
+
+/// Waits for a handshake; `None` if it fails, takes too long, or the connection has to make room.
+pub(super) async fn handshake<T, E>(
+    shaking: impl Future<Output = Result<T, E>>,
+    seat: &Seat,
+    within: Duration,
+) -> Option<T> {
+    let done = tokio::select! {
+        () = seat.cut() => return None,
+        done = tokio::time::timeout(within, Box::pin(shaking)) => done,
+    };
+    let done = done.ok().and_then(Result::ok);
+    if done.is_none() {
+        seat.connections().note(Mishap::Failed);
+    }
+    done
+}

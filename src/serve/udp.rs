@@ -1,0 +1,232 @@
+//! Datagrams: a thread per core, each with its own socket of every address, so that threads share nothing on the way of a
+//! hit.
+//!
+//! ```text
+//!   UdpSockets::bind (a socket per thread) --serve--> Worker: Batch --Desk--> replies at once
+//!                                                                  \--miss--> Late, on the runtime
+//! ```
+
+mod batch;
+mod counters;
+mod late;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::runtime::Handle;
+
+use self::batch::Lane;
+use self::counters::Counters;
+pub use self::counters::UdpCounts;
+use self::late::Late;
+use self::worker::{Command, Listen, Station, Worker};
+use super::{Door, sockets};
+
+/// How long a worker may take to answer what a socket of `limits::RECEIVE_BUFFER` has queued.
+const RETIRE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The sockets of one address, one for each thread, bound and not yet served. Questions queue from here on.
+#[derive(Debug)]
+pub struct UdpSockets {
+    sockets: Vec<UdpSocket>,
+    added: Added,
+}
+
+/// An address that is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Added {
+    /// The address, with the port that the system chose if 0 was asked.
+    pub local: SocketAddr,
+    /// The receive buffer of each socket, octets; less than `limits::RECEIVE_BUFFER` if the system bounds it
+    /// (`net.core.rmem_max`) and the daemon may not pass the bound (`CAP_NET_ADMIN`).
+    pub receive_buffer: usize,
+}
+
+impl UdpSockets {
+    /// Binds `threads` sockets to the same address.
+    ///
+    /// # Errors
+    /// What the system says, most often that the address is in use or not ours. Then no socket stays bound.
+    pub fn bind(address: SocketAddr, threads: usize) -> io::Result<Self> {
+        let first = sockets::datagram(address)?;
+        let local = first.local_addr()?;
+        let mut sockets = vec![first];
+        for _ in 1..threads {
+            sockets.push(sockets::datagram(local)?);
+        }
+        let mut receive_buffer = usize::MAX;
+        for socket in &sockets {
+            receive_buffer = receive_buffer.min(sockets::enlarge_receive_buffer(socket)?);
+        }
+        Ok(Self { sockets, added: Added { local, receive_buffer } })
+    }
+
+    /// What was got.
+    pub fn added(&self) -> Added {
+        self.added
+    }
+}
+
+/// The threads that answer datagrams. Dropped, they answer what is queued and end; [`UdpWorkers::drain`] waits for the
+/// misses too.
+#[derive(Debug)]
+pub struct UdpWorkers {
+    threads: Vec<Thread>,
+    runtime: Handle,
+    served: Vec<(u64, SocketAddr)>,
+    next_number: u64,
+    under_way: tokio::sync::mpsc::Sender<()>,
+    all_answered: tokio::sync::mpsc::Receiver<()>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    commands: mpsc::Sender<Command>,
+    wake: Arc<EventFd>,
+    own: Arc<Counters>,
+    late: Arc<Counters>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl UdpWorkers {
+    /// Starts `threads` threads, at least one, that serve nothing yet. Misses run on `runtime`, which needs its timers.
+    ///
+    /// # Errors
+    /// The system has no more threads or descriptors.
+    pub fn start(threads: usize, runtime: Handle) -> io::Result<Self> {
+        let (under_way, all_answered) = tokio::sync::mpsc::channel(1);
+        let threads = (0..threads.max(1)).map(Thread::start).collect::<io::Result<_>>()?;
+        Ok(Self { threads, runtime, served: Vec::new(), next_number: 0, under_way, all_answered })
+    }
+
+    /// How many threads there are: as many sockets to bind for each address.
+    pub fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Serves bound sockets. The same address may be served twice, during a reload.
+    ///
+    /// # Errors
+    /// There are not as many sockets as threads, or a thread is gone.
+    pub fn serve<D: Door>(&mut self, sockets: UdpSockets, door: &Arc<D>) -> io::Result<Added> {
+        let UdpSockets { sockets, added } = sockets;
+        if sockets.len() != self.threads.len() {
+            let counts = format!("{} sockets for {} threads", sockets.len(), self.threads.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, counts));
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        for (thread, socket) in self.threads.iter().zip(sockets) {
+            let (door, socket, local) = (Arc::clone(door), Arc::new(socket), added.local);
+            let late = Late {
+                runtime: self.runtime.clone(),
+                counters: Arc::clone(&thread.late),
+                under_way: self.under_way.clone(),
+            };
+            thread.tell(Command::Serve(
+                number,
+                Box::new(move || -> Box<dyn Listen> {
+                    Box::new(Station { socket, local, lane: Lane::new(local), desk: door.desk(), late })
+                }),
+            ))?;
+        }
+        self.served.push((number, added.local));
+        Ok(added)
+    }
+
+    /// Binds and serves.
+    ///
+    /// # Errors
+    /// As [`UdpSockets::bind`] and [`UdpWorkers::serve`].
+    pub fn add<D: Door>(&mut self, address: SocketAddr, door: &Arc<D>) -> io::Result<Added> {
+        self.serve(UdpSockets::bind(address, self.threads.len())?, door)
+    }
+
+    /// Stops serving an address, the one served longest if it is served twice: new questions go to other sockets of the
+    /// address, what is queued is answered, then the sockets close. Misses under way are still answered. Waits for the
+    /// threads, some milliseconds: not for the inside of a task.
+    ///
+    /// # Errors
+    /// The address (as [`Added::local`] says it) is not served, or a thread is gone or does not get done.
+    pub fn remove(&mut self, address: SocketAddr) -> io::Result<()> {
+        let position = self.served.iter().position(|&(_, local)| local == address);
+        let position =
+            position.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{address} is not served")))?;
+        let (number, _) = self.served.remove(position);
+        let (done, all_done) = mpsc::channel();
+        for thread in &self.threads {
+            thread.tell(Command::Retire(number, done.clone()))?;
+        }
+        drop(done);
+        match all_done.recv_timeout(RETIRE_WITHIN) {
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => Ok(()),
+        }
+    }
+
+    /// Stops serving: as [`UdpWorkers::remove`] for all addresses, then the threads end, then misses under way have until
+    /// `within` from now to be answered. True if all were.
+    pub async fn drain(mut self, within: Duration) -> bool {
+        let deadline = tokio::time::Instant::now() + within;
+        let threads = std::mem::take(&mut self.threads);
+        // Dropping joins the threads.
+        let ended = self.runtime.spawn_blocking(move || drop(threads));
+        if tokio::time::timeout_at(deadline, ended).await.is_err() {
+            return false;
+        }
+        let Self { mut all_answered, under_way, .. } = self;
+        drop(under_way);
+        // Nobody ever sends; the end comes when the last miss drops its sender.
+        tokio::time::timeout_at(deadline, all_answered.recv()).await.is_ok()
+    }
+
+    /// The sum of what all workers counted, misses included.
+    pub fn counts(&self) -> UdpCounts {
+        self.counts_by_worker().into_iter().fold(UdpCounts::default(), UdpCounts::plus)
+    }
+
+    /// What each worker counted, its misses included.
+    pub fn counts_by_worker(&self) -> Vec<UdpCounts> {
+        self.threads.iter().map(|thread| thread.own.counts().plus(thread.late.counts())).collect()
+    }
+}
+
+impl Thread {
+    fn start(index: usize) -> io::Result<Self> {
+        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let (commands, queue) = mpsc::channel();
+        let (own, late) = (Arc::<Counters>::default(), Arc::default());
+        let worker_parts = (Arc::clone(&wake), Arc::clone(&own));
+        let handle = std::thread::Builder::new().name(format!("udp-{index}")).spawn(move || {
+            let (wake, counters) = worker_parts;
+            match Worker::new(wake, queue, counters) {
+                Ok(worker) => worker.run(),
+                Err(error) => tracing::error!(%error, "a thread for datagrams cannot wait for sockets and ends"),
+            }
+        })?;
+        Ok(Self { commands, wake, own, late, handle: Some(handle) })
+    }
+
+    fn tell(&self, command: Command) -> io::Result<()> {
+        self.commands.send(command).map_err(|_| io::Error::other("a thread for datagrams has ended"))?;
+        self.wake.write(1)?;
+        Ok(())
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // A thread that is gone already has nothing to be told.
+        let _ = self.tell(Command::Stop);
+        if let Some(handle) = self.handle.take() {
+            let _ = handle.join();
+        }
+    }
+}

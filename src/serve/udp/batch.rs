@@ -1,0 +1,261 @@
+//! Many datagrams in one call: `recvmmsg` into buffers that are used again and again, `sendmmsg` out of them.
+//!
+//! ```text
+//!   kernel --recvmmsg--> Batch::arrivals + queries --Desk--> replies, returns --sendmmsg--> kernel
+//! ```
+//!
+//! After its creation a batch allocates nothing. On a wildcard address a reply leaves from the address that was asked; the
+//! control message that says so holds for a whole `sendmmsg`, so replies are sent in runs of the same address.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+
+use contract::limits::{BATCH_MAX, UDP_QUERY_MAX, UDP_REPLY_MAX, UDP_SEND_WITHIN};
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, sendmmsg, sendmsg,
+};
+
+use crate::serve::sockets::canonical;
+
+type Headers = MultiHeaders<SockaddrStorage>;
+
+/// The address of ours that a datagram came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    /// The one that the socket is bound to.
+    Bound,
+    /// One of this host's, on a wildcard socket.
+    V4(Ipv4Addr),
+    /// The same; the link counts for link-local addresses only.
+    V6(Ipv6Addr, u32),
+}
+
+impl Asked {
+    fn of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Self> {
+        message.cmsgs().ok()?.find_map(|control| match control {
+            // `spec_dst` rather than `addr`: the one to answer from, also when a broadcast address was asked.
+            ControlMessageOwned::Ipv4PacketInfo(info) => {
+                Some(Self::V4(Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes())))
+            }
+            ControlMessageOwned::Ipv6PacketInfo(info) => {
+                let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                let link = if address.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
+                Some(Self::V6(address, link))
+            }
+            _ => None,
+        })
+    }
+
+    /// As an address; `bound` is the socket's own.
+    pub(super) fn address(self, bound: SocketAddr) -> SocketAddr {
+        match self {
+            Self::Bound => bound,
+            Self::V4(ip) => SocketAddr::new(ip.into(), bound.port()),
+            Self::V6(ip, link) => canonical(SocketAddrV6::new(ip, bound.port(), 0, link).into()),
+        }
+    }
+}
+
+/// Where a reply goes and from which of our addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Return {
+    /// The client.
+    pub(super) to: SockaddrStorage,
+    /// Our address.
+    pub(super) from: Asked,
+}
+
+impl Return {
+    /// The client's address.
+    pub(super) fn client(&self) -> Option<SocketAddr> {
+        let v4 = self.to.as_sockaddr_in().map(|&address| SocketAddr::V4(SocketAddrV4::from(address)));
+        v4.or_else(|| self.to.as_sockaddr_in6().map(|&address| canonical(SocketAddrV6::from(address).into())))
+    }
+}
+
+/// The headers that one socket receives and sends with. The kernel writes the lengths that it used into them, which fits
+/// the next call as long as all datagrams are of one family and bear the same control message: so a pair per socket.
+pub(super) struct Lane {
+    receive: Headers,
+    send: Headers,
+    address: SocketAddr,
+}
+
+impl Lane {
+    /// Headers for a socket that is bound to `address`.
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { receive: headers(address), send: headers(address), address }
+    }
+
+    /// Control messages are asked for and sent on wildcard sockets, and on no other.
+    fn is_wildcard(&self) -> bool {
+        self.address.ip().is_unspecified()
+    }
+}
+
+fn headers(address: SocketAddr) -> Headers {
+    let control = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Some(nix::cmsg_space!(libc::in_pktinfo)),
+        IpAddr::V6(ip) if ip.is_unspecified() => Some(nix::cmsg_space!(libc::in6_pktinfo)),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    };
+    Headers::preallocate(BATCH_MAX, control)
+}
+
+/// What became of a batch of replies.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(super) struct Sent {
+    pub(super) sent: u64,
+    pub(super) unsent: u64,
+}
+
+/// The buffers of one thread, for the sockets it serves one after another.
+pub(super) struct Batch {
+    queries: Box<[[u8; UDP_QUERY_MAX]; BATCH_MAX]>,
+    arrivals: Box<[Option<(usize, Return)>; BATCH_MAX]>,
+    replies: Box<[[u8; UDP_REPLY_MAX]; BATCH_MAX]>,
+    lengths: [usize; BATCH_MAX],
+    clients: Box<[Option<SockaddrStorage>; BATCH_MAX]>,
+    sources: [Asked; BATCH_MAX],
+    ready: usize,
+}
+
+impl Batch {
+    /// Empty buffers.
+    pub(super) fn new() -> Self {
+        Self {
+            queries: boxed([0; UDP_QUERY_MAX]),
+            arrivals: boxed(None),
+            replies: boxed([0; UDP_REPLY_MAX]),
+            lengths: [0; BATCH_MAX],
+            clients: boxed(None),
+            sources: [Asked::Bound; BATCH_MAX],
+            ready: 0,
+        }
+    }
+
+    /// Takes what is queued, at most `BATCH_MAX`; how many came. Replies of the batch before are forgotten.
+    ///
+    /// # Errors
+    /// `EAGAIN` if nothing is queued, else what the system says.
+    pub(super) fn receive(&mut self, socket: &UdpSocket, lane: &mut Lane) -> nix::Result<usize> {
+        self.ready = 0;
+        let wildcard = lane.is_wildcard();
+        let mut slices = self.queries.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let results = recvmmsg(socket.as_raw_fd(), &mut lane.receive, slices.iter_mut(), flags, None)?;
+        let (mut count, mut astray) = (0, false);
+        for (message, arrival) in results.zip(self.arrivals.iter_mut()) {
+            let from = if wildcard { Asked::of(&message) } else { Some(Asked::Bound) };
+            let whole = message.bytes.min(UDP_QUERY_MAX);
+            *arrival = message.address.zip(from).map(|(to, from)| (whole, Return { to, from }));
+            astray |= arrival.is_none();
+            count += 1;
+        }
+        if astray {
+            // A header without its control message has none the next time either; new ones have.
+            lane.receive = headers(lane.address);
+        }
+        Ok(count)
+    }
+
+    /// The datagram at `index`, how to answer it, and where to put a reply; `None` if the system did not say whom it asked.
+    pub(super) fn question(&mut self, index: usize) -> Option<(&[u8], Return, &mut [u8])> {
+        let (length, back) = (*self.arrivals.get(index)?)?;
+        Some((&self.queries[index][..length], back, &mut self.replies[self.ready]))
+    }
+
+    /// Keeps the reply that was written for the last question.
+    pub(super) fn keep(&mut self, length: usize, back: Return) {
+        self.lengths[self.ready] = length.min(UDP_REPLY_MAX);
+        self.clients[self.ready] = Some(back.to);
+        self.sources[self.ready] = back.from;
+        self.ready += 1;
+    }
+
+    /// Sends the replies. One that cannot be sent is dropped, the rest goes on.
+    pub(super) fn send(&mut self, socket: &UdpSocket, lane: &mut Lane) -> Sent {
+        let mut outcome = Sent::default();
+        let mut patient = true;
+        let mut next = 0;
+        while next < self.ready {
+            match self.send_run(socket, lane, next) {
+                Ok(sent) => {
+                    outcome.sent += sent as u64;
+                    next += sent;
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if std::mem::take(&mut patient) => wait_for_room(socket),
+                Err(_) => {
+                    outcome.unsent += 1;
+                    next += 1;
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Sends the run of replies from one address that begins at `first`; how many went, at least one.
+    fn send_run(&self, socket: &UdpSocket, lane: &mut Lane, first: usize) -> nix::Result<usize> {
+        let source = self.sources[first];
+        let run = self.sources[first..self.ready].iter().take_while(|&&other| other == source).count();
+        let slices: [[IoSlice<'_>; 1]; BATCH_MAX] =
+            std::array::from_fn(|index| [IoSlice::new(&self.replies[index][..self.lengths[index]])]);
+        let slices = &slices[first..first + run];
+        let clients = &self.clients[first..first + run];
+        let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        // The wrapper tells the number only as the length of an iterator.
+        let sent = match source {
+            Asked::Bound => sendmmsg(fd, &mut lane.send, slices, clients, [], flags)?.count(),
+            Asked::V4(ip) => {
+                let info = v4_info(ip);
+                sendmmsg(fd, &mut lane.send, slices, clients, [ControlMessage::Ipv4PacketInfo(&info)], flags)?.count()
+            }
+            Asked::V6(ip, link) => {
+                let info = v6_info(ip, link);
+                sendmmsg(fd, &mut lane.send, slices, clients, [ControlMessage::Ipv6PacketInfo(&info)], flags)?.count()
+            }
+        };
+        if sent == 0 { Err(Errno::EIO) } else { Ok(sent) }
+    }
+}
+
+/// Sends one reply by itself, without waiting.
+///
+/// # Errors
+/// What the system says; `EAGAIN` if the socket has no room.
+pub(super) fn send_one(socket: &UdpSocket, reply: &[u8], back: &Return) -> nix::Result<()> {
+    let (fd, flags, slices) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT, [IoSlice::new(reply)]);
+    match back.from {
+        Asked::Bound => sendmsg(fd, &slices, &[], flags, Some(&back.to)),
+        Asked::V4(ip) => sendmsg(fd, &slices, &[ControlMessage::Ipv4PacketInfo(&v4_info(ip))], flags, Some(&back.to)),
+        Asked::V6(ip, link) => {
+            sendmsg(fd, &slices, &[ControlMessage::Ipv6PacketInfo(&v6_info(ip, link))], flags, Some(&back.to))
+        }
+    }
+    .map(drop)
+}
+
+fn v4_info(ip: Ipv4Addr) -> libc::in_pktinfo {
+    let address = libc::in_addr { s_addr: u32::from_ne_bytes(ip.octets()) };
+    libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: address, ipi_addr: address }
+}
+
+fn v6_info(ip: Ipv6Addr, link: u32) -> libc::in6_pktinfo {
+    libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: ip.octets() }, ipi6_ifindex: link }
+}
+
+fn wait_for_room(socket: &UdpSocket) {
+    let within = PollTimeout::try_from(UDP_SEND_WITHIN).unwrap_or(PollTimeout::ZERO);
+    // Whatever it says, the next attempt to send finds out.
+    let _ = poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)], within);
+}
+
+/// `count` of the same in a box, without passing over the stack.
+fn boxed<T: Clone + std::fmt::Debug>(item: T) -> Box<[T; BATCH_MAX]> {
+    vec![item; BATCH_MAX].into_boxed_slice().try_into().expect("as many as were made")
+}

@@ -1,0 +1,10 @@
+//! The integration tests, one module per tier. `tests/run` says which tiers there are and what each needs.
+
+mod check;
+mod demo;
+mod flood;
+mod packets;
+mod peers;
+mod reload;
+mod scenario;
+mod tidy;

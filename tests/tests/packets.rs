@@ -1,0 +1,91 @@
+//! Tier `packets`: random and mutated octets into each parser, without a fuzzer, in a debug build (overflow is a panic).
+
+use std::time::Instant;
+
+use nearpath_fuzz::{Mutator, corefile, message, packet};
+use nearpath_tests::mode::{self, note};
+use nearpath_tests::record::Record;
+use nearpath_tests::{Ask, ask};
+
+/// Good queries of every kind.
+pub(crate) fn queries() -> Vec<Vec<u8>> {
+    let mut axfr = ask("example.com", "AXFR").wire();
+    axfr.extend([0; 4]);
+    asks().iter().map(Ask::wire).chain([axfr]).collect()
+}
+
+fn asks() -> Vec<Ask> {
+    vec![
+        ask("www.example.com", "A"),
+        ask("www.example.com.default.svc.cluster.local", "AAAA").edns(1232),
+        ask("version.bind", "TXT").class(3),
+        ask("_http._tcp.example.com", "SRV").dnssec(),
+        ask(".", "NS").option(10, &[1, 2, 3, 4, 5, 6, 7, 8]),
+        ask("example.com", "TXT").option(3, &[]),
+        ask(&"a.".repeat(127), "A").edns(512),
+        ask(&format!("{0}.{0}.{0}", "b".repeat(63)), "MX").flag(0x0030),
+    ]
+}
+
+/// Good replies of every kind.
+fn replies() -> Vec<Vec<u8>> {
+    let sets: [&[&str]; 5] = [
+        &["www.example.com. 60 CNAME web.example.com.", "web.example.com. 30 A 192.0.2.1", "x. 1 A 192.0.2.9"],
+        &["www.example.com. 60 TXT one two three", "www.example.com. 60 MX 10 mail.example.com."],
+        &["example.com. 60 SOA ns.example.com. admin.example.com. 1 2 3 4 5"],
+        &["_http._tcp.example.com. 60 SRV 1 2 3 web.example.com.", "www.example.com. 5 DNAME example.net."],
+        &["www.example.com. 60 NS ns.example.com.", "ns.example.com. 60 AAAA 2001:db8::1"],
+    ];
+    let mut replies = Vec::new();
+    for asked in asks() {
+        for set in sets {
+            let mut reply = asked.wire();
+            let tail = reply.split_off(12 + asked.name.len() + 4);
+            reply[2] |= 0x80;
+            reply[7] = set.len() as u8;
+            set.iter().for_each(|line| Record::parse(line).write(&mut reply));
+            // and one whose owner is a pointer to the question
+            reply[9] = 1;
+            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 3]);
+            reply.extend(tail);
+            assert_eq!(contract::wire::Message::parse(&reply).err(), None, "the corpus is good");
+            replies.push(reply);
+        }
+    }
+    replies
+}
+
+fn feed(what: &str, take: fn(&[u8]), corpus: Vec<Vec<u8>>, packets: usize) {
+    let seed = mode::seed();
+    corpus.iter().for_each(|octets| take(octets));
+    let mut mutator = Mutator::new(seed, corpus);
+    let (mut octets, start) = (Vec::new(), Instant::now());
+    for index in 0..packets {
+        mutator.next_packet(&mut octets);
+        if std::panic::catch_unwind(|| take(&octets)).is_err() {
+            panic!("{what} number {index} of seed {seed}: {octets:02x?}");
+        }
+    }
+    note(&format!("{packets} of {what} in {:.1} s, no panic", start.elapsed().as_secs_f64()));
+}
+
+#[test]
+fn any_packet_of_a_client_is_survived() {
+    feed("packets of clients", packet, queries(), mode::of(300_000, 10_000_000));
+}
+
+#[test]
+fn any_message_of_an_upstream_is_survived() {
+    feed("messages of upstreams", message, replies(), mode::of(300_000, 10_000_000));
+}
+
+#[test]
+fn any_text_as_corefile_is_survived() {
+    let texts = [
+        ".:53 {\n    errors\n    cache 30 {\n        success 100\n    }\n    forward . 127.0.0.1 {\n        force_tcp\n    }\n}\n",
+        "(snippet) {\n log\n}\nexample.com 10.0.0.0/9, tls://example.org:853 {\n import snippet\n tls a b \"c \\\" d\"\n}\n",
+        "a {$HOME} {%PATH%} {\n whoami # text\n}\nimport *.conf\n",
+    ];
+    let corpus = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    feed("texts as Corefile", corefile, corpus, mode::of(100_000, 2_000_000));
+}
