@@ -56,6 +56,11 @@ const SMALL_QUOTA: u64 = 8;
 /// A peer that answers in any order gets another connection when each has this many questions outstanding.
 const SPREAD_AT: usize = 64;
 
+/// How long a question waits for one more connection before it takes a place behind others.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a peer that would not have one more connection is not asked for another.
+const RELUCTANT_FOR: Duration = Duration::from_secs(1);
+
 /// What an opening comes to; `None` while it is under way.
 type Opening = watch::Receiver<Option<Result<Arc<Connection>, String>>>;
 
@@ -77,6 +82,8 @@ struct State {
     opening: Option<Opening>,
     /// The peer was seen to answer out of order.
     any_order: bool,
+    /// Until then the connections that there are must do.
+    reluctant_until: Option<Instant>,
 }
 
 /// What to do with a question.
@@ -133,19 +140,15 @@ impl Pool {
             let (connection, quota) = match self.plan(question, edns, fresh, turn == 0) {
                 Plan::Asked(ticket) => return Ok(ticket),
                 Plan::Full => return Err(Broken::Full),
-                Plan::Wait(mut opening, quota) => {
-                    let opened = opening.wait_for(Option::is_some).await.ok().and_then(|done| done.clone());
-                    let opened = opened.unwrap_or_else(|| Err("the connection was given up".to_owned()));
-                    match opened {
-                        Ok(opened) if opened.table().is_refused() => return Err(Broken::Closed),
-                        Ok(opened) if fresh || turn > 0 => (opened, quota),
-                        Ok(_) => continue, // others waited for it, too: it may be the busiest by now
-                        Err(reason) => {
-                            let ticket = self.behind_others(question, edns, quota);
-                            return ticket.ok_or(Broken::Unreachable(reason));
-                        }
+                Plan::Wait(opening, quota) => match self.wait(opening, turn == 0).await {
+                    Ok(opened) if opened.table().is_refused() => return Err(Broken::Closed),
+                    Ok(opened) if fresh || turn > 0 => (opened, quota),
+                    Ok(_) => continue, // others waited for it, too: it may be the busiest by now
+                    Err(reason) => {
+                        let ticket = self.behind_others(question, edns, quota);
+                        return ticket.ok_or(Broken::Unreachable(reason));
                     }
-                }
+                },
                 Plan::Own(quota) => {
                     let opened = self.connect().await.map_err(|error| Broken::Unreachable(error.to_string()))?;
                     if quota > 1 {
@@ -159,6 +162,17 @@ impl Pool {
             }
         }
         Err(Broken::Full)
+    }
+
+    /// What an opening comes to; not waited for to the end if there are connections that would do as well.
+    async fn wait(&self, mut opening: Opening, patient: bool) -> Result<Arc<Connection>, String> {
+        let has_others = patient && !self.state().connections.is_empty();
+        let within = if has_others { PATIENCE } else { limits::UPSTREAM_CONNECT_WITHIN };
+        match tokio::time::timeout(within, opening.wait_for(Option::is_some)).await {
+            Ok(Ok(done)) => done.clone().expect("it was waited for"),
+            Ok(Err(_)) => Err("the connection was given up".to_owned()),
+            Err(_) => Err(format!("no connection within {} ms", within.as_millis())),
+        }
     }
 
     /// `patient`: the question has not yet waited for a connection.
@@ -202,7 +216,8 @@ impl Pool {
             return Choice { connection: None, open: below_bound, wait: true };
         };
         let better = if state.any_order { load >= SPREAD_AT } else { load > 0 };
-        let may_open = below_bound || held_up && count < self.bounds.held_up_max;
+        let reluctant = state.reluctant_until.is_some_and(|until| now < until);
+        let may_open = !reluctant && (below_bound || held_up && count < self.bounds.held_up_max);
         let wait = may_open && better && !state.any_order;
         Choice { connection: Some(Arc::clone(connection)), open: may_open && better, wait }
     }
@@ -232,6 +247,7 @@ impl Pool {
             let mut state = pool.state();
             state.connections.extend(opened.as_ref().ok().map(Arc::clone));
             state.opening = None;
+            state.reluctant_until = opened.is_err().then(|| Instant::now() + RELUCTANT_FOR);
             drop(state);
             done.send_replace(Some(opened));
         });

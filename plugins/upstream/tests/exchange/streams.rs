@@ -206,6 +206,28 @@ async fn questions_of_a_connection_that_dies_are_asked_once_again_on_a_new_one()
 }
 
 #[tokio::test]
+async fn a_peer_that_takes_one_connection_only_serves_every_question() {
+    let context = context();
+    let listener = tokio::net::TcpListener::bind(crate::script::ANY_PORT).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener); // whoever comes next is refused
+        while let Some(question) = read_frame(&mut stream).await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            write_frame(&mut stream, &good(&question)).await;
+        }
+    });
+    let upstream = upstream(&context, address, Protocol::Tcp);
+    for _ in 0..4 {
+        ask_at_once(&context, &upstream, 20).await;
+    }
+    let opened =
+        format!("coredns_proxy_conn_cache_misses_total{{proxy_name=\"forward\",to=\"{address}\",proto=\"tcp\"}}");
+    assert!(counted(&context, &opened) <= 10, "it is not called for every question");
+}
+
+#[tokio::test]
 async fn a_question_that_kills_every_connection_is_not_asked_forever() {
     let context = context();
     let (address, connections) = tcp(|mut stream, _| async move {
