@@ -140,10 +140,13 @@ pub fn assemble(
 
 /// The addresses that a block listens on: its ports on each bound address, or on all.
 fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildError> {
-    let addresses: Vec<IpAddr> = match &block.settings.bind {
-        Some(bind) => bind.resolve(interfaces::addresses_of)?,
-        None => vec![Ipv6Addr::UNSPECIFIED.into()],
-    };
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for bind in &block.settings.bind {
+        addresses.extend(bind.resolve(interfaces::addresses_of)?);
+    }
+    if block.settings.bind.is_empty() {
+        addresses.push(Ipv6Addr::UNSPECIFIED.into());
+    }
     let mut endpoints: Vec<Endpoint> = block
         .keys
         .iter()
@@ -173,7 +176,7 @@ fn listen(
         (Scheme::Https, Some(tls)) => Some(tls.load(&[b"h2"])?),
         _ => None,
     };
-    let timeouts = built.iter().find_map(|built| built.plan.settings.timeouts.clone()).unwrap_or_default();
+    let timeouts = built.iter().find_map(|built| built.plan.settings.timeouts).unwrap_or_default();
     Ok(Listener { at, zones: Arc::new(Zones::new(&blocks, Arc::clone(shared))), tls, timeouts })
 }
 

@@ -6,7 +6,6 @@
 //!                      '------------- reload -----------------'   what fails leaves the old one running
 //! ```
 
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,8 +114,10 @@ impl Settings {
     fn of(plan: &Plan) -> Self {
         let settings = || plan.blocks.iter().map(|block| &block.settings);
         Self {
-            reload: settings().find_map(|settings| settings.reload.clone()),
-            lameduck: settings().find_map(|settings| settings.health.as_ref()).map_or(Duration::ZERO, |health| health.lameduck),
+            reload: settings().find_map(|settings| settings.reload),
+            lameduck: settings()
+                .find_map(|settings| settings.health.as_ref())
+                .map_or(Duration::ZERO, |health| health.lameduck),
         }
     }
 }
@@ -126,7 +127,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let checked = plan::check_file(&options.corefile, options.dns_port);
     let mut daemon = begin(checked, options)?;
     if let Some(path) = &options.pidfile {
-        std::fs::write(path, format!("{}\n", std::process::id())).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(path, format!("{}\n", std::process::id()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     signals::follow(&mut daemon)?;
     daemon.stop();
@@ -175,7 +177,10 @@ fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
         looped: watch::Sender::new(false),
         digest: checked.digest,
         settings: Settings::of(plan),
-        runtime: { drop(_inside); runtime },
+        runtime: {
+            drop(_inside);
+            runtime
+        },
     };
     daemon.adopt(assembly);
     Ok(daemon)
@@ -186,7 +191,13 @@ fn shared(options: &Options, runtime: &Runtime) -> Shared {
     let bound = |bound: BoundName| {
         metrics.counter("nearpath_bounds_reached_total", "Questions refused at a bound.", &[("bound", bound.label())])
     };
-    metrics.gauge("coredns_build_info", "Always 1; the labels tell the version.", &[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+    metrics
+        .gauge(
+            "coredns_build_info",
+            "Always 1; the labels tell the version.",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+        )
+        .set(1);
     Shared {
         store: Store::new(options.cache_bytes, Arc::clone(&metrics)),
         flights: Arc::new(Flights::default()),
@@ -272,9 +283,11 @@ impl Daemon {
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
         let guards = wiring::loop_guards(&assembly.plugins);
-        self.work.extend(guards.into_iter().map(|guard| {
-            spawn(Box::pin(loops::watch(guard, entrances.clone(), self.looped.clone())))
-        }));
+        self.work.extend(
+            guards
+                .into_iter()
+                .map(|guard| spawn(Box::pin(loops::watch(guard, entrances.clone(), self.looped.clone())))),
+        );
         self.work.push(spawn(Box::pin(sweep(Arc::clone(&self.shared)))));
         self.state.serving(assembly.plugins);
         let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();
@@ -309,4 +322,3 @@ impl Daemon {
         self.runtime.shutdown_timeout(Duration::from_millis(200));
     }
 }
-

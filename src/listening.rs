@@ -153,7 +153,8 @@ impl Listening {
             }
         }
         let wanted = |at: &Endpoint| assembly.listeners.iter().any(|listener| listener.at == *at);
-        let gone: Vec<Endpoint> = self.open.keys().filter(|at| !wanted(at) || sockets.0.contains_key(at)).copied().collect();
+        let gone: Vec<Endpoint> =
+            self.open.keys().filter(|at| !wanted(at) || sockets.0.contains_key(at)).copied().collect();
         let gone: Vec<Open> = gone.iter().filter_map(|at| self.open.remove(at)).collect();
         self.serve(assembly, sockets)?;
         for open in gone {
@@ -168,8 +169,7 @@ impl Listening {
     /// Takes no new questions and answers what is under way. True if all was answered in time.
     pub async fn drain(self, within: Duration) -> bool {
         let streams = self.open.into_values().map(|open| open.stream.drain(within));
-        let (datagrams, streams) =
-            tokio::join!(self.udp.drain(within), futures_util::future::join_all(streams));
+        let (datagrams, streams) = tokio::join!(self.udp.drain(within), futures_util::future::join_all(streams));
         datagrams && streams.into_iter().all(|drained| drained)
     }
 

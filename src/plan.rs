@@ -52,8 +52,8 @@ pub struct BlockPlan {
 /// Directives that set something rather than take part in the chain.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// Where it listens; all addresses if absent.
-    pub bind: Option<bind::BindSpec>,
+    /// Where it listens; on all addresses if nothing is said.
+    pub bind: Vec<bind::BindSpec>,
     /// How answers are memorised.
     pub cache: Option<cache::CacheSpec>,
     /// The largest reply over UDP.
@@ -70,10 +70,8 @@ pub struct Settings {
     pub prometheus: Option<prometheus::PrometheusSpec>,
     /// How often the Corefile is looked at.
     pub reload: Option<reload::ReloadSpec>,
-    /// Whether a loop is looked for; the chain has the same directive's plugin.
-    pub loop_guard: bool,
     /// More lines in the log.
-    pub debug: bool,
+    pub debug: Option<debug::DebugSpec>,
 }
 
 /// Checks a Corefile on disk.
@@ -149,11 +147,10 @@ fn plan_block(block: &Block, report: &mut Report) -> BlockPlan {
     plan.zones.dedup();
     plan.fingerprint = plan.zones.iter().map(|zone| format!("{zone} ")).collect();
     for row in wiring::DIRECTIVES {
-        for statement in block.directives(row.name) {
-            (row.check)(statement, &mut plan, report);
-            if row.shapes_answers {
-                describe_statement(statement, &mut plan.fingerprint);
-            }
+        let statements: Vec<_> = block.directives(row.name).collect();
+        (row.check)(&statements, &mut plan, report);
+        if row.shapes_answers {
+            statements.iter().for_each(|statement| describe_statement(statement, &mut plan.fingerprint));
         }
     }
     if let (Some(key), None) = (block.keys.iter().find(|key| needs_certificate(key)), &plan.settings.tls) {
@@ -183,6 +180,18 @@ fn describe_statement(statement: &Statement, into: &mut String) {
     into.push('\n');
 }
 
+impl BlockPlan {
+    /// One more step of the chain.
+    pub fn step(&mut self, spec: Option<impl Spec + 'static>) {
+        self.steps(spec.into_iter().collect());
+    }
+
+    /// Several more steps.
+    pub fn steps(&mut self, specs: Vec<impl Spec + 'static>) {
+        self.chain.extend(specs.into_iter().map(|spec| Box::new(spec) as Box<dyn Spec>));
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.blocks.iter().try_for_each(|block| block.fmt(f))
@@ -210,7 +219,7 @@ impl Settings {
     /// Each setting that is written, in plain words.
     fn describe(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
-        lines.extend(self.bind.as_ref().map(|spec| ("bind", spec.describe())));
+        lines.extend(self.bind.iter().map(|spec| ("bind", spec.describe())));
         lines.extend(self.tls.as_ref().map(|spec| ("tls", spec.describe())));
         lines.extend(self.timeouts.as_ref().map(|spec| ("timeouts", spec.describe())));
         lines.extend(self.reload.as_ref().map(|spec| ("reload", spec.describe())));
@@ -218,6 +227,7 @@ impl Settings {
         lines.extend(self.health.as_ref().map(|spec| ("health", spec.describe())));
         lines.extend(self.ready.as_ref().map(|spec| ("ready", spec.describe())));
         lines.extend(self.prometheus.as_ref().map(|spec| ("prometheus", spec.describe())));
+        lines.extend(self.debug.as_ref().map(|spec| ("debug", spec.describe())));
         lines.extend(self.cache.as_ref().map(|spec| ("cache", spec.describe())));
         lines
     }

@@ -4,9 +4,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use acl::AclSpec;
+use contract::Plugin;
 use contract::corefile::{Report, Statement};
-use contract::{Plugin, Spec};
+use contract::wire::Name;
 use loop_guard::LoopGuard;
+use query_log::LogSpec;
 
 use crate::plan::BlockPlan;
 
@@ -16,36 +19,36 @@ pub struct Row {
     pub name: &'static str,
     /// True if what is written in it can change an answer: then a change of it starts with an empty store.
     pub shapes_answers: bool,
-    /// Reads a statement into the plan of its server block.
-    pub check: fn(&Statement, &mut BlockPlan, &mut Report),
+    /// Reads all its statements of a server block into the block's plan.
+    pub check: Check,
 }
+
+type Check = fn(&[&Statement], &mut BlockPlan, &mut Report);
 
 /// Every directive that is served, in query order.
 pub const DIRECTIVES: &[Row] = &[
-    setting("timeouts", |s, b, r| once(timeouts::check(s, &b.zones, r), s, &mut b.settings.timeouts, r)),
-    setting("reload", |s, b, r| once(reload::check(s, &b.zones, r), s, &mut b.settings.reload, r)),
-    setting("bufsize", |s, b, r| once(bufsize::check(s, &b.zones, r), s, &mut b.settings.bufsize, r)),
-    setting("bind", |s, b, r| once(bind::check(s, &b.zones, r), s, &mut b.settings.bind, r)),
-    setting("debug", |s, b, r| b.settings.debug |= debug::check(s, &b.zones, r).is_some()),
-    setting("ready", |s, b, r| once(ready::check(s, &b.zones, r), s, &mut b.settings.ready, r)),
-    setting("health", |s, b, r| once(health::check(s, &b.zones, r), s, &mut b.settings.health, r)),
-    setting("prometheus", |s, b, r| once(prometheus::check(s, &b.zones, r), s, &mut b.settings.prometheus, r)),
-    setting("errors", |s, b, r| step(errors::check(s, &b.zones, r), b)),
-    setting("log", |s, b, r| step(query_log::check(s, &b.zones, r), b)),
-    answers("local", |s, b, r| step(local::check(s, &b.zones, r), b)),
-    answers("any", |s, b, r| step(any::check(s, &b.zones, r), b)),
-    answers("autopath", |s, b, r| step(autopath::check(s, &b.zones, r), b)),
-    setting("acl", |s, b, r| step(acl::check(s, &b.zones, r), b)),
-    answers("cache", |s, b, r| once(cache::check(s, &b.zones, r), s, &mut b.settings.cache, r)),
-    setting("tls", |s, b, r| once(tls::check(s, &b.zones, r), s, &mut b.settings.tls, r)),
-    answers("minimal", |s, b, r| step(minimal::check(s, &b.zones, r), b)),
-    answers("hosts", |s, b, r| step(hosts::check(s, &b.zones, r), b)),
-    setting("loop", |s, b, r| step(loop_guard::check(s, &b.zones, r), b)),
-    answers("forward", |s, b, r| step(forward::check(s, &b.zones, r), b)),
-    answers("whoami", |s, b, r| step(whoami::check(s, &b.zones, r), b)),
+    setting("timeouts", |s, b, r| b.settings.timeouts = one(timeouts::check, s, &b.zones, r)),
+    setting("reload", |s, b, r| b.settings.reload = one(reload::check, s, &b.zones, r)),
+    setting("bufsize", |s, b, r| b.settings.bufsize = one(bufsize::check, s, &b.zones, r)),
+    setting("bind", |s, b, r| b.settings.bind = all(bind::check, s, &b.zones, r)),
+    setting("debug", |s, b, r| b.settings.debug = one(debug::check, s, &b.zones, r)),
+    setting("ready", |s, b, r| b.settings.ready = one(ready::check, s, &b.zones, r)),
+    setting("health", |s, b, r| b.settings.health = one(health::check, s, &b.zones, r)),
+    setting("prometheus", |s, b, r| b.settings.prometheus = one(prometheus::check, s, &b.zones, r)),
+    setting("errors", |s, b, r| b.step(one(errors::check, s, &b.zones, r))),
+    setting("log", |s, b, r| b.step(joined(query_log::check, LogSpec::then, s, &b.zones, r))),
+    answers("local", |s, b, r| b.step(one(local::check, s, &b.zones, r))),
+    answers("any", |s, b, r| b.step(one(any::check, s, &b.zones, r))),
+    answers("autopath", |s, b, r| b.step(one(autopath::check, s, &b.zones, r))),
+    setting("acl", |s, b, r| b.step(joined(acl::check, AclSpec::then, s, &b.zones, r))),
+    answers("cache", |s, b, r| b.settings.cache = one(cache::check, s, &b.zones, r)),
+    setting("tls", |s, b, r| b.settings.tls = one(tls::check, s, &b.zones, r)),
+    answers("minimal", |s, b, r| b.step(one(minimal::check, s, &b.zones, r))),
+    answers("hosts", |s, b, r| b.step(one(hosts::check, s, &b.zones, r))),
+    setting("loop", |s, b, r| b.step(one(loop_guard::check, s, &b.zones, r))),
+    answers("forward", |s, b, r| b.steps(all(forward::check, s, &b.zones, r))),
+    answers("whoami", |s, b, r| b.step(one(whoami::check, s, &b.zones, r))),
 ];
-
-type Check = fn(&Statement, &mut BlockPlan, &mut Report);
 
 /// A directive that changes no answer.
 const fn setting(name: &'static str, check: Check) -> Row {
@@ -57,11 +60,6 @@ const fn answers(name: &'static str, check: Check) -> Row {
     Row { name, shapes_answers: true, check }
 }
 
-/// One more step of the chain.
-fn step(spec: Option<impl Spec + 'static>, block: &mut BlockPlan) {
-    block.chain.extend(spec.map(|spec| Box::new(spec) as Box<dyn Spec>));
-}
-
 /// The guards among the plugins: the daemon sends their probes and leaves when one comes back.
 pub fn loop_guards(plugins: &[Arc<dyn Plugin>]) -> Vec<Arc<LoopGuard>> {
     let guard = |plugin: &Arc<dyn Plugin>| {
@@ -71,14 +69,33 @@ pub fn loop_guards(plugins: &[Arc<dyn Plugin>]) -> Vec<Arc<LoopGuard>> {
     plugins.iter().filter_map(guard).collect()
 }
 
-/// A setting that is written at most once in a block.
-fn once<T>(spec: Option<T>, statement: &Statement, place: &mut Option<T>, report: &mut Report) {
-    if place.is_some() {
+/// How a plugin's crate reads one statement.
+type CheckOne<S> = fn(&Statement, &[Name], &mut Report) -> Option<S>;
+
+/// A directive that may stand once in a server block.
+fn one<S>(check: CheckOne<S>, statements: &[&Statement], zones: &[Name], report: &mut Report) -> Option<S> {
+    for again in statements.iter().skip(1) {
         report
-            .error(statement.name.span, format!("`{}` stands twice in this server block", statement.name))
+            .error(again.name.span, format!("`{}` stands twice in this server block", again.name))
             .expected("it once");
     }
-    *place = spec;
+    check(statements.first()?, zones, report)
+}
+
+/// A directive that may stand several times, each for itself.
+fn all<S>(check: CheckOne<S>, statements: &[&Statement], zones: &[Name], report: &mut Report) -> Vec<S> {
+    statements.iter().filter_map(|statement| check(statement, zones, report)).collect()
+}
+
+/// A directive that may stand several times, all of them together one step.
+fn joined<S>(
+    check: CheckOne<S>,
+    join: fn(S, S) -> S,
+    statements: &[&Statement],
+    zones: &[Name],
+    report: &mut Report,
+) -> Option<S> {
+    all(check, statements, zones, report).into_iter().reduce(join)
 }
 
 #[cfg(test)]

@@ -12,35 +12,51 @@ use crate::serve::zones::Shared;
 
 /// Everything, in the text format 0.0.4.
 pub(super) fn text(shared: &Shared, register: &Register) -> String {
-    shared.metrics.gauge("nearpath_misses_outstanding", "Clients' questions waiting on the miss path.", &[])
+    shared
+        .metrics
+        .gauge("nearpath_misses_outstanding", "Clients' questions waiting on the miss path.", &[])
         .set(i64::try_from(shared.turnstile.inside()).unwrap_or(i64::MAX));
-    shared.metrics.gauge("nearpath_flights_outstanding", "Distinct questions under way.", &[])
+    shared
+        .metrics
+        .gauge("nearpath_flights_outstanding", "Distinct questions under way.", &[])
         .set(i64::try_from(shared.flights.len()).unwrap_or(i64::MAX));
     let mut out = shared.metrics.text();
     let tallies: Vec<Counted> = register.tallies().into_iter().map(Counted::new).collect();
     requests(&mut out, &tallies);
     responses(&mut out, &tallies);
-    histogram(&mut out, &tallies, &Shape {
-        name: "coredns_dns_request_duration_seconds",
-        help: "Time from a query's arrival to its reply, seconds.",
-        bounds: SECONDS,
-        unit: 1e6,
-        of: |totals| &totals.seconds,
-    });
-    histogram(&mut out, &tallies, &Shape {
-        name: "coredns_dns_request_size_bytes",
-        help: "Size of queries, octets.",
-        bounds: OCTETS,
-        unit: 1.0,
-        of: |totals| &totals.request_octets,
-    });
-    histogram(&mut out, &tallies, &Shape {
-        name: "coredns_dns_response_size_bytes",
-        help: "Size of replies, octets.",
-        bounds: OCTETS,
-        unit: 1.0,
-        of: |totals| &totals.reply_octets,
-    });
+    histogram(
+        &mut out,
+        &tallies,
+        &Shape {
+            name: "coredns_dns_request_duration_seconds",
+            help: "Time from a query's arrival to its reply, seconds.",
+            bounds: SECONDS,
+            unit: 1e6,
+            of: |totals| &totals.seconds,
+        },
+    );
+    histogram(
+        &mut out,
+        &tallies,
+        &Shape {
+            name: "coredns_dns_request_size_bytes",
+            help: "Size of queries, octets.",
+            bounds: OCTETS,
+            unit: 1.0,
+            of: |totals| &totals.request_octets,
+        },
+    );
+    histogram(
+        &mut out,
+        &tallies,
+        &Shape {
+            name: "coredns_dns_response_size_bytes",
+            help: "Size of replies, octets.",
+            bounds: OCTETS,
+            unit: 1.0,
+            of: |totals| &totals.reply_octets,
+        },
+    );
     store(&mut out, &tallies);
     out
 }
@@ -73,7 +89,8 @@ fn requests(out: &mut String, tallies: &[Counted]) {
             let transport = TRANSPORT_LABELS[transport];
             let rtype = TYPES.get(rtype).map_or("other".to_owned(), RecordType::to_string);
             let family = 1 + family;
-            let _ = writeln!(out, "{name}{{{labels},proto=\"{transport}\",family=\"{family}\",type=\"{rtype}\"}} {count}");
+            let _ =
+                writeln!(out, "{name}{{{labels},proto=\"{transport}\",family=\"{family}\",type=\"{rtype}\"}} {count}");
         }
     }
 }

@@ -29,7 +29,9 @@ const HEAD_WITHIN: Duration = Duration::from_secs(5);
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on http://{address}: {error}; free the port, or change the address of `health`, `ready` or `prometheus`")]
+#[error(
+    "cannot listen on http://{address}: {error}; free the port, or change the address of `health`, `ready` or `prometheus`"
+)]
 pub struct BindError {
     address: SocketAddr,
     error: io::Error,
@@ -132,6 +134,8 @@ fn respond(request: &Request<Incoming>, pages: Pages, state: &State) -> Response
 fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8".parse().expect("a valid header"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8".parse().expect("a valid header"));
     response
 }

@@ -41,7 +41,7 @@ pub fn run(flags: &ServeFlags) -> anyhow::Result<ExitCode> {
     if flags.plugins {
         return list_plugins();
     }
-    crate::logging::start(flags.quiet);
+    crate::logging::start(if flags.quiet { "warn" } else { "info" });
     daemon::run(&Options::from_flags(flags))?;
     Ok(ExitCode::SUCCESS)
 }

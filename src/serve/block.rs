@@ -51,7 +51,8 @@ impl Block {
 
     /// What the gates say: the first that does not allow.
     pub fn verdict(&self, client: &Client, name: &[u8], rtype: RecordType) -> Verdict {
-        let verdicts = self.gates.iter().filter_map(|plugin| plugin.gate()).map(|gate| gate.verdict(client, name, rtype));
+        let verdicts =
+            self.gates.iter().filter_map(|plugin| plugin.gate()).map(|gate| gate.verdict(client, name, rtype));
         verdicts.into_iter().find(|verdict| *verdict != Verdict::Allow).unwrap_or(Verdict::Allow)
     }
 

@@ -12,9 +12,7 @@ use arc_swap::ArcSwap;
 use cache::{Entry, KeyBuffer, Lookup};
 use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX};
 use contract::wire::{Class, Ede, EdnsView, Name, Question, RecordType, Reject, reject_reply};
-use contract::{
-    Age, Answer, Asker, Client, Event, Failure, Moment, Query, Reply, Scope, Served, Transport, Verdict,
-};
+use contract::{Age, Answer, Asker, Client, Event, Failure, Moment, Query, Reply, Scope, Served, Transport, Verdict};
 use tokio::time::timeout;
 
 use super::block::Block;
@@ -279,9 +277,7 @@ impl Pending {
     fn write(&self, served: Served, out: &mut [u8]) -> usize {
         let asker = self.asker();
         let (rcode, length) = match &served {
-            Ok(Reply { answer, age, ede, .. }) => {
-                (answer.rcode(), answer.write(&asker, *age, ede.as_ref(), out))
-            }
+            Ok(Reply { answer, age, ede, .. }) => (answer.rcode(), answer.write(&asker, *age, ede.as_ref(), out)),
             Err(failure) => (failure.told().0, tell(failure, &asker, self.query.name.as_wire(), out)),
         };
         let exchange = Exchange {
@@ -324,12 +320,7 @@ fn reply_limit(edns: Option<EdnsView>, transport: Transport, udp_reply_max: usiz
     }
 }
 
-fn asker<'p>(
-    question: &Question<'p>,
-    client: &Client,
-    udp_reply_max: usize,
-    node_name: Option<&'p [u8]>,
-) -> Asker<'p> {
+fn asker<'p>(question: &Question<'p>, client: &Client, udp_reply_max: usize, node_name: Option<&'p [u8]>) -> Asker<'p> {
     Asker {
         id: question.id(),
         flags: question.flags(),
@@ -362,4 +353,3 @@ fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Op
         took: exchange.took,
     }
 }
-

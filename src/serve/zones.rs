@@ -14,7 +14,8 @@ use contract::limits::{ANSWER_WITHIN, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{
-    Age, Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Plugin, Query, Reply, Scope, Served, Source, Verdict,
+    Age, Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Plugin, Query, Reply, Scope, Served, Source,
+    Verdict,
 };
 use tokio::time::timeout;
 
@@ -247,8 +248,7 @@ impl Entrance {
     async fn ask(&self, block: &Block, query: &Query, key: Option<&KeyBuffer>) -> Served {
         let shared = &self.0.shared;
         let chain = Next::new(&block.chain, self).serve(query);
-        let served =
-            timeout(ANSWER_WITHIN, chain).await.unwrap_or(Err(Failure::TooLate { waited: ANSWER_WITHIN }));
+        let served = timeout(ANSWER_WITHIN, chain).await.unwrap_or(Err(Failure::TooLate { waited: ANSWER_WITHIN }));
         let (Some(policy), Some(key)) = (&block.store, key) else { return served };
         let now = shared.clock.now();
         match served {

@@ -91,8 +91,10 @@ pub fn check(statement: &Statement, zones: &[Name], report: &mut Report) -> Opti
 impl AclSpec {
     /// Adds a later `acl` of the same server block. All of a block are one plugin, because what one of them allows no
     /// later one is asked about, and because an allowed query counts once.
-    pub fn append(&mut self, later: Self) {
+    #[must_use]
+    pub fn then(mut self, later: Self) -> Self {
         self.rules.extend(later.rules);
+        self
     }
 }
 

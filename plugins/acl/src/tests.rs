@@ -20,12 +20,7 @@ fn checked(text: &str) -> (Option<AclSpec>, String) {
     let zones = ["example.org", "10.in-addr.arpa"].map(|zone| Name::parse(zone).unwrap());
     let statements = corefile.blocks[0].statements.iter();
     let specs: Option<Vec<AclSpec>> = statements.map(|one| check(one, &zones, &mut report)).collect();
-    let spec = specs.and_then(|specs| {
-        specs.into_iter().reduce(|mut first, later| {
-            first.append(later);
-            first
-        })
-    });
+    let spec = specs.and_then(|specs| specs.into_iter().reduce(AclSpec::then));
     (spec, report.to_string())
 }
 

@@ -238,11 +238,13 @@ fn chain(message: &Message<'_>, name: &Name, rtype: RecordType) -> Vec<Record> {
         let is_link = |record: &Record| record.rtype == RecordType::CNAME && rtype != RecordType::CNAME;
         for (owner, record) in &answers {
             let covered = covered_type(message, record);
-            let here = *owner == current && (record.rtype == rtype || rtype == RecordType::ANY || is_link(record))
-                || *owner == current && (covered == Some(rtype) || covered == Some(RecordType::CNAME))
-                || owner.encloses(&current)
-                    && *owner != current
-                    && (record.rtype == RecordType::DNAME || covered == Some(RecordType::DNAME));
+            let asked = record.rtype == rtype || rtype == RecordType::ANY || covered == Some(rtype);
+            let link = is_link(record) || covered == Some(RecordType::CNAME);
+            let dname = record.rtype == RecordType::DNAME || covered == Some(RecordType::DNAME);
+            let here = match *owner == current {
+                true => asked || link,
+                false => dname && owner.encloses(&current),
+            };
             if here && !kept.iter().any(|one: &Record| one.owner == record.owner && one.rdata == record.rdata) {
                 kept.push(*record);
             }

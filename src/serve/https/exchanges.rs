@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use contract::{Boxed, Client};
@@ -21,7 +22,7 @@ use super::{request, response};
 use crate::serve::Desk;
 use crate::serve::accept::Stop;
 use crate::serve::ask::{Asked, ask, settle};
-use crate::serve::connections::{Mishap, Seat};
+use crate::serve::connections::{Connections, Mishap, Seat};
 use crate::serve::stream::Timeouts;
 
 /// What a step of an exchange ends with.
@@ -119,12 +120,7 @@ impl<D: Desk> Exchanges<D> {
         let asked = ask(&mut self.desk, &question, &self.client, &connections, Bytes::copy_from_slice);
         let within = self.timeouts.write;
         match asked {
-            Asked::Reply(reply) => self.steps.push(Box::pin(async move {
-                if timeout(within, response::reply(respond, reply)).await.is_err() {
-                    connections.note(Mishap::Slow);
-                }
-                Step::Done
-            })),
+            Asked::Reply(reply) => self.steps.push(Box::pin(deliver(respond, reply, within, connections))),
             // HTTP knows no silence: the stream is taken back.
             Asked::Silent => respond.send_reset(Reason::CANCEL),
             Asked::Miss(miss) => {
@@ -134,11 +130,7 @@ impl<D: Desk> Exchanges<D> {
                 };
                 self.steps.push(Box::pin(async move {
                     match settled.await {
-                        Ok(Some(reply)) => {
-                            if timeout(within, response::reply(respond, reply.into())).await.is_err() {
-                                connections.note(Mishap::Slow);
-                            }
-                        }
+                        Ok(Some(reply)) => return deliver(respond, reply.into(), within, connections).await,
                         Ok(None) | Err(_) => respond.send_reset(Reason::CANCEL),
                     }
                     Step::Done
@@ -146,4 +138,12 @@ impl<D: Desk> Exchanges<D> {
             }
         }
     }
+}
+
+/// Sends a reply; one that is not taken in time is taken back, since its stream is dropped unfinished.
+async fn deliver(respond: SendResponse<Bytes>, reply: Bytes, within: Duration, connections: Arc<Connections>) -> Step {
+    if timeout(within, response::reply(respond, reply)).await.is_err() {
+        connections.note(Mishap::Slow);
+    }
+    Step::Done
 }

@@ -62,3 +62,25 @@ fn fresh_for(reply: &[u8]) -> u32 {
     let smallest = |section| message.section(section).map(|record| record.ttl).min();
     smallest(Section::Answer).or_else(|| smallest(Section::Authority)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::wire::{Class, Composer, Name, RecordType};
+
+    use super::*;
+
+    #[test]
+    fn a_response_may_be_cached_as_long_as_its_shortest_lived_record() {
+        let name = |text| Name::parse(text).unwrap();
+        let mut reply = Composer::new(&name("a.example."), RecordType::A, Class::IN);
+        reply.cname(&name("a.example."), &name("b.example."), 300).unwrap();
+        reply.cname(&name("b.example."), &name("c.example."), 60).unwrap();
+        let found = reply.finish().wire;
+        assert_eq!(fresh_for(&found), 60);
+        let mut failed = Composer::new(&name("a.example."), RecordType::A, Class::IN);
+        failed.cname(&name("a.example."), &name("b.example."), 300).unwrap();
+        failed.rcode(Rcode::SERVFAIL);
+        assert_eq!(fresh_for(&failed.finish().wire), 0);
+        assert_eq!(fresh_for(b"no message"), 0);
+    }
+}
