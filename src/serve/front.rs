@@ -121,7 +121,7 @@ impl Clerk {
         let (dnssec_ok, checking_disabled) = (question.dnssec_ok(), question.checking_disabled());
         let id = block.id_for(visit.scope);
         self.key.set(id, visit.scope, question.rtype, question.class, dnssec_ok, checking_disabled);
-        if visit.scope != Scope::Shared && !zones.walk_is_open(block, &self.query(visit)) {
+        if visit.scope != Scope::Shared && zones.is_gated() && !zones.walk_is_open(block, &self.query(visit)) {
             return None;
         }
         match self.shared.store.lookup(&self.key, policy, visit.now) {

@@ -95,6 +95,11 @@ impl Zones {
         &self.shared
     }
 
+    /// True if any block has a gate.
+    pub fn is_gated(&self) -> bool {
+        self.gated
+    }
+
     /// True if a memorised walk may be used for this client: no gate stands in the way of any of its candidates.
     pub fn walk_is_open(&self, block: &Block, query: &Query) -> bool {
         let Scope::Search(id) = query.scope else { return true };
