@@ -94,6 +94,20 @@ fn two_transports_at_one_address_and_port_cannot_start() {
     assert!(!output.status.success() && text.contains(&port.to_string()), "{text}");
 }
 
+#[test]
+fn an_idle_connection_is_closed_and_a_busy_one_kept() {
+    let centre = centre();
+    let daemon = plain(&centre);
+    let (mut idle, mut busy) = (daemon.connection(), daemon.connection());
+    idle.asks(&ask("www.example.com", "A")).is("NOERROR");
+    for _ in 0..8 {
+        busy.asks(&ask("www.example.com", "A")).is("NOERROR");
+        std::thread::sleep(contract::limits::CONNECTION_IDLE / 5);
+    }
+    assert_eq!(idle.receive(), None, "closed");
+    busy.asks(&ask("www.example.com", "A")).is("NOERROR");
+}
+
 struct Secured {
     daemon: Daemon,
     _centre: Upstream,
@@ -103,25 +117,41 @@ struct Secured {
     https: u16,
 }
 
+/// The stock Corefile of NodeLocal DNSCache with this test's addresses, its keys without ports, and blocks for TLS and HTTPS.
 #[track_caller]
 fn secured() -> Secured {
     let centre = centre();
     let folder = Folder::new();
-    let ports = place::address();
-    let (tls, https) = (place::port() + 1, place::port() + 2);
-    let files = certificate::make(&folder, "node.example", ports);
+    let files = certificate::make(&folder, "node.example", place::address());
+    let port = |offset: u16| (place::port() + offset).to_string();
     let words = [
         ("CENTRE", centre.address()),
-        ("TLS", tls.to_string()),
-        ("HTTPS", https.to_string()),
+        ("TLS", port(1)),
+        ("HTTPS", port(2)),
+        ("METRICS", port(3)),
+        ("HEALTH", port(4)),
         ("CERT", files.certificate.display().to_string()),
         ("KEY", files.key.display().to_string()),
     ];
+    let stock = mode::root().join("Corefile-compat/corpus/node-local-iptables.Corefile");
+    let mut corefile = std::fs::read_to_string(stock).expect("the corpus has the stock Corefile");
+    for (from, to) in [
+        (":53 {", " {"),
+        ("169.254.20.10 10.96.0.10", "IP"),
+        ("169.254.20.10:8080", "IP:HEALTH"),
+        (":9253", "IP:METRICS"),
+        ("10.103.54.21", "CENTRE"),
+        ("192.0.2.53", "CENTRE"),
+    ] {
+        assert!(corefile.contains(from), "the stock Corefile has {from}");
+        corefile = corefile.replace(from, to);
+    }
     let common = "bind IP\n cache\n forward . CENTRE\n";
-    let corefile = format!(
-        ". {{\n {common}}}\ntls://.:TLS {{\n {common} tls CERT KEY\n}}\nhttps://.:HTTPS {{\n {common} tls CERT KEY\n}}\n"
-    );
+    corefile.push_str(&format!(
+        "tls://.:TLS {{\n {common} tls CERT KEY\n}}\nhttps://.:HTTPS {{\n {common} tls CERT KEY\n}}\n"
+    ));
     let daemon = Daemon::given(&corefile, &words);
+    let (tls, https) = (place::port() + 1, place::port() + 2);
     Secured { daemon, _centre: centre, files, _folder: folder, tls, https }
 }
 
