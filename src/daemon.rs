@@ -159,12 +159,12 @@ fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
     let register = Arc::new(Register::default());
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
     let sockets = Sockets::bind(&assembly, options.threads)?;
-    let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register)));
+    let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
+    let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let mut admin = Admin::new(Arc::clone(&state));
     if let Some(error) = admin.reconcile(&admin::pages(plan)).into_iter().next() {
         return Err(error.into());
     }
-    let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
     listening.serve(&assembly, sockets)?;
     let mut daemon = Daemon {
         options: options.clone(),

@@ -12,10 +12,10 @@ use tokio::runtime::Handle;
 
 use crate::assembly::{self, Assembly, Endpoint};
 use crate::serve::Front;
-use crate::serve::connections::{ConnectionCounts, Connections};
+use crate::serve::connections::Connections;
 use crate::serve::https::{HttpsOptions, HttpsSocket};
 use crate::serve::stream::{Listener, StreamOptions, StreamSocket, Timeouts};
-use crate::serve::udp::{UdpCounts, UdpSockets, UdpWorkers};
+use crate::serve::udp::{UdpMeter, UdpSockets, UdpWorkers};
 
 /// An address that cannot be had, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -178,10 +178,18 @@ impl Listening {
         self.open.keys()
     }
 
-    /// What the sockets counted.
-    pub fn counts(&self) -> (UdpCounts, ConnectionCounts) {
-        (self.udp.counts(), self.connections.counts())
+    /// Readers of what the sockets count.
+    pub fn meters(&self) -> Meters {
+        Meters { udp: self.udp.meter(), connections: Arc::clone(&self.connections) }
     }
+}
+
+/// Readers of what the sockets count.
+pub struct Meters {
+    /// Datagrams.
+    pub udp: UdpMeter,
+    /// Connections of clients.
+    pub connections: Arc<Connections>,
 }
 
 fn tell_buffer(local: SocketAddr, got: usize) {

@@ -7,21 +7,16 @@ use contract::metrics::{OCTETS, SECONDS};
 use contract::wire::{Rcode, RecordType};
 
 use crate::assembly::Register;
+use crate::listening::Meters;
 use crate::serve::tally::{TRANSPORT_LABELS, TYPES, Tally, Totals};
 use crate::serve::zones::Shared;
 
 /// Everything, in the text format 0.0.4.
-pub(super) fn text(shared: &Shared, register: &Register) -> String {
-    shared
-        .metrics
-        .gauge("nearpath_misses_outstanding", "Clients' questions waiting on the miss path.", &[])
-        .set(i64::try_from(shared.turnstile.inside()).unwrap_or(i64::MAX));
-    shared
-        .metrics
-        .gauge("nearpath_flights_outstanding", "Distinct questions under way.", &[])
-        .set(i64::try_from(shared.flights.len()).unwrap_or(i64::MAX));
+pub(super) fn text(shared: &Shared, register: &Register, meters: &Meters) -> String {
     let mut out = shared.metrics.text();
     let tallies: Vec<Counted> = register.tallies().into_iter().map(Counted::new).collect();
+    now(&mut out, shared, meters);
+    sockets(&mut out, meters);
     requests(&mut out, &tallies);
     responses(&mut out, &tallies);
     histogram(
@@ -78,6 +73,42 @@ impl Counted {
 
 fn family(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// What stands at this moment.
+fn now(out: &mut String, shared: &Shared, meters: &Meters) {
+    let rows = [
+        ("nearpath_misses_outstanding", "Clients' questions waiting on the miss path.", shared.turnstile.inside() as u64),
+        ("nearpath_flights_outstanding", "Distinct questions under way.", shared.flights.len() as u64),
+        ("nearpath_connections_open", "Connections of clients, TCP, TLS and HTTPS.", meters.connections.counts().open),
+    ];
+    for (name, help, value) in rows {
+        family(out, name, "gauge", help);
+        let _ = writeln!(out, "{name} {value}");
+    }
+}
+
+/// What the sockets counted.
+fn sockets(out: &mut String, meters: &Meters) {
+    let (udp, connections) = (meters.udp.counts(), meters.connections.counts());
+    let rows = [
+        ("nearpath_udp_received_total", "Datagrams taken from the kernel.", udp.received),
+        ("nearpath_udp_sent_total", "Replies given to the kernel.", udp.sent),
+        ("nearpath_udp_unsent_total", "Replies that the kernel did not take.", udp.unsent),
+        ("nearpath_udp_batches_total", "Calls that took at least one datagram.", udp.batches),
+        ("nearpath_udp_silent_total", "Datagrams that are not answered: responses, and what is no message.", udp.silent),
+        ("nearpath_udp_panicked_total", "Datagrams given up because answering them panicked.", udp.panicked),
+        ("nearpath_connections_accepted_total", "Connections of clients.", connections.accepted),
+        ("nearpath_connections_refused_total", "Connections for which there was no room.", connections.refused),
+        ("nearpath_connections_displaced_total", "Idle connections that made room.", connections.displaced),
+        ("nearpath_connections_slow_total", "Connections cut because replies were not read.", connections.slow),
+        ("nearpath_connections_failed_total", "Connections and handshakes that failed.", connections.failed),
+        ("nearpath_connections_panicked_total", "Questions given up because answering panicked.", connections.panicked),
+    ];
+    for (name, help, value) in rows {
+        family(out, name, "counter", help);
+        let _ = writeln!(out, "{name} {value}");
+    }
 }
 
 fn requests(out: &mut String, tallies: &[Counted]) {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use contract::Plugin;
 
 use crate::assembly::Register;
+use crate::listening::Meters;
 use crate::plan::Plan;
 use crate::serve::zones::Shared;
 
@@ -48,6 +49,7 @@ pub fn pages(plan: &Plan) -> BTreeMap<SocketAddr, Pages> {
 pub struct State {
     shared: Arc<Shared>,
     register: Arc<Register>,
+    meters: Meters,
     plugins: arc_swap::ArcSwap<Vec<Arc<dyn Plugin>>>,
     serving: AtomicBool,
     leaving: AtomicBool,
@@ -55,9 +57,9 @@ pub struct State {
 
 impl State {
     /// Nothing serves yet.
-    pub fn new(shared: Arc<Shared>, register: Arc<Register>) -> Self {
+    pub fn new(shared: Arc<Shared>, register: Arc<Register>, meters: Meters) -> Self {
         let plugins = arc_swap::ArcSwap::from_pointee(Vec::new());
-        Self { shared, register, plugins, serving: AtomicBool::new(false), leaving: AtomicBool::new(false) }
+        Self { shared, register, meters, plugins, serving: AtomicBool::new(false), leaving: AtomicBool::new(false) }
     }
 
     /// Every socket is open and served by these plugins.
@@ -88,6 +90,6 @@ impl State {
     }
 
     fn metrics(&self) -> String {
-        exposition::text(&self.shared, &self.register)
+        exposition::text(&self.shared, &self.register, &self.meters)
     }
 }

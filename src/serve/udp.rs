@@ -189,12 +189,28 @@ impl UdpWorkers {
 
     /// The sum of what all workers counted, misses included.
     pub fn counts(&self) -> UdpCounts {
-        self.counts_by_worker().into_iter().fold(UdpCounts::default(), UdpCounts::plus)
+        self.meter().counts()
     }
 
     /// What each worker counted, its misses included.
     pub fn counts_by_worker(&self) -> Vec<UdpCounts> {
         self.threads.iter().map(|thread| thread.own.counts().plus(thread.late.counts())).collect()
+    }
+
+    /// A reader of the counts that outlives the workers.
+    pub fn meter(&self) -> UdpMeter {
+        UdpMeter(self.threads.iter().flat_map(|thread| [&thread.own, &thread.late]).cloned().collect())
+    }
+}
+
+/// Reads what workers count.
+#[derive(Debug)]
+pub struct UdpMeter(Vec<Arc<Counters>>);
+
+impl UdpMeter {
+    /// The sum of all workers, misses included.
+    pub fn counts(&self) -> UdpCounts {
+        self.0.iter().map(|counters| counters.counts()).fold(UdpCounts::default(), UdpCounts::plus)
     }
 }
 
