@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nearpath_tests::{Daemon, Upstream, ask, daemon, http, place};
+use nearpath_tests::{Behaviour, Daemon, Tcp, Upstream, ask, daemon, http, place};
 
 use super::{centre, plain};
 
@@ -145,6 +145,32 @@ fn sigterm_ends_it_with_success() {
     let daemon = plain(&centre);
     daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
     assert_eq!(daemon.terminates(), Some(0));
+}
+
+#[test]
+fn questions_under_way_are_answered_through_a_reload_and_through_the_end() {
+    let centre = centre();
+    centre.behaves(Behaviour::Slow(Duration::from_millis(300)));
+    let mut daemon = Daemon::given(GOOD, &[("CENTRE", centre.address())]);
+    daemon.asked(&ask("first.wild.example.com", "A")).is("NOERROR");
+    let (client, mut connection) = (daemon.client(), daemon.connection());
+    let send = |name: &str, connection: &mut Tcp| {
+        client.send(&ask(&format!("a{name}.wild.example.com"), "A").wire());
+        connection.send(&ask(&format!("b{name}.wild.example.com"), "A").wire());
+        sleep(Duration::from_millis(50)); // so that they are under way
+    };
+    let receive = |connection: &mut Tcp| {
+        let reply = client.receive(Duration::from_secs(5)).expect("the datagram is answered");
+        nearpath_tests::Reply::read(&reply).unwrap().is("NOERROR");
+        connection.reply().is("NOERROR");
+    };
+    send("reload", &mut connection);
+    assert!(daemon.reloads(&GOOD.replace("3600", "1800")));
+    receive(&mut connection);
+    send("end", &mut connection);
+    let ended = std::thread::spawn(move || daemon.terminates());
+    receive(&mut connection);
+    assert_eq!(ended.join().unwrap(), Some(0));
 }
 
 #[test]

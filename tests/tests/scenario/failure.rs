@@ -43,9 +43,20 @@ fn a_dead_upstream_leaves_stale_answers() {
 }
 
 #[test]
-fn a_slow_upstream_is_waited_for_unless_something_stale_is_at_hand() {
+fn a_slow_upstream_is_waited_for_unless_something_stale_is_at_hand_over_udp() {
+    slow_by_three_seconds("forward . CENTRE");
+}
+
+#[test]
+fn a_slow_upstream_is_waited_for_unless_something_stale_is_at_hand_over_tcp() {
+    slow_by_three_seconds("forward . CENTRE {\n  force_tcp\n }");
+}
+
+#[track_caller]
+fn slow_by_three_seconds(forward: &str) {
     let centre = centre();
-    let daemon = plain(&centre);
+    let corefile = format!(".:PORT {{\n bind IP\n cache 3600\n {forward}\n}}\n");
+    let daemon = Daemon::given(&corefile, &[("CENTRE", centre.address())]);
     daemon.asked(&ask("short.example.com", "A")).is("NOERROR");
     sleep(Duration::from_millis(5_500));
     centre.behaves(Behaviour::Slow(Duration::from_secs(3)));

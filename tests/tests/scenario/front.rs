@@ -224,3 +224,14 @@ fn nothing_fits_beside_a_long_name_but_the_reply_keeps_its_bound() {
         daemon.asked(&asked).is("NXDOMAIN"); // `asked` fails if the reply is larger than 512 octets
     }
 }
+
+#[test]
+fn options_of_ours_never_make_a_reply_larger_than_asked_for() {
+    let node = "n".repeat(63);
+    let daemon =
+        nearpath_tests::Daemon::with("example.org:PORT {\n bind IP\n whoami\n}\n", &[], &[], &["--node-name", &node]);
+    let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+    // the longest question, NSID, and an error text that names the question: `asked` fails above 512 octets
+    let reply = daemon.asked(&ask(&long, "A").edns(512).option(3, &[]));
+    reply.is("REFUSED");
+}

@@ -108,6 +108,52 @@ fn an_idle_connection_is_closed_and_a_busy_one_kept() {
     busy.asks(&ask("www.example.com", "A")).is("NOERROR");
 }
 
+#[test]
+fn what_is_no_question_does_not_end_the_connection() {
+    let centre = centre();
+    let daemon = plain(&centre);
+    let mut connection = daemon.connection();
+    connection.send(&[]);
+    connection.send(&[1, 2, 3]);
+    connection.send(&ask("www.example.com", "A").flag(0x8000).wire());
+    connection.asks(&ask("www.example.com", "A")).is("NOERROR");
+    // the same id twice: both are answered
+    let asked = ask("text.example.com", "TXT");
+    connection.send(&asked.wire());
+    connection.send(&asked.wire());
+    assert_eq!((connection.reply().id, connection.reply().id), (asked.id, asked.id));
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_nobody() {
+    let many: Vec<String> =
+        (0..200).map(|number| format!("many.example.com. 300 A 192.0.2.{}", number % 250)).collect();
+    let centre = Upstream::with(&many.iter().map(String::as_str).collect::<Vec<_>>());
+    let daemon = Daemon::given(
+        ".:PORT {\n bind IP\n cache\n forward . CENTRE {\n  force_tcp\n }\n}\n",
+        &[("CENTRE", centre.address())],
+    );
+    let deaf: Vec<_> = (0..20)
+        .map(|_| {
+            use std::io::Write as _;
+            let mut stream = std::net::TcpStream::connect(daemon.address()).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let wire = ask("many.example.com", "A").wire();
+            let framed = [&(wire.len() as u16).to_be_bytes(), wire.as_slice()].concat();
+            // until the daemon reads no more, or has read enough
+            (0..20_000).take_while(|_| stream.write_all(&framed).is_ok()).count();
+            stream
+        })
+        .collect();
+    let mut other = daemon.connection();
+    for _ in 0..20 {
+        other.asks(&ask("many.example.com", "A")).is("NOERROR");
+        daemon.asked(&ask("many.example.com", "A")).is("NOERROR");
+    }
+    assert!(daemon.resident() < 200 * 1024, "{} KiB for clients that do not read", daemon.resident());
+    drop(deaf);
+}
+
 struct Secured {
     daemon: Daemon,
     _centre: Upstream,
