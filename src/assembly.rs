@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use cache::BlockId;
+use cache::{BlockId, Store};
 use contract::corefile::{Key, Scheme};
 use contract::limits::UDP_REPLY_MAX;
+use contract::wire::Name;
 use contract::{BuildError, Context, Plugin, SearchLists, Storing};
 use rustls::ServerConfig;
 use timeouts::TimeoutsSpec;
@@ -22,8 +23,17 @@ use crate::serve::zones::{Entrance, Shared, Zones};
 #[derive(Default)]
 pub struct Register {
     lists: Arc<SearchLists>,
-    numbers: Mutex<HashMap<String, u16>>,
+    numbers: Mutex<Numbers>,
     tallies: Mutex<BTreeMap<(String, String), Arc<Tally>>>,
+}
+
+#[derive(Default)]
+struct Numbers {
+    next: u32,
+    /// By fingerprint; alive as long as a block has it.
+    given: HashMap<String, (BlockId, Weak<BlockId>)>,
+    /// Blocks whose answers can go.
+    gone: Vec<BlockId>,
 }
 
 /// Everything that is served, and by what.
@@ -70,10 +80,30 @@ impl std::fmt::Display for Endpoint {
 
 impl Register {
     /// The number of a fingerprint; never given to another one while the process lives.
-    fn number(&self, fingerprint: String) -> BlockId {
+    fn number(&self, fingerprint: String) -> Arc<BlockId> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = u16::try_from(numbers.len()).unwrap_or(u16::MAX);
-        BlockId(*numbers.entry(fingerprint).or_insert(next))
+        if let Some(number) = numbers.given.get(&fingerprint).and_then(|(_, alive)| alive.upgrade()) {
+            return number;
+        }
+        numbers.next += 1;
+        let number = Arc::new(BlockId(numbers.next));
+        let before = numbers.given.insert(fingerprint, (*number, Arc::downgrade(&number)));
+        numbers.gone.extend(before.map(|(gone, _)| gone)); // its last block went before anybody swept
+        number
+    }
+
+    /// Forgets blocks that are no longer served, and removes their answers.
+    pub fn sweep(&self, store: &Store) {
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Numbers { given, gone, .. } = &mut *numbers;
+        given.retain(|_, (id, alive)| {
+            let served = alive.strong_count() > 0;
+            gone.extend((!served).then_some(*id));
+            served
+        });
+        numbers.gone.drain(..).for_each(|id| store.purge(id));
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.retain(|_, tally| Arc::strong_count(tally) > 1);
     }
 
     fn tally(&self, server: &str, zone: &str) -> Arc<Tally> {
@@ -118,6 +148,8 @@ pub fn assemble(
                 Err(error) => errors.push(error),
             }
         }
+        // a certificate that is named and cannot be read is told even where no key needs it
+        errors.extend(block.settings.tls.as_ref().and_then(|tls| tls.load(&[]).err()));
         match endpoints(block, dns_port) {
             Ok(endpoints) => endpoints.into_iter().for_each(|at| places.entry(at).or_default().push(index)),
             Err(error) => errors.push(error),
@@ -127,7 +159,7 @@ pub fn assemble(
     let mut listeners = Vec::new();
     for (at, blocks) in places {
         let blocks: Vec<&Built<'_>> = blocks.into_iter().map(|index| &built[index]).collect();
-        match listen(at, &blocks, shared, register) {
+        match listen(at, &blocks, dns_port, shared, register) {
             Ok(listener) => listeners.push(listener),
             Err(error) => errors.push(error),
         }
@@ -163,13 +195,21 @@ fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildErr
 fn listen(
     at: Endpoint,
     built: &[&Built<'_>],
+    dns_port: u16,
     shared: &Arc<Shared>,
     register: &Register,
 ) -> Result<Listener, BuildError> {
     // what AutoPath memorises rests on every block that its candidates can enter here
-    let together: String = built.iter().map(|block| block.plan.fingerprint.as_str()).collect();
-    let blocks: Vec<Arc<Block>> =
-        built.iter().map(|built| Arc::new(open(at, built, &together, shared, register))).collect();
+    let together: String = built
+        .iter()
+        .map(|block| format!("{:?} {}", zones_at(block.plan, at, dns_port), block.plan.fingerprint))
+        .collect();
+    // two that ask the same walk at once may share it only if no candidate's answer depends on who asks
+    let keyed = built.iter().all(|block| is_keyed(&block.chain));
+    let blocks: Vec<Arc<Block>> = built
+        .iter()
+        .map(|built| Arc::new(open(at, built, &Place { together: &together, keyed, dns_port }, shared, register)))
+        .collect();
     let tls = built.iter().find_map(|built| built.plan.settings.tls.as_ref());
     let tls = match (at.scheme, tls) {
         (Scheme::Tls, Some(tls)) => Some(tls.load(&[b"dot"])?),
@@ -180,24 +220,47 @@ fn listen(
     Ok(Listener { at, zones: Arc::new(Zones::new(&blocks, Arc::clone(shared))), tls, timeouts })
 }
 
+/// What the blocks of one listener have in common.
+struct Place<'p> {
+    /// What shapes the answers of all of them.
+    together: &'p str,
+    /// True if all their replies depend on nothing but the question.
+    keyed: bool,
+    dns_port: u16,
+}
+
+fn is_keyed(chain: &[Arc<dyn Plugin>]) -> bool {
+    chain.iter().all(|plugin| plugin.storing() == Storing::Nothing)
+}
+
+/// The zones that a block answers for at one listener: those of its keys with this transport and port.
+fn zones_at(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<Name> {
+    let here = plan.keys.iter().filter(|key| key.scheme == at.scheme && key.port_or(dns_port) == at.address.port());
+    let mut zones: Vec<Name> = here.map(|key| key.zone.as_str().parse().expect("a zone is a valid name")).collect();
+    zones.sort();
+    zones.dedup();
+    zones
+}
+
 /// A block as it stands before one listener.
-fn open(at: Endpoint, built: &Built<'_>, together: &str, shared: &Shared, register: &Register) -> Block {
+fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, register: &Register) -> Block {
     let plan = built.plan;
     let chain = built.chain.clone();
     let with = |has: fn(&dyn Plugin) -> bool| chain.iter().filter(|plugin| has(plugin.as_ref())).cloned().collect();
-    let keyed = chain.iter().all(|plugin| plugin.storing() == Storing::Nothing);
+    let keyed = is_keyed(&chain);
+    let dns_port = place.dns_port;
     let server = format!("{}://{}", at.scheme, label_address(at.address));
-    let keys = plan.keys.iter().filter(|key| key.scheme == at.scheme);
-    let zone = keys.map(|key| key.zone.as_str()).next().unwrap_or(".");
+    let zones = zones_at(plan, at, dns_port);
+    let zone = zones.first().map_or_else(|| ".".to_owned(), Name::to_string);
     let id = register.number(plan.fingerprint.clone());
-    let walk_id = register.number(format!("{}\n---\n{together}", plan.fingerprint));
+    let walk_id = register.number(format!("{}\n---\n{}", plan.fingerprint, place.together));
     let store = plan.settings.cache.as_ref().filter(|_| keyed);
     if let Some(cache) = store {
-        shared.store.register(id, cache.labels(&server, ""));
-        shared.store.register(walk_id, cache.labels(&server, ""));
+        shared.store.register(*id, cache.labels(&server, ""));
+        shared.store.register(*walk_id, cache.labels(&server, ""));
     }
     Block {
-        zones: plan.zones.clone().into(),
+        zones: zones.into(),
         id,
         walk_id,
         gates: with(|plugin| plugin.gate().is_some()),
@@ -205,8 +268,13 @@ fn open(at: Endpoint, built: &Built<'_>, together: &str, shared: &Shared, regist
         scoper: chain.iter().find(|plugin| plugin.scoper().is_some()).cloned(),
         store: store.map(|cache| cache.policy.clone()),
         coalesce: keyed,
-        udp_reply_max: plan.settings.bufsize.as_ref().map_or(UDP_REPLY_MAX, |bufsize| bufsize.size.into()),
-        tally: register.tally(&server, zone),
+        coalesce_walks: place.keyed,
+        udp_reply_max: plan
+            .settings
+            .bufsize
+            .as_ref()
+            .map_or(UDP_REPLY_MAX, |bufsize| usize::from(bufsize.size).min(UDP_REPLY_MAX)),
+        tally: register.tally(&server, &zone),
         chain,
     }
 }

@@ -6,7 +6,7 @@
 //!                      '------------- reload -----------------'   what fails leaves the old one running
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,8 @@ use crate::listening::{Listening, Sockets};
 use crate::plan::{self, Checked, Plan};
 use crate::serve::zones::Shared;
 use crate::serve::{Flights, Turnstile};
-use crate::{loops, signals, wiring};
+use crate::signals::Signals;
+use crate::{loops, wiring};
 
 /// How long a leaving daemon answers what is under way.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(5);
@@ -124,26 +125,43 @@ impl Settings {
 
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let checked = plan::check_file(&options.corefile, options.dns_port);
-    let mut daemon = begin(checked, options)?;
-    if let Some(path) = &options.pidfile {
-        std::fs::write(path, format!("{}\n", std::process::id()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    signals::follow(&mut daemon)?;
+    let checked = plan::check_file(&options.corefile, options.dns_port)?;
+    let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
+    let (mut daemon, signals) = begin(checked, options, Signals::listen)?;
+    let end = signals.follow(&mut daemon);
     daemon.stop();
-    if let Some(path) = &options.pidfile {
-        let _ = std::fs::remove_file(path); // a pid file that is gone already is as good
+    end
+}
+
+/// The file that holds the process id, as long as the daemon lives.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: &Path) -> anyhow::Result<Self> {
+        let id = format!("{}\n", std::process::id());
+        std::fs::write(path, id).with_context(|| format!("cannot write the process id to {}", path.display()))?;
+        Ok(Self(path.to_owned()))
     }
-    Ok(())
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0); // one that is gone already is as good
+    }
 }
 
 /// Serves a text. When it returns, every socket is open and served.
 pub fn start(name: &str, text: &str, options: &Options) -> anyhow::Result<Daemon> {
-    begin(plan::check(name, text, &Disk, options.dns_port), options)
+    begin(plan::check(name, text, &Disk, options.dns_port), options, || Ok(())).map(|(daemon, ())| daemon)
 }
 
-fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
+/// Binds and starts. `first` is done inside the runtime before anything is bound: what is sent to the process from then on
+/// is not lost.
+fn begin<T>(
+    checked: Checked,
+    options: &Options,
+    first: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<(Daemon, T)> {
     let Some(plan) = &checked.plan else {
         bail!("the Corefile cannot be served\n{}", checked.report);
     };
@@ -155,6 +173,7 @@ fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
         .build()
         .context("cannot start threads")?;
     let _inside = runtime.enter();
+    let first = first()?;
     let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
@@ -183,7 +202,7 @@ fn begin(checked: Checked, options: &Options) -> anyhow::Result<Daemon> {
         },
     };
     daemon.adopt(assembly);
-    Ok(daemon)
+    Ok((daemon, first))
 }
 
 fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
@@ -231,9 +250,10 @@ fn warn(checked: &Checked) {
 }
 
 /// Removes what can no longer be served, once in a while.
-async fn sweep(shared: Arc<Shared>) {
+async fn sweep(shared: Arc<Shared>, register: Arc<Register>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
+        register.sweep(&shared.store);
         shared.store.sweep(shared.clock.now());
     }
 }
@@ -253,17 +273,18 @@ pub(crate) fn entrance_for_tests(
 }
 
 impl Daemon {
-    /// Serves the Corefile as it is now, if it is good and not the one that is served. Nothing is lost: sockets whose address
-    /// stays are kept, and so are answers of blocks that stay.
-    pub fn reload(&mut self) {
+    /// Serves the Corefile as it is now, if it is good. Nothing is lost: sockets whose address stays are kept, and so are
+    /// answers of blocks that stay. Unless it was `asked` for, a text that is served or was refused already is passed over.
+    pub fn reload(&mut self, asked: bool) {
         let checked = plan::check_file(&self.options.corefile, self.options.dns_port);
-        if checked.digest == self.digest {
+        // a broken file is told once, not at each look
+        let digest = checked.as_ref().map_or(0, |checked| checked.digest);
+        if std::mem::replace(&mut self.digest, digest) == digest && !asked {
             return;
         }
-        self.digest = checked.digest; // a broken file is told once, not at each look
         let counted = |outcome| self.shared.metrics.counter(outcome, "Reloads of the Corefile by outcome.", &[]);
         let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
-        match self.take_over(&checked) {
+        match checked.and_then(|checked| self.take_over(&checked)) {
             Ok(()) => {
                 good.increment();
                 tracing::info!("reloaded {}", self.options.corefile.display());
@@ -302,7 +323,7 @@ impl Daemon {
                 .into_iter()
                 .map(|guard| spawn(Box::pin(loops::watch(guard, entrances.clone(), self.looped.clone())))),
         );
-        self.work.push(spawn(Box::pin(sweep(Arc::clone(&self.shared)))));
+        self.work.push(spawn(Box::pin(sweep(Arc::clone(&self.shared), Arc::clone(&self.register)))));
         self.state.serving(assembly.plugins);
         let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();
         tracing::info!("serving {}", at.join(" "));

@@ -11,6 +11,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use contract::Spec;
 use contract::corefile::{self, Block, Disk, Host, Key, Report, Statement};
 use contract::wire::Name;
@@ -75,20 +76,13 @@ pub struct Settings {
 }
 
 /// Checks a Corefile on disk.
-pub fn check_file(path: &Path, dns_port: u16) -> Checked {
+///
+/// # Errors
+/// The file cannot be read.
+pub fn check_file(path: &Path, dns_port: u16) -> anyhow::Result<Checked> {
     let name = path.display().to_string();
-    match Disk.read(path) {
-        Ok(text) => check(&name, &text, &Disk, dns_port),
-        Err(error) => {
-            let mut report = Report::new();
-            let source = report.add_source(&name, "");
-            let place = corefile::Span { source, start: 0, end: 0 };
-            report
-                .error(place, format!("cannot read the Corefile: {error}"))
-                .expected("a file in the Corefile language; name another with -conf");
-            Checked { report, plan: None, digest: 0 }
-        }
-    }
+    let text = Disk.read(path).with_context(|| format!("cannot read the Corefile {name}; name another with -conf"))?;
+    Ok(check(&name, &text, &Disk, dns_port))
 }
 
 /// Checks a text: parses it, asks every directive, and reports all errors in one run.

@@ -3,45 +3,64 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::daemon::Daemon;
 
+/// The signals that mean something. From [`Signals::listen`] on none is lost, and none ends the process by itself.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user: Signal,
+}
+
 /// What to do next.
 enum Wake {
+    /// Somebody asked for it.
     Reload,
+    /// It is time to look at the Corefile.
+    Look,
     Leave(&'static str),
     Looped,
 }
 
-/// Reloads when told or when it is time, until a signal ends the daemon.
-pub fn follow(daemon: &mut Daemon) -> anyhow::Result<()> {
-    let handle = daemon.runtime().handle().clone();
-    let _inside = handle.enter();
-    let listen = |kind| signal(kind).context("cannot listen to signals");
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hangup = listen(SignalKind::hangup())?;
-    let mut user = listen(SignalKind::user_defined1())?;
-    let mut looped = daemon.looped();
-    loop {
-        let wait = daemon.reload_spec().map(|spec| spec.period(rand::random::<f64>()));
-        let wake = handle.block_on(async {
-            tokio::select! {
-                _ = terminate.recv() => Wake::Leave("SIGTERM"),
-                _ = interrupt.recv() => Wake::Leave("SIGINT"),
-                _ = hangup.recv() => Wake::Reload,
-                _ = user.recv() => Wake::Reload,
-                () = sleep(wait) => Wake::Reload,
-                _ = looped.wait_for(|looped| *looped) => Wake::Looped,
-            }
-        });
-        match wake {
-            Wake::Reload => daemon.reload(),
-            Wake::Looped => anyhow::bail!("questions go in a circle; the log says where"),
-            Wake::Leave(signal) => {
-                tracing::info!("{signal}: leaving");
-                return Ok(());
+impl Signals {
+    /// Takes the signals. To be called inside the runtime.
+    pub fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen to signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+            user: listen(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Reloads when told or when it is time, until a signal ends the daemon, or a loop does.
+    pub fn follow(mut self, daemon: &mut Daemon) -> anyhow::Result<()> {
+        let handle = daemon.runtime().handle().clone();
+        let mut looped = daemon.looped();
+        loop {
+            let wait = daemon.reload_spec().map(|spec| spec.period(rand::random::<f64>()));
+            let wake = handle.block_on(async {
+                tokio::select! {
+                    _ = self.terminate.recv() => Wake::Leave("SIGTERM"),
+                    _ = self.interrupt.recv() => Wake::Leave("SIGINT"),
+                    _ = self.hangup.recv() => Wake::Reload,
+                    _ = self.user.recv() => Wake::Reload,
+                    () = sleep(wait) => Wake::Look,
+                    _ = looped.wait_for(|looped| *looped) => Wake::Looped,
+                }
+            });
+            match wake {
+                Wake::Reload => daemon.reload(true),
+                Wake::Look => daemon.reload(false),
+                Wake::Looped => anyhow::bail!("questions go in a circle; the log says where"),
+                Wake::Leave(signal) => {
+                    tracing::info!("{signal}: leaving");
+                    return Ok(());
+                }
             }
         }
     }

@@ -34,6 +34,7 @@ pub fn check_overlap(corefile: &Corefile, report: &mut Report) {
 
 /// As [`check_overlap`], with another port for the keys of plain DNS that name none.
 pub fn check_overlap_on(corefile: &Corefile, dns_port: u16, report: &mut Report) {
+    check_transports(corefile, dns_port, report);
     let mut served = Served::new();
     for block in &corefile.blocks {
         let addresses = addresses(block);
@@ -49,14 +50,36 @@ pub fn check_overlap_on(corefile: &Corefile, dns_port: u16, report: &mut Report)
     }
 }
 
+/// Reports every key that wants a port which another transport has: plain DNS, TLS and HTTPS all listen on TCP.
+fn check_transports(corefile: &Corefile, dns_port: u16, report: &mut Report) {
+    let mut ports: BTreeMap<u16, Vec<(Scheme, Option<String>, Span)>> = BTreeMap::new();
+    for block in &corefile.blocks {
+        let addresses = addresses(block);
+        for key in &block.keys {
+            let places = ports.entry(key.port_or(dns_port)).or_default();
+            let other = |place: &&(Scheme, Option<String>, Span)| {
+                place.0 != key.scheme && addresses.iter().any(|address| is_same(&place.1, address.as_deref()))
+            };
+            if let Some((scheme, _, first)) = places.iter().find(other).cloned() {
+                let first = report.place(first).to_string();
+                let port = key.port_or(dns_port);
+                let text = format!("`{}://` cannot share port {port} with `{scheme}://`", key.scheme);
+                report.error(key.span, text).help(format!("first at {first}")).help("give one of them another port");
+            } else {
+                places.extend(addresses.iter().map(|address| (key.scheme, address.clone(), key.span)));
+            }
+        }
+    }
+}
+
 /// Who serves that address already.
 fn taken(places: &[(Option<String>, Span)], address: Option<&str>) -> Option<Span> {
-    let same = |served: &Option<String>| match (served, address) {
-        (Some(served), Some(address)) => served == address,
-        // Bound to nothing in particular is bound to everything.
-        (None, _) | (_, None) => true,
-    };
-    places.iter().find(|(served, _)| same(served)).map(|(_, span)| *span)
+    places.iter().find(|(served, _)| is_same(served, address)).map(|(_, span)| *span)
+}
+
+/// True if two addresses may be one: bound to nothing in particular is bound to everything.
+fn is_same(one: &Option<String>, other: Option<&str>) -> bool {
+    one.as_deref().zip(other).is_none_or(|(one, other)| one == other)
 }
 
 /// What a block is bound to: its addresses and interfaces, or `None` for all.
@@ -114,7 +137,14 @@ mod tests {
 
     #[test]
     fn other_names_ports_and_schemes_are_not() {
-        assert_eq!(errors("a.org {\n}\nb.org {\n}\na.org:54 {\n}\ntls://a.org {\n}\n.:853 {\n}\n"), "");
+        assert_eq!(errors("a.org {\n}\nb.org {\n}\na.org:54 {\n}\ntls://a.org {\n}\n.:854 {\n}\n"), "");
+    }
+
+    #[test]
+    fn two_transports_cannot_share_a_port() {
+        assert!(errors(".:5300 {\n}\ntls://.:5300 {\n}\n").starts_with("Corefile:3:1: error: `tls://` cannot share"));
+        assert!(errors("tls://a.org {\n}\n.:853 {\n}\n").starts_with("Corefile:3:1: error: `dns://` cannot share"));
+        assert_eq!(errors(".:5300 {\n bind 127.0.0.1\n}\ntls://.:5300 {\n bind 127.0.0.2\n}\n"), "");
     }
 
     #[test]

@@ -78,7 +78,11 @@ fn family(out: &mut String, name: &str, kind: &str, help: &str) {
 /// What stands at this moment.
 fn now(out: &mut String, shared: &Shared, meters: &Meters) {
     let rows = [
-        ("nearpath_misses_outstanding", "Clients' questions waiting on the miss path.", shared.turnstile.inside() as u64),
+        (
+            "nearpath_misses_outstanding",
+            "Clients' questions waiting on the miss path.",
+            shared.turnstile.inside() as u64,
+        ),
         ("nearpath_flights_outstanding", "Distinct questions under way.", shared.flights.len() as u64),
         ("nearpath_connections_open", "Connections of clients, TCP, TLS and HTTPS.", meters.connections.counts().open),
     ];
@@ -96,7 +100,11 @@ fn sockets(out: &mut String, meters: &Meters) {
         ("nearpath_udp_sent_total", "Replies given to the kernel.", udp.sent),
         ("nearpath_udp_unsent_total", "Replies that the kernel did not take.", udp.unsent),
         ("nearpath_udp_batches_total", "Calls that took at least one datagram.", udp.batches),
-        ("nearpath_udp_silent_total", "Datagrams that are not answered: responses, and what is no message.", udp.silent),
+        (
+            "nearpath_udp_silent_total",
+            "Datagrams that are not answered: responses, and what is no message.",
+            udp.silent,
+        ),
         ("nearpath_udp_panicked_total", "Datagrams given up because answering them panicked.", udp.panicked),
         ("nearpath_connections_accepted_total", "Connections of clients.", connections.accepted),
         ("nearpath_connections_refused_total", "Connections for which there was no room.", connections.refused),
@@ -161,24 +169,25 @@ fn histogram(out: &mut String, tallies: &[Counted], shape: &Shape) {
     }
 }
 
+/// Picks one of a block's counts, in the order of [`Totals::store`].
+type Pick = fn(&[u64; 4]) -> u64;
+
 /// What the store did, by server block, as CoreDNS's cache names it.
 fn store(out: &mut String, tallies: &[Counted]) {
-    let rows: [(&str, &str, &[(&str, usize)]); 4] = [
-        ("coredns_cache_requests_total", "Queries that looked into the store.", &[("", 4)]),
-        ("coredns_cache_hits_total", "Queries answered from the store.", &[("success", 0), ("denial", 1)]),
-        ("coredns_cache_misses_total", "Queries that the store could not answer.", &[("", 3)]),
-        ("coredns_cache_served_stale_total", "Queries answered past an answer's end.", &[("", 2)]),
-    ];
-    for (name, help, counts) in rows {
+    let mut write = |name: &str, help: &str, kinds: &[(&str, Pick)]| {
         family(out, name, "counter", help);
-        for counted in tallies {
-            for (kind, index) in counts {
-                let value = counted.totals.store.get(*index).copied();
-                let value = value.unwrap_or_else(|| counted.totals.store.iter().sum());
-                let (server, zone) = (&counted.server, &counted.zone);
-                let kind = if kind.is_empty() { String::new() } else { format!("type=\"{kind}\",") };
+        for Counted { server, zone, totals, .. } in tallies {
+            for (kind, of) in kinds {
+                let value = of(&totals.store);
                 let _ = writeln!(out, "{name}{{server=\"{server}\",{kind}zones=\"{zone}\",view=\"\"}} {value}");
             }
         }
-    }
+    };
+    let looked = "Queries that looked into the store.";
+    write("coredns_cache_requests_total", looked, &[("", |counts| counts.iter().sum())]);
+    let hits: [(&str, Pick); 2] = [("type=\"success\",", |counts| counts[0]), ("type=\"denial\",", |counts| counts[1])];
+    write("coredns_cache_hits_total", "Queries answered from the store.", &hits);
+    write("coredns_cache_misses_total", "Queries that the store could not answer.", &[("", |counts| counts[3])]);
+    let stale = "Queries answered past an answer's end.";
+    write("coredns_cache_served_stale_total", stale, &[("", |counts| counts[2])]);
 }

@@ -22,8 +22,10 @@ use tokio::task::AbortHandle;
 
 use super::{Pages, State};
 
-/// Connections of all pages together; further ones wait in the kernel.
+/// Connections of one address; further ones wait in the kernel.
 const CONNECTIONS_MAX: usize = 64;
+/// How long a client may take for all of it.
+const PAGE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to send its request's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 
@@ -40,7 +42,6 @@ pub struct BindError {
 /// The listeners of the pages.
 pub struct Admin {
     state: Arc<State>,
-    places: Arc<Semaphore>,
     open: BTreeMap<SocketAddr, Open>,
 }
 
@@ -52,7 +53,7 @@ struct Open {
 impl Admin {
     /// No listener yet.
     pub fn new(state: Arc<State>) -> Self {
-        Self { state, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)), open: BTreeMap::new() }
+        Self { state, open: BTreeMap::new() }
     }
 
     /// Opens what is wanted and closes what is not. Addresses that stay keep their sockets. Every address that cannot be had
@@ -85,7 +86,8 @@ impl Admin {
         socket.set_nonblocking(true)?;
         let listener = TcpListener::from_std(socket)?;
         let pages = Arc::new(ArcSwap::from_pointee(pages));
-        let accepting = accept(listener, Arc::clone(&pages), Arc::clone(&self.state), Arc::clone(&self.places));
+        let accepting =
+            accept(listener, Arc::clone(&pages), Arc::clone(&self.state), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
         Ok(Open { pages, task: tokio::spawn(accepting).abort_handle() })
     }
 }
@@ -104,10 +106,12 @@ async fn accept(listener: TcpListener, pages: Arc<ArcSwap<Pages>>, state: Arc<St
                 async move { Ok::<_, Infallible>(response) }
             });
             let connection = http1::Builder::new()
+                .keep_alive(false)
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_WITHIN)
                 .serve_connection(TokioIo::new(stream), service);
-            let _ = connection.await; // a client that breaks off is no event
+            // a client that breaks off is no event, and one that does not read its page is cut
+            let _ = tokio::time::timeout(PAGE_WITHIN, connection).await;
             drop(place);
         });
     }

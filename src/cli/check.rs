@@ -27,7 +27,14 @@ pub fn run(flags: &CheckFlags) -> anyhow::Result<ExitCode> {
         if flags.files.len() > 1 {
             println!("{}:", file.display());
         }
-        let checked = plan::check_file(file, flags.port);
+        let checked = match plan::check_file(file, flags.port) {
+            Ok(checked) => checked,
+            Err(error) => {
+                println!("{error:#}");
+                failed = true;
+                continue;
+            }
+        };
         print!("{}", checked.report);
         match &checked.plan {
             Some(plan) => print!("{plan}"),

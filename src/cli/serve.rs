@@ -14,7 +14,7 @@ pub struct ServeFlags {
     #[arg(long, value_name = "FILE", default_value = "Corefile", env = "NEARPATH_CONF")]
     pub conf: PathBuf,
     /// The port of server blocks whose keys name none
-    #[arg(short = 'p', long = "dns.port", value_name = "PORT", default_value_t = 53, env = "NEARPATH_DNS_PORT")]
+    #[arg(short = 'p', long = "dns.port", value_name = "PORT", default_value_t = 53, value_parser = clap::value_parser!(u16).range(1..), env = "NEARPATH_DNS_PORT")]
     pub port: u16,
     /// Threads that take datagrams, each with a socket of its own per address; 0: one per core, at most 8
     #[arg(long, value_name = "N", default_value_t = 0, env = "NEARPATH_THREADS")]
@@ -23,7 +23,7 @@ pub struct ServeFlags {
     #[arg(long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=65_536), env = "NEARPATH_CACHE_MIB")]
     pub cache_mib: u64,
     /// What NSID, hostname.bind and id.server say; the host's name unless set
-    #[arg(long, value_name = "NAME", env = "NEARPATH_NODE_NAME")]
+    #[arg(long, value_name = "NAME", value_parser = node_name, env = "NEARPATH_NODE_NAME")]
     pub node_name: Option<String>,
     /// Where to write the process id
     #[arg(long, value_name = "FILE", env = "NEARPATH_PIDFILE")]
@@ -34,6 +34,14 @@ pub struct ServeFlags {
     /// List the directives that are served, and leave
     #[arg(long)]
     pub plugins: bool,
+}
+
+/// A name that fits into NSID beside a whole reply.
+fn node_name(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=255 => Ok(text.to_owned()),
+        length => Err(format!("{length} octets; 1 to 255 fit into a reply")),
+    }
 }
 
 /// Serves until a signal ends it.

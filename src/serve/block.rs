@@ -14,9 +14,9 @@ pub struct Block {
     /// Its zones, most labels first.
     pub zones: Box<[Name]>,
     /// Its number in store keys; the same as long as what shapes its answers stays the same.
-    pub id: BlockId,
+    pub id: Arc<BlockId>,
     /// The same for answers that rest on other blocks too (AutoPath's).
-    pub walk_id: BlockId,
+    pub walk_id: Arc<BlockId>,
     /// The plugins in query order.
     pub chain: Box<[Arc<dyn Plugin>]>,
     /// Those with a say before the store.
@@ -29,6 +29,8 @@ pub struct Block {
     pub store: Option<Policy>,
     /// True if identical misses may share one question.
     pub coalesce: bool,
+    /// The same for walks, whose candidates enter the other blocks too.
+    pub coalesce_walks: bool,
     /// The largest reply over UDP, octets.
     pub udp_reply_max: usize,
     /// Counts of its queries and replies.
@@ -73,8 +75,8 @@ impl Block {
     /// The number in store keys for a scope.
     pub fn id_for(&self, scope: Scope) -> BlockId {
         match scope {
-            Scope::Shared => self.id,
-            Scope::Search(_) => self.walk_id,
+            Scope::Shared => *self.id,
+            Scope::Search(_) => *self.walk_id,
         }
     }
 }

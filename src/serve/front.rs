@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use cache::{Entry, KeyBuffer, Lookup};
-use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX};
+use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
 use contract::wire::{Class, Ede, EdnsView, Name, Question, RecordType, Reject, reject_reply};
 use contract::{Age, Answer, Asker, Client, Event, Failure, Moment, Query, Reply, Scope, Served, Transport, Verdict};
 use tokio::time::timeout;
@@ -97,15 +97,14 @@ impl Clerk {
             return self.other_class(&question, client, out);
         }
         let Some(block) = zones.find(self.key.name()) else {
-            let failure = Failure::NoBlock { name: String::new() };
-            return Outcome::Reply(tell(&failure, &asker(&question, client, usize::MAX, None), self.key.name(), out));
+            return self.no_block(&question, client, out);
         };
         let scope = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
         let visit = Visit { question, client: *client, scope, now: self.shared.clock.now() };
         if !block.gates.is_empty() {
             match block.verdict(client, self.key.name(), question.rtype) {
                 Verdict::Allow => {}
-                verdict => return self.gated(zones, block, &visit, verdict, out),
+                verdict => return self.gated(block, &visit, verdict, out),
             }
         }
         match self.look_up(zones, block, &visit, out) {
@@ -138,8 +137,33 @@ impl Clerk {
                 self.shared.stale.increment();
                 Some(self.hit(block, visit, &entry, policy.stale_age(), Some(entry.stale_ede()), out))
             }
-            Lookup::Stale { .. } | Lookup::Failed(_) | Lookup::Miss => None,
+            Lookup::Failed(failure) => Some(self.pending(block, visit).write(Err(failure), out)),
+            Lookup::Stale { .. } | Lookup::Miss => None,
         }
+    }
+
+    /// An answer past its end where no question can be asked: a bound of ours is reached.
+    fn stale_at_least(&self, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
+        let policy = block.store.as_ref()?;
+        match self.shared.store.lookup(&self.key, policy, visit.now) {
+            Lookup::Stale { entry, .. } => {
+                self.shared.stale.increment();
+                Some(self.hit(block, visit, &entry, policy.stale_age(), Some(entry.stale_ede()), out))
+            }
+            _ => None,
+        }
+    }
+
+    fn pending(&self, block: &Arc<Block>, visit: &Visit<'_>) -> Pending {
+        let shared = Arc::clone(&self.shared);
+        Pending::new(&visit.question, self.query(visit), Arc::clone(block), shared, self.number)
+    }
+
+    fn no_block(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
+        let name = Name::from_wire(self.key.name()).expect("the question was parsed");
+        let failure = Failure::NoBlock { name: name.to_string() };
+        let nsid = Some(self.shared.node_name.as_bytes());
+        Outcome::Reply(tell(&failure, &asker(question, client, UDP_REPLY_MAX, nsid), self.key.name(), out))
     }
 
     fn hit(
@@ -177,40 +201,33 @@ impl Clerk {
 
     /// A question for the chain: owned, so that the packet's buffer is free again.
     fn miss(&self, zones: &Arc<Zones>, block: &Arc<Block>, visit: &Visit<'_>, out: &mut [u8]) -> Outcome {
-        let query = self.query(visit);
-        let pending = Pending::new(&visit.question, query, Arc::clone(block), Arc::clone(&self.shared), self.number);
         match self.shared.turnstile.enter(visit.client.ip()) {
-            Ok(turn) => Outcome::Miss(Box::pin(pending.finish(Entrance(Arc::clone(zones)), turn))),
+            Ok(turn) => {
+                let pending = self.pending(block, visit);
+                Outcome::Miss(Box::pin(pending.finish(Entrance(Arc::clone(zones)), turn)))
+            }
             Err(failure) => {
                 self.shared.count(&failure);
-                Outcome::Reply(pending.write(Err(failure), out))
+                let stale = self.stale_at_least(block, visit, out);
+                Outcome::Reply(stale.unwrap_or_else(|| self.pending(block, visit).write(Err(failure), out)))
             }
         }
     }
 
-    fn gated(
-        &self,
-        zones: &Arc<Zones>,
-        block: &Arc<Block>,
-        visit: &Visit<'_>,
-        verdict: Verdict,
-        out: &mut [u8],
-    ) -> Outcome {
-        let query = self.query(visit);
-        let shared = Arc::clone(zones.shared());
+    fn gated(&self, block: &Arc<Block>, visit: &Visit<'_>, verdict: Verdict, out: &mut [u8]) -> Outcome {
+        let pending = self.pending(block, visit);
         let served = match verdict {
             Verdict::Drop => return Outcome::Silent,
-            Verdict::Filter => Ok(filtered(&query)),
+            Verdict::Filter => Ok(filtered(&pending.query)),
             Verdict::Block | Verdict::Allow => Err(Failure::Prohibited),
         };
-        let pending = Pending::new(&visit.question, query, Arc::clone(block), shared, self.number);
         Outcome::Reply(pending.write(served, out))
     }
 
     /// Class CHAOS tells of this server; no other class is served.
     fn other_class(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
         let nsid = Some(self.shared.node_name.as_bytes());
-        let asker = asker(question, client, usize::MAX, nsid);
+        let asker = asker(question, client, UDP_REPLY_MAX, nsid);
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
         let answer = chaos::answer(&name, question.rtype, question.class, &self.shared.node_name);
         Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use cache::{Entry, KeyBuffer, Lookup, Policy, Store};
-use contract::limits::{ANSWER_WITHIN, REENTRIES_MAX, STALE_AFTER};
+use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{
@@ -153,7 +153,10 @@ impl Entrance {
         let now = shared.clock.now();
         let policy = block.store.as_ref().filter(|_| open);
         let stale = match policy.map_or(Lookup::Miss, |policy| shared.store.lookup(&key, policy, now)) {
-            Lookup::Fresh { entry, age, .. } if !query.refresh || entry.is_in_first_half(now) => {
+            Lookup::Fresh { entry, age, refresh } if !query.refresh || entry.is_in_first_half(now) => {
+                if refresh && !query.refresh {
+                    self.refresh(&block, &query);
+                }
                 return Ok(entry.reply(age, now));
             }
             Lookup::Fresh { .. } => None,
@@ -167,7 +170,8 @@ impl Entrance {
             Lookup::Failed(failure) if !query.refresh => return Err(failure),
             Lookup::Failed(_) | Lookup::Miss => None,
         };
-        if !block.coalesce || block.store.is_some() && !open {
+        let shareable = if query.scope == Scope::Shared { block.coalesce } else { block.coalesce_walks };
+        if !shareable || block.store.is_some() && !open {
             return self.ask_alone(block, query).await;
         }
         let flight = match shared.flights.board(key.as_bytes()) {
@@ -188,6 +192,9 @@ impl Entrance {
 
     /// Starts a question that nobody waits for.
     pub fn refresh(&self, block: &Arc<Block>, query: &Query) {
+        if self.0.shared.flights.len() >= MISSES_MAX {
+            return; // who waits goes first; whoever asks next may claim the refresh
+        }
         let entrance = self.clone();
         let (block, query) = (Arc::clone(block), Query { refresh: true, ..query.clone() });
         self.0.shared.runtime.spawn(async move {
@@ -231,7 +238,7 @@ impl Entrance {
         let patience = block.store.as_ref().map_or(STALE_AFTER, Policy::patience);
         let patience = patience.saturating_sub(shared.clock.now().since(query.arrived));
         match timeout(patience, flight.landed()).await {
-            Ok(served) if is_upstream_failure(&served) => Ok(self.stale(block, &entry)),
+            Ok(served) if is_failure(&served) => Ok(self.stale(block, &entry)),
             Ok(served) => served,
             Err(_) => {
                 if let Some(policy) = &block.store {
@@ -253,7 +260,7 @@ impl Entrance {
     async fn ask(&self, block: &Block, query: &Query, key: Option<&KeyBuffer>) -> Served {
         let shared = &self.0.shared;
         let chain = Next::new(&block.chain, self).serve(query);
-        let served = timeout(ANSWER_WITHIN, chain).await.unwrap_or(Err(Failure::TooLate { waited: ANSWER_WITHIN }));
+        let served = timeout(CHAIN_WITHIN, chain).await.unwrap_or(Err(Failure::TooLate { waited: CHAIN_WITHIN }));
         let (Some(policy), Some(key)) = (&block.store, key) else { return served };
         let now = shared.clock.now();
         match served {
@@ -266,11 +273,12 @@ impl Entrance {
     }
 }
 
-/// True if upstream failed or says that it did (RFC 8767 4: any RCODE but NOERROR and NXDOMAIN).
-fn is_upstream_failure(served: &Served) -> bool {
+/// True if a stale answer is better: upstream or we failed, or upstream says that it did (RFC 8767 4: any RCODE but
+/// NOERROR and NXDOMAIN).
+fn is_failure(served: &Served) -> bool {
     match served {
         Ok(reply) => !matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN),
-        Err(failure) => failure.fault() == Fault::Upstream,
+        Err(failure) => failure.fault() != Fault::Client,
     }
 }
 

@@ -199,7 +199,7 @@ async fn in_the_chain_it_only_hands_on() {
     let failure = Next::new(&[plugin], &Nowhere).serve(&query).await.unwrap_err();
     assert_eq!(
         failure,
-        Failure::NoBlock { name: "www.example.org.".to_owned() },
+        Failure::EndOfChain { name: "www.example.org.".to_owned() },
         "the end of the chain, not a refusal"
     );
 }

@@ -80,7 +80,7 @@ async fn every_other_type_goes_on() {
     for rtype in [RecordType::A, RecordType::HINFO, RecordType::RRSIG, RecordType(254)] {
         let asked = query("example.org", rtype);
         let failure = Next::new(&chain, &Nowhere).serve(&asked).await.unwrap_err();
-        assert_eq!(failure, Failure::NoBlock { name: "example.org.".to_owned() });
+        assert_eq!(failure, Failure::EndOfChain { name: "example.org.".to_owned() });
     }
 }
 

@@ -234,7 +234,10 @@ impl Entry {
         }
         match policy.stale.mode {
             StaleMode::Immediate => (true, self.claim(now)),
-            StaleMode::Failing if recheck > 0 => (true, self.claim(now)),
+            // shortly after a failed attempt nobody waits; later upstream is asked first again: fresh beats stale
+            StaleMode::Failing if recheck > 0 && now < Moment(recheck).after(policy.stale.recheck) => {
+                (true, self.claim(now))
+            }
             StaleMode::Failing | StaleMode::Verify => (false, false),
         }
     }

@@ -6,10 +6,10 @@ use contract::wire::{Class, RecordType};
 
 /// The number of a server block. The same as long as what shapes the block's answers stays the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BlockId(pub u16);
+pub struct BlockId(pub u32);
 
 /// Octets before the name: block, scope, type, class, bits.
-const PREFIX: usize = 2 + 4 + 2 + 2 + 1;
+const PREFIX: usize = 4 + 4 + 2 + 2 + 1;
 /// The longest name on the wire, octets (RFC 1035 2.3.4).
 const NAME_MAX: usize = 255;
 
@@ -49,11 +49,11 @@ impl KeyBuffer {
         dnssec_ok: bool,
         checking_disabled: bool,
     ) {
-        self.bytes[..2].copy_from_slice(&block.0.to_be_bytes());
-        self.bytes[2..6].copy_from_slice(&scope.number().to_be_bytes());
-        self.bytes[6..8].copy_from_slice(&rtype.0.to_be_bytes());
-        self.bytes[8..10].copy_from_slice(&class.0.to_be_bytes());
-        self.bytes[10] = u8::from(dnssec_ok) << 1 | u8::from(checking_disabled);
+        self.bytes[..4].copy_from_slice(&block.0.to_be_bytes());
+        self.bytes[4..8].copy_from_slice(&scope.number().to_be_bytes());
+        self.bytes[8..10].copy_from_slice(&rtype.0.to_be_bytes());
+        self.bytes[10..12].copy_from_slice(&class.0.to_be_bytes());
+        self.bytes[12] = u8::from(dnssec_ok) << 1 | u8::from(checking_disabled);
     }
 
     /// The whole key.
@@ -68,17 +68,17 @@ impl KeyBuffer {
 
     /// True if the answer holds for pods with one search list only.
     pub(crate) fn is_search(&self) -> bool {
-        self.bytes[2..6] != [0; 4]
+        self.bytes[4..8] != [0; 4]
     }
 
     /// The type.
     pub(crate) fn rtype(&self) -> RecordType {
-        RecordType(u16::from_be_bytes([self.bytes[6], self.bytes[7]]))
+        RecordType(u16::from_be_bytes([self.bytes[8], self.bytes[9]]))
     }
 
     /// The class.
     pub(crate) fn class(&self) -> Class {
-        Class(u16::from_be_bytes([self.bytes[8], self.bytes[9]]))
+        Class(u16::from_be_bytes([self.bytes[10], self.bytes[11]]))
     }
 }
 
@@ -90,7 +90,7 @@ impl Default for KeyBuffer {
 
 /// The block in a whole key.
 pub(crate) fn block_of(key: &[u8]) -> BlockId {
-    BlockId(u16::from_be_bytes([key[0], key[1]]))
+    BlockId(u32::from_be_bytes([key[0], key[1], key[2], key[3]]))
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     use contract::ListId;
     use contract::wire::Name;
 
-    fn key(name: &str, block: u16, scope: Scope, rtype: u16, class: u16, bits: (bool, bool)) -> Vec<u8> {
+    fn key(name: &str, block: u32, scope: Scope, rtype: u16, class: u16, bits: (bool, bool)) -> Vec<u8> {
         let mut key = KeyBuffer::new();
         key.set_name(Name::parse(name).unwrap().as_wire());
         key.set(BlockId(block), scope, RecordType(rtype), Class(class), bits.0, bits.1);

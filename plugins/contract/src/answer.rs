@@ -32,6 +32,9 @@ pub enum BadAnswer {
     /// It answers another question, or is none.
     #[error("it is no response to this question")]
     Mismatch,
+    /// Its RCODE is about the exchange of messages, not about the question (RFC 6891 6.1.3).
+    #[error("it says {0}")]
+    Extended(Rcode),
     /// Written out it is too large.
     #[error(transparent)]
     Full(#[from] Full),
@@ -89,9 +92,15 @@ impl Answer {
         }
         let mut composer = Composer::new(&query.name, query.rtype, query.class);
         let rcode = message.rcode();
+        if rcode.0 > Flags::RCODE {
+            return Err(BadAnswer::Extended(rcode));
+        }
         composer.rcode(rcode).flags(message.flags() & (Flags::AA | Flags::AD | Flags::TC));
-        for record in chain(&message, &query.name, query.rtype) {
-            composer.copy(&message, &record, record.ttl)?;
+        for record in chain(&message, &query.name, query.rtype)? {
+            // an answer without a record that was sent would be another answer
+            if !composer.copy(&message, &record, record.ttl)? {
+                return Err(Malformed::Name.into());
+            }
         }
         for section in [Section::Authority, Section::Additional] {
             for record in message.section(section) {
@@ -183,16 +192,20 @@ impl Answer {
     /// Writes the reply for one asker and returns its length. `out` must hold [`limits::MESSAGE_MAX`] octets, or the
     /// asker's limit if that is smaller. Allocates nothing.
     pub fn write(&self, asker: &Asker<'_>, age: Age, ede: Option<&Ede>, out: &mut [u8]) -> usize {
-        let ede = ede.or(self.ede.as_deref());
-        let opt = opt_length(asker, ede);
         let limit = asker.limit.min(out.len());
-        let (mut length, whole) = match self.wire.len() + opt <= limit {
+        let room = limit.saturating_sub(HEADER + asker.question.len());
+        let asker = &Asker { nsid: asker.nsid.filter(|nsid| OPT_FIXED + 4 + nsid.len() <= room), ..*asker };
+        let ede = ede.or(self.ede.as_deref()).filter(|ede| opt_length(asker, Some(ede)) <= room);
+        let opt = opt_length(asker, ede);
+        let (mut length, complete) = match self.wire.len() + opt <= limit {
             true => (self.wire.len(), true),
-            false => (self.cut(limit.saturating_sub(opt)), false),
+            false => self.cut(limit.saturating_sub(opt)),
         };
         out[..length].copy_from_slice(&self.wire[..length]);
-        if !whole {
+        if length < self.wire.len() {
             count_records(&mut out[..length], asker.question.len());
+        }
+        if !complete {
             out[2] |= (Flags::TC >> 8) as u8;
         }
         self.age(age, &mut out[..length]);
@@ -219,19 +232,25 @@ impl Answer {
         }
     }
 
-    /// The end of the last whole record within `limit` octets; at least the question.
-    fn cut(&self, limit: usize) -> usize {
-        let question_end = skip_name(&self.wire, HEADER).map_or(HEADER, |end| end + 4);
-        let ends = self.message().records().flatten().map(|record| record.end);
-        ends.take_while(|&end| end <= limit).last().unwrap_or(question_end)
+    /// The end of the last whole record within `limit` octets, at least the question's; and true if nothing but additional
+    /// records is cut, which needs no TC (RFC 2181 9).
+    fn cut(&self, limit: usize) -> (usize, bool) {
+        let mut end = skip_name(&self.wire, HEADER).map_or(HEADER, |end| end + 4);
+        for record in self.message().records().flatten() {
+            if record.end > limit {
+                return (end, record.section == Section::Additional);
+            }
+            end = record.end;
+        }
+        (end, true)
     }
 }
 
 /// The records of the answer section that belong to the question: from QNAME along contiguous CNAME (and DNAME) links to
 /// the type asked for, each with its signatures.
-fn chain(message: &Message<'_>, name: &Name, rtype: RecordType) -> Vec<Record> {
-    let answers: Vec<(Name, Record)> =
-        message.section(Section::Answer).filter_map(|record| Some((message.name(record.owner)?, record))).collect();
+fn chain(message: &Message<'_>, name: &Name, rtype: RecordType) -> Result<Vec<Record>, Malformed> {
+    let named = |record: Record| Ok((message.name(record.owner).ok_or(Malformed::Name)?, record));
+    let answers: Vec<(Name, Record)> = message.section(Section::Answer).map(named).collect::<Result<_, _>>()?;
     let mut kept = Vec::with_capacity(answers.len());
     let mut current = name.clone();
     for _ in 0..=limits::CNAME_LINKS_MAX {
@@ -250,12 +269,14 @@ fn chain(message: &Message<'_>, name: &Name, rtype: RecordType) -> Vec<Record> {
             }
         }
         let link = answers.iter().find(|(owner, record)| *owner == current && is_link(record));
-        match link.and_then(|(_, record)| message.name(record.rdata)) {
-            Some(target) if rtype != RecordType::ANY => current = target,
+        match link {
+            Some((_, record)) if rtype != RecordType::ANY => {
+                current = message.name(record.rdata).ok_or(Malformed::Name)?;
+            }
             _ => break,
         }
     }
-    kept
+    Ok(kept)
 }
 
 /// The type that an RRSIG covers.

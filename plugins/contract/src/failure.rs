@@ -58,6 +58,14 @@ pub enum Failure {
         /// The name asked for.
         name: String,
     },
+    /// The server block's plugins all handed the question on.
+    #[error(
+        "no plugin of the server block answers for {name}: its last one, such as `forward`, is missing or does not cover it"
+    )]
+    EndOfChain {
+        /// The name asked for.
+        name: String,
+    },
     /// An access list forbids it.
     #[error("refused by acl")]
     Prohibited,
@@ -144,10 +152,9 @@ impl Failure {
             | Self::Unreachable { .. }
             | Self::BrokenReply { .. }
             | Self::AllDown { .. }
-            | Self::TooLate { .. }
             | Self::Memorised { .. } => Fault::Upstream,
-            Self::NoBlock { .. } | Self::Prohibited => Fault::Client,
-            Self::Bound { .. } | Self::NotReady { .. } | Self::Panicked => Fault::Us,
+            Self::NoBlock { .. } | Self::EndOfChain { .. } | Self::Prohibited => Fault::Client,
+            Self::Bound { .. } | Self::NotReady { .. } | Self::Panicked | Self::TooLate { .. } => Fault::Us,
         }
     }
 
@@ -169,6 +176,7 @@ impl Failure {
             Self::NotReady { .. } => (Rcode::SERVFAIL, ede::NOT_READY),
             Self::Memorised { .. } => (Rcode::SERVFAIL, ede::CACHED_ERROR),
             Self::NoBlock { .. } => (Rcode::REFUSED, ede::NOT_AUTHORITATIVE),
+            Self::EndOfChain { .. } => (Rcode::SERVFAIL, ede::NOT_AUTHORITATIVE), // as CoreDNS
             Self::Prohibited => (Rcode::REFUSED, ede::PROHIBITED),
         };
         (rcode, Ede::new(code, self.to_string()))

@@ -14,6 +14,8 @@ pub const STALE_MAX: Duration = Duration::from_secs(3_600);
 pub const STALE_TTL: u32 = 30;
 /// How long a SERVFAIL is memorised (RFC 9520 allows 1 s to 5 min; CoreDNS's default).
 pub const SERVFAIL_MAX: Duration = Duration::from_secs(5);
+/// The chain gives up, so that there is time to write the reply.
+pub const CHAIN_WITHIN: Duration = Duration::from_millis(3_850);
 /// The last moment of an upstream exchange; leaves time to say that it failed.
 pub const EXCHANGE_WITHIN: Duration = Duration::from_millis(3_700);
 /// One attempt at one upstream.
@@ -115,7 +117,8 @@ const _: () = {
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
     assert!((ERROR_LINES_PER_SECOND_MAX as usize) < ERROR_LINES_MAX, "a second's lines fit");
     assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
-    assert!(EXCHANGE_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
+    assert!(EXCHANGE_WITHIN.as_millis() < CHAIN_WITHIN.as_millis());
+    assert!(CHAIN_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());
     assert!(UPSTREAM_CONNECT_WITHIN.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(UPSTREAM_CONNECTIONS_MAX <= UPSTREAM_HELD_UP_MAX && UPSTREAM_HELD_UP_MAX < UPSTREAM_SINGLES_MAX);
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());

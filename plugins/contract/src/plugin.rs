@@ -152,7 +152,7 @@ impl<'a> Next<'a> {
     pub fn serve(self, query: &'a Query) -> Boxed<'a, Served> {
         match self.chain.split_first() {
             Some((plugin, rest)) => plugin.serve(query, Next { chain: rest, ..self }),
-            None => Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) }),
+            None => Box::pin(async move { Err(Failure::EndOfChain { name: query.name.to_string() }) }),
         }
     }
 

@@ -171,6 +171,7 @@ fn coredns_words(failure: &Failure) -> Option<String> {
         Failure::BrokenReply { .. }
         | Failure::Bound { .. }
         | Failure::NoBlock { .. }
+        | Failure::EndOfChain { .. }
         | Failure::Prohibited
         | Failure::NotReady { .. }
         | Failure::Panicked

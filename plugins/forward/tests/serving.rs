@@ -144,7 +144,7 @@ async fn names_outside_from_or_inside_except_go_on() {
     let chain = built(&context, &format!("forward . {to} {{\nexcept b.org\n}}")).unwrap();
     let reply = ask(&context, &chain, "a.org", Transport::Udp).await.unwrap();
     assert!(reply.storable && reply.source == Source::Upstream(to));
-    assert!(matches!(ask(&context, &chain, "b.org", Transport::Udp).await, Err(Failure::NoBlock { .. })));
+    assert!(matches!(ask(&context, &chain, "b.org", Transport::Udp).await, Err(Failure::EndOfChain { .. })));
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ async fn reply(plugin: &Arc<dyn Plugin>, name: &str, rtype: RecordType) -> Optio
     match Next::new(&[Arc::clone(plugin)], &Nowhere).serve(&asked).await {
         Ok(reply) => Some(reply),
         Err(failure) => {
-            assert_eq!(failure, Failure::NoBlock { name: asked.name.to_string() }, "the end of the chain");
+            assert_eq!(failure, Failure::EndOfChain { name: asked.name.to_string() }, "the end of the chain");
             None
         }
     }

@@ -32,7 +32,7 @@ pub enum Reject {
 impl<'p> Question<'p> {
     /// Reads a packet. Nothing is copied.
     pub fn parse(packet: &'p [u8]) -> Result<Self, Reject> {
-        let refuse = |rcode| Err(Reject::Reply(rcode, None));
+        let refuse = |rcode| Err(Reject::Reply(rcode, opt_of(packet)));
         if packet.len() < HEADER {
             return Err(Reject::Silent);
         }
@@ -40,22 +40,23 @@ impl<'p> Question<'p> {
         if flags & Flags::QR != 0 {
             return Err(Reject::Silent);
         }
+        let plain = |rcode| Err(Reject::Reply(rcode, None));
         if flags & Flags::OPCODE != 0 {
             return refuse(Rcode::NOTIMP);
         }
         if pair(packet, 4) != 1 {
-            return refuse(Rcode::FORMERR);
+            return plain(Rcode::FORMERR);
         }
-        let Some(name_end) = plain_name_end(packet) else { return refuse(Rcode::FORMERR) };
+        let Some(name_end) = plain_name_end(packet) else { return plain(Rcode::FORMERR) };
         if name_end + 4 > packet.len() {
-            return refuse(Rcode::FORMERR);
+            return plain(Rcode::FORMERR);
         }
         let rtype = RecordType(pair(packet, name_end));
         let class = Class(pair(packet, name_end + 2));
         if matches!(rtype, RecordType::AXFR | RecordType::IXFR) {
             return refuse(Rcode::REFUSED); // before the sections are judged: IXFR has an authority section
         }
-        let Ok(edns) = read_additional(packet, name_end + 4) else { return refuse(Rcode::FORMERR) };
+        let Ok(edns) = read_additional(packet, name_end + 4) else { return plain(Rcode::FORMERR) };
         if let Some(view) = edns.filter(|view| view.version > 0) {
             return Err(Reject::Reply(Rcode::BADVERS, Some(view)));
         }
@@ -116,6 +117,30 @@ fn plain_name_end(packet: &[u8]) -> Option<usize> {
     }
 }
 
+/// The client's OPT in a message whose other sections are of no interest; `None` if it has none or cannot be read.
+fn opt_of(packet: &[u8]) -> Option<EdnsView> {
+    let mut at = HEADER;
+    for _ in 0..pair(packet, 4) {
+        at = skip_name(packet, at)? + 4;
+    }
+    let records = [6, 8, 10].iter().map(|&count| usize::from(pair(packet, count))).sum::<usize>();
+    for _ in 0..records.min(REJECTED_RECORDS_MAX) {
+        let fixed = skip_name(packet, at)?;
+        let octets = packet.get(fixed..fixed + 10)?;
+        let end = fixed + 10 + usize::from(pair(octets, 8));
+        let rdata = packet.get(fixed + 10..end)?;
+        if RecordType(pair(octets, 0)) == RecordType::OPT {
+            let ttl = u32::from_be_bytes([octets[4], octets[5], octets[6], octets[7]]);
+            return edns::view(pair(octets, 2), ttl, rdata).ok();
+        }
+        at = end;
+    }
+    None
+}
+
+/// How far a refused message is searched for its OPT: a transfer's question has a record or two before it.
+const REJECTED_RECORDS_MAX: usize = 8;
+
 /// Walks what follows the question: no answer or authority records, at most one OPT, nothing after the last record.
 fn read_additional(packet: &[u8], mut at: usize) -> Result<Option<EdnsView>, Malformed> {
     if pair(packet, 6) != 0 || pair(packet, 8) != 0 {
@@ -160,9 +185,9 @@ pub fn reject_reply(packet: &[u8], rcode: Rcode, edns: Option<EdnsView>, out: &m
         out[5] = 1;
         length = end;
     }
-    if edns.is_some() {
-        let upper = (rcode.0 >> 4) as u8;
-        let opt = [0, 0, 41, 0x04, 0xd0, upper, 0, 0, 0, 0, 0];
+    if let Some(edns) = edns {
+        let [high, low] = (crate::limits::UDP_REPLY_MAX as u16).to_be_bytes();
+        let opt = [0, 0, 41, high, low, (rcode.0 >> 4) as u8, 0, u8::from(edns.dnssec_ok) << 7, 0, 0, 0];
         out[length..length + opt.len()].copy_from_slice(&opt);
         out[11] = 1;
         length += opt.len();

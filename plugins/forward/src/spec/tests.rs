@@ -1,3 +1,5 @@
+//! What `forward` accepts, and how it tells of what it does not.
+
 use super::*;
 use contract::corefile::{Memory, parse};
 
