@@ -372,3 +372,6 @@ fn write_opt(asker: &Asker<'_>, rcode: Rcode, ede: Option<&Ede>, out: &mut [u8])
     }
     length
 }
+
+#[cfg(test)]
+mod tests;
