@@ -1,4 +1,4 @@
-//! The upstreams of a directive, any of which will do: who is asked, when a second one is, and when to give up.
+//! The upstreams of a directive, any of which will do: their order, their health, and how long a question may take.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,15 +11,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use crate::exchange::{Exchange, PASSES};
 use crate::health::HealthSettings;
 use crate::hedge::Hedge;
 use crate::policy::{Order, Policy};
 use crate::upstream::Upstream;
 
-/// An upstream is tried this often for one question, if there is time.
-const PASSES: usize = 2;
-/// The pause before the upstreams are tried again, all having failed.
-const PASS_PAUSE: Duration = Duration::from_millis(100);
 /// When all are down, the one that is tried all the same gets this long.
 const DOWN_ATTEMPT: Duration = Duration::from_millis(1_000);
 
@@ -56,16 +53,13 @@ impl Default for GroupSettings {
 /// The upstreams of a directive.
 #[derive(Debug)]
 pub struct Group {
-    upstreams: Arc<[Upstream]>,
-    settings: GroupSettings,
+    pub(crate) upstreams: Arc<[Upstream]>,
+    pub(crate) settings: GroupSettings,
     order: Order,
-    hedge: Hedge,
+    pub(crate) hedge: Hedge,
     clock: Arc<dyn Clock>,
     all_down: Arc<Counter>,
 }
-
-/// What an attempt came to, and whose it was.
-type Outcome = (usize, Result<Answer, Failure>);
 
 impl Group {
     /// A group of at least one upstream.
@@ -110,7 +104,7 @@ impl Group {
         if numbers.is_empty() {
             return self.exchange_when_down(query, deadline).await;
         }
-        Exchange { group: self, query, deadline, attempts_left: self.attempts(), last: None }.run(&numbers).await
+        Exchange::new(self, query, deadline, self.attempts()).run(&numbers).await
     }
 
     /// Checks upstreams after failed exchanges, for as long as it is polled.
@@ -161,105 +155,5 @@ async fn check(upstream: &Upstream, settings: &HealthSettings) {
         while !upstream.check(&settings.domain, settings.recursion).await {
             tokio::time::sleep(settings.interval).await;
         }
-    }
-}
-
-/// One question's way through a group.
-struct Exchange<'g> {
-    group: &'g Group,
-    query: &'g Query,
-    deadline: Instant,
-    attempts_left: usize,
-    /// What to say if nothing better comes.
-    last: Option<Outcome>,
-}
-
-impl Exchange<'_> {
-    /// Tries the upstreams in order, and after a pause again.
-    async fn run(mut self, numbers: &[usize]) -> Result<(Answer, SocketAddr), Failure> {
-        for fresh in [false, true] {
-            if let Some((number, answer)) = self.pass(numbers, fresh).await {
-                return Ok((answer, self.group.upstreams[number].address()));
-            }
-            let answered = matches!(self.last, Some((_, Ok(_)))); // a failover RCODE from all is an answer
-            if answered || self.attempts_left == 0 || Instant::now() + PASS_PAUSE >= self.deadline {
-                break;
-            }
-            tokio::time::sleep(PASS_PAUSE).await;
-        }
-        let (number, outcome) = self.last.expect("a pass makes at least one attempt");
-        outcome.map(|answer| (answer, self.group.upstreams[number].address()))
-    }
-
-    /// Tries each upstream once: the next one at once after a failure, or beside the last one when that is slow.
-    async fn pass(&mut self, numbers: &[usize], fresh: bool) -> Option<(usize, Answer)> {
-        let group = self.group;
-        let mut waiting = numbers.iter().copied();
-        let mut running = FuturesUnordered::new();
-        let (query, deadline) = (self.query, self.deadline);
-        let attempt =
-            |number: usize| async move { (number, group.upstreams[number].attempt(query, deadline, fresh).await) };
-        let mut asked: Vec<usize> = Vec::with_capacity(numbers.len());
-        let mut slow_at = deadline; // when the last one asked counts as slow
-        let mut failed = true; // nobody is asked yet, or somebody just failed
-        loop {
-            if failed && let Some(number) = waiting.next().filter(|_| self.take_attempt()) {
-                slow_at = Instant::now() + group.upstreams[number].round_trip.hedge_wait();
-                asked.push(number);
-                running.push(attempt(number));
-            }
-            failed = false;
-            if running.is_empty() {
-                return None;
-            }
-            let more = waiting.len() > 0 && self.attempts_left > 0;
-            let outcome = tokio::select! {
-                biased;
-                Some(outcome) = running.next() => outcome,
-                () = tokio::time::sleep_until(slow_at), if more && running.len() < 2 => {
-                    if group.hedge.spend() && self.take_attempt() {
-                        let number = waiting.next().expect("there are more");
-                        group.upstreams[number].tally.hedges.increment();
-                        asked.push(number);
-                        running.push(attempt(number));
-                    } else {
-                        slow_at = deadline; // no hedge for this question
-                    }
-                    continue;
-                }
-            };
-            let number = outcome.0;
-            asked.retain(|&other| other != number);
-            if let Some(answer) = self.judge(outcome) {
-                // who was overtaken may hang: a check will tell
-                asked.iter().for_each(|&slow| group.upstreams[slow].health.suspect());
-                return Some((number, answer));
-            }
-            failed = true;
-        }
-    }
-
-    fn take_attempt(&mut self) -> bool {
-        let left = self.attempts_left > 0;
-        self.attempts_left = self.attempts_left.saturating_sub(1);
-        left
-    }
-
-    /// The answer, if it is one to be content with; else it is kept for the end.
-    fn judge(&mut self, (number, outcome): Outcome) -> Option<Answer> {
-        match outcome {
-            Ok(answer) if !self.group.settings.failover.contains(&answer.rcode()) => return Some(answer),
-            Ok(answer) => self.last = Some((number, Ok(answer))),
-            Err(failure) => {
-                if !matches!(failure, Failure::Bound { .. }) {
-                    self.group.upstreams[number].health.suspect();
-                }
-                let answered = matches!(self.last, Some((_, Ok(_))));
-                if !answered {
-                    self.last = Some((number, Err(failure)));
-                }
-            }
-        }
-        None
     }
 }

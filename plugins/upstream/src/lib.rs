@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   Query --Group::exchange--> Policy orders the upstreams, those that Health calls down go last
-//!                                |  one at once; the next after an error, or after Hedge's wait
-//!                                v
-//!                 Upstream::ask (within one attempt's time)
+//!                                |  Exchange: one at once; the next after an error, after Hedge's wait, or when
+//!                                v  the last one is late; all go on until the first usable answer, or the deadline
+//!                     Upstream
 //!                    |                           |
 //!                Datagrams ---TC---------------> Pool --> Connection: a writer that batches, a reader that
 //!                (a socket per question)          (few, long-lived)    demultiplexes by the ids of its Table
@@ -16,6 +16,7 @@
 
 mod datagram;
 mod dial;
+mod exchange;
 mod group;
 mod health;
 mod hedge;

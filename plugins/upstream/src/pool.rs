@@ -86,6 +86,14 @@ struct State {
     reluctant_until: Option<Instant>,
 }
 
+impl State {
+    /// The connections that take questions. A stalled one takes none; it is kept for as long as somebody waits for it,
+    /// and takes questions again when it answers after all.
+    fn taking(&self, now: Instant) -> impl Iterator<Item = &Arc<Connection>> {
+        self.connections.iter().filter(move |connection| !connection.table().is_stalled(now))
+    }
+}
+
 /// What to do with a question.
 enum Plan {
     Asked(Ticket),
@@ -166,7 +174,7 @@ impl Pool {
 
     /// What an opening comes to; not waited for to the end if there are connections that would do as well.
     async fn wait(&self, mut opening: Opening, patient: bool) -> Result<Arc<Connection>, String> {
-        let has_others = patient && !self.state().connections.is_empty();
+        let has_others = patient && self.state().taking(Instant::now()).next().is_some();
         let within = if has_others { PATIENCE } else { limits::UPSTREAM_CONNECT_WITHIN };
         match tokio::time::timeout(within, opening.wait_for(Option::is_some)).await {
             Ok(Ok(done)) => done.clone().expect("it was waited for"),
@@ -182,7 +190,7 @@ impl Pool {
         let mut state = self.state();
         state.connections.retain(|connection| self.is_usable(connection, quota, now));
         if let Some(quota) = quota.filter(|quota| *quota <= SMALL_QUOTA) {
-            let usable = state.connections.iter().filter(|connection| !fresh || is_new(connection));
+            let usable = state.taking(now).filter(|connection| !fresh || is_new(connection));
             let ticket = usable.into_iter().find_map(|connection| connection.ask(question, edns, Some(quota)));
             return ticket.map_or(Plan::Own(quota), |ticket| self.hit(ticket));
         }
@@ -205,9 +213,9 @@ impl Pool {
 
     /// The best connection that there is, and whether another one would be better.
     fn choose(&self, state: &State, fresh: bool, now: Instant) -> Choice {
-        let count = state.connections.len();
+        let count = state.taking(now).count();
         let below_bound = count < self.bounds.connections_max;
-        let usable = state.connections.iter().filter(|connection| !fresh || !below_bound || is_new(connection));
+        let usable = state.taking(now).filter(|connection| !fresh || !below_bound || is_new(connection));
         let rated = usable.map(|connection| {
             let table = connection.table();
             ((!state.any_order && table.is_blocked(now), table.load()), connection)
@@ -225,7 +233,7 @@ impl Pool {
     /// A place behind others after all, when no further connection can be had.
     fn behind_others(&self, question: &Arc<Question>, edns: bool, quota: Option<u64>) -> Option<Ticket> {
         let state = self.state();
-        let least = state.connections.iter().min_by_key(|connection| connection.table().load())?;
+        let least = state.taking(Instant::now()).min_by_key(|connection| connection.table().load())?;
         least.ask(question, edns, quota)
     }
 
@@ -268,7 +276,8 @@ impl Pool {
         let table = connection.table();
         let used_up = quota.is_some_and(|quota| table.issued() >= quota);
         let expired = table.load() == 0 && now.duration_since(table.last_use()) >= self.bounds.expire;
-        !(old || used_up || expired || table.is_closed() || table.is_stalled(now))
+        let given_up = table.load() == 0 && table.is_stalled(now);
+        !(old || used_up || expired || given_up || table.is_closed())
     }
 
     /// Lets go of idle connections above the bound, the longest idle first.
@@ -295,7 +304,7 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Questions outstanding on all connections that take more.
+    /// Questions outstanding on all connections that take more, or will once they answer.
     pub(crate) fn load(&self) -> usize {
         self.state().connections.iter().map(|connection| connection.table().load()).sum()
     }

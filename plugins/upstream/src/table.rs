@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::question::{Foreign, Question, Reply};
 
-/// A connection with questions outstanding from which nothing was heard for this long gets no more of them.
+/// A connection with questions outstanding from which nothing was heard for this long gets no more of them until
+/// something is heard.
 pub(crate) const STALLED_AFTER: Duration = Duration::from_millis(1_000);
 
 /// A connection with questions outstanding from which nothing was heard for this long may be held up by one of them.
@@ -111,6 +112,7 @@ impl Table {
     /// Gives a message to the question that it answers.
     pub(crate) fn settle(&mut self, wire: &[u8], now: Instant) -> Result<(), Foreign> {
         self.waiting_since = now; // whatever it says, the peer is alive
+        self.stalled = false;
         let id = wire.first_chunk::<2>().map(|octets| u16::from_be_bytes(*octets)).ok_or(Foreign::Malformed)?;
         let asked = self.outstanding.get(&id).ok_or(Foreign::Id)?;
         let reply = asked.question.judge(id, wire)?;
@@ -267,6 +269,9 @@ mod tests {
         assert!(table.is_stalled(now + STALLED_AFTER));
         table.release(place.id, place.serial, now + STALLED_AFTER);
         assert!(table.is_stalled(now + STALLED_AFTER), "it is remembered when whoever waited has gone");
+        let late = reply(&question("a.example"), place.id);
+        assert_eq!(table.settle(&late, now + 2 * STALLED_AFTER), Err(Foreign::Id));
+        assert!(!table.is_stalled(now + 2 * STALLED_AFTER), "it speaks again");
     }
 
     #[test]

@@ -62,7 +62,8 @@ pub struct Settings {
     pub held_up_max: usize,
     /// The address that questions come from; `None`: the system chooses.
     pub source: Option<IpAddr>,
-    /// One attempt takes no longer.
+    /// An attempt without a reply for this long counts as failed: a group begins the next one, and goes on listening to
+    /// this one.
     pub attempt_within: Duration,
 }
 
@@ -87,7 +88,7 @@ impl Settings {
 pub struct Upstream {
     address: SocketAddr,
     protocol: Protocol,
-    attempt_within: Duration,
+    pub(crate) attempt_within: Duration,
     pool: Arc<Pool>,
     datagrams: Datagrams,
     pub(crate) round_trip: RoundTrip,
@@ -134,7 +135,7 @@ impl Upstream {
         self.round_trip.smoothed()
     }
 
-    /// Questions outstanding; those on connections that take no more are not among them.
+    /// Questions outstanding; those on connections that are too old or used up are not among them.
     pub fn outstanding(&self) -> usize {
         self.pool.load() + self.datagrams.load()
     }
@@ -142,13 +143,13 @@ impl Upstream {
     /// Asks, for as long as one attempt may take and no later than `deadline`. A reply that was truncated over UDP and
     /// could not be had over TCP is returned as it is ([`Answer::is_truncated`]): it must not be memorised.
     pub async fn ask(&self, query: &Query, deadline: Instant) -> Result<Answer, Failure> {
-        self.attempt(query, deadline, false).await
+        self.attempt(query, deadline.min(Instant::now() + self.attempt_within), false).await
     }
 
-    /// As [`Upstream::ask`]; `fresh`: on a new connection, because an attempt on another one has failed.
+    /// As [`Upstream::ask`], but until `deadline`; `fresh`: on a new connection, because an attempt on another one has
+    /// failed or is late.
     pub(crate) async fn attempt(&self, query: &Query, deadline: Instant, fresh: bool) -> Result<Answer, Failure> {
         let begun = Instant::now();
-        let deadline = deadline.min(begun + self.attempt_within);
         let question = Arc::new(Question::of(query));
         let datagram = match self.protocol {
             Protocol::Udp => true,
@@ -161,7 +162,7 @@ impl Upstream {
             .map_err(|broken| self.failure(broken))?;
         self.round_trip.observe(begun.elapsed());
         let reply = match datagram && reply.is_truncated() {
-            true => self.whole(&question, deadline).await.unwrap_or(reply),
+            true => self.whole(&question, deadline.min(Instant::now() + self.attempt_within)).await.unwrap_or(reply),
             false => reply,
         };
         let answer = self.answer(query, &reply)?;

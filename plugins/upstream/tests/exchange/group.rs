@@ -79,9 +79,11 @@ async fn a_hung_upstream_alone_is_a_timeout_within_the_bound() {
         let group = sequential(&context, &protocol, &[hung]);
         let begun = Instant::now();
         let failure = group.exchange(&query(&context, "n1.example")).await.unwrap_err();
-        assert!(matches!(failure, Failure::Timeout { upstream, .. } if upstream == hung), "{failure}");
-        assert!(begun.elapsed() <= limits::EXCHANGE_WITHIN + Duration::from_millis(5), "{:?}", begun.elapsed());
-        assert!(begun.elapsed() > limits::ATTEMPT_WITHIN, "it was asked again");
+        let Failure::Timeout { upstream, waited } = failure else { panic!("{failure}") };
+        let about =
+            limits::EXCHANGE_WITHIN - Duration::from_millis(5)..limits::EXCHANGE_WITHIN + Duration::from_millis(5);
+        assert_eq!(upstream, hung);
+        assert!(about.contains(&waited) && about.contains(&begun.elapsed()), "{waited:?} {:?}", begun.elapsed());
     }
 }
 

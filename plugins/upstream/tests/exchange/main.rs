@@ -6,6 +6,7 @@ mod certificates;
 mod datagrams;
 mod group;
 mod health;
+mod late;
 mod script;
 mod streams;
 mod tls;
