@@ -88,7 +88,7 @@ struct State {
 
 impl State {
     /// The connections that take questions. A stalled one takes none; it is kept for as long as somebody waits for it,
-    /// and takes questions again when it answers after all.
+    /// and takes questions again if it answers them all.
     fn taking(&self, now: Instant) -> impl Iterator<Item = &Arc<Connection>> {
         self.connections.iter().filter(move |connection| !connection.table().is_stalled(now))
     }
@@ -304,7 +304,7 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Questions outstanding on all connections that take more, or will once they answer.
+    /// Questions outstanding on all connections that take more, or will once they have answered these.
     pub(crate) fn load(&self) -> usize {
         self.state().connections.iter().map(|connection| connection.table().load()).sum()
     }

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::question::{Foreign, Question, Reply};
 
-/// A connection with questions outstanding from which nothing was heard for this long gets no more of them until
-/// something is heard.
+/// A connection with questions outstanding from which nothing was heard for this long gets no more of them, unless it
+/// answers all that it ever got: a peer may still be busy with one that was given up.
 pub(crate) const STALLED_AFTER: Duration = Duration::from_millis(1_000);
 
 /// A connection with questions outstanding from which nothing was heard for this long may be held up by one of them.
@@ -111,13 +111,14 @@ impl Table {
 
     /// Gives a message to the question that it answers.
     pub(crate) fn settle(&mut self, wire: &[u8], now: Instant) -> Result<(), Foreign> {
+        self.stalled |= self.is_stalled(now);
         self.waiting_since = now; // whatever it says, the peer is alive
-        self.stalled = false;
         let id = wire.first_chunk::<2>().map(|octets| u16::from_be_bytes(*octets)).ok_or(Foreign::Malformed)?;
         let asked = self.outstanding.get(&id).ok_or(Foreign::Id)?;
         let reply = asked.question.judge(id, wire)?;
         let asked = self.outstanding.remove(&id).expect("it was there");
         self.answered += 1;
+        self.stalled &= self.answered < self.issued;
         self.out_of_order |= asked.serial < self.youngest_answered;
         self.youngest_answered = self.youngest_answered.max(asked.serial);
         self.answered_since_idle += 1;
@@ -269,9 +270,26 @@ mod tests {
         assert!(table.is_stalled(now + STALLED_AFTER));
         table.release(place.id, place.serial, now + STALLED_AFTER);
         assert!(table.is_stalled(now + STALLED_AFTER), "it is remembered when whoever waited has gone");
-        let late = reply(&question("a.example"), place.id);
-        assert_eq!(table.settle(&late, now + 2 * STALLED_AFTER), Err(Foreign::Id));
-        assert!(!table.is_stalled(now + 2 * STALLED_AFTER), "it speaks again");
+    }
+
+    #[test]
+    fn a_stall_ends_when_all_is_answered() {
+        let now = Instant::now();
+        let late = now + STALLED_AFTER;
+        let asked = question("a.example");
+        for given_up in [false, true] {
+            let mut table = Table::new(now);
+            let places: Vec<Place> = (0..3).map(|_| table.reserve(&asked, None, now).unwrap()).collect();
+            if given_up {
+                table.release(places[0].id, places[0].serial, now);
+            } else {
+                table.settle(&reply(&asked, places[0].id), now).unwrap();
+            }
+            table.settle(&reply(&asked, places[1].id), late).unwrap();
+            assert!(table.is_stalled(late), "the peer is still busy with others");
+            table.settle(&reply(&asked, places[2].id), late).unwrap();
+            assert_eq!(table.is_stalled(late), given_up);
+        }
     }
 
     #[test]
