@@ -18,7 +18,7 @@ pub const SERVFAIL_MAX: Duration = Duration::from_secs(5);
 pub const CHAIN_WITHIN: Duration = Duration::from_millis(3_850);
 /// The last moment of an upstream exchange; leaves time to say that it failed.
 pub const EXCHANGE_WITHIN: Duration = Duration::from_millis(3_700);
-/// One attempt at one upstream.
+/// After this without a reply the next attempt starts; the late one goes on until the exchange ends.
 pub const ATTEMPT_WITHIN: Duration = Duration::from_millis(2_000);
 
 /// Questions outstanding on the miss path, all clients together.
@@ -84,8 +84,9 @@ pub const UPSTREAM_HELD_UP_MAX: usize = 16;
 pub const UPSTREAM_SINGLES_MAX: usize = 64;
 /// A connection to an upstream, TLS handshake included, is opened within this: one lost SYN is sent again.
 pub const UPSTREAM_CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
-/// One health check.
-pub const UPSTREAM_CHECK_WITHIN: Duration = Duration::from_millis(1_000);
+/// One health check: as patient as an exchange, so that an upstream which is slow, and still answers clients in time, is not
+/// taken for a dead one.
+pub const UPSTREAM_CHECK_WITHIN: Duration = EXCHANGE_WITHIN;
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
 

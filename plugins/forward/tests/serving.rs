@@ -223,7 +223,7 @@ async fn run_checks_the_upstreams() {
     let chain = built(&context, &format!("forward . {silent} {{\nfailfast_all_unhealthy_upstreams\n}}")).unwrap();
     let checks = tokio::spawn(Arc::clone(&chain[0]).run());
     assert!(matches!(ask(&context, &chain, "a.org", Transport::Udp).await, Err(Failure::Timeout { .. })));
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(15)).await; // two checks, each as patient as a question
     assert_eq!(ask(&context, &chain, "a.org", Transport::Udp).await.unwrap_err(), Failure::AllDown { count: 1 });
     checks.abort();
 }
