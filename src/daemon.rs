@@ -177,7 +177,7 @@ fn begin<T>(
     let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
-    let sockets = Sockets::bind(&assembly, options.threads)?;
+    let sockets = Sockets::bind(&assembly, options.threads, false)?;
     let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let mut admin = Admin::new(Arc::clone(&state));

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use contract::corefile::Scheme;
 use contract::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX, RECEIVE_BUFFER};
+use socket2::Protocol;
 use tokio::runtime::Handle;
 
 use crate::assembly::{self, Assembly, Endpoint};
-use crate::serve::Front;
 use crate::serve::connections::Connections;
 use crate::serve::https::{HttpsOptions, HttpsSocket};
 use crate::serve::stream::{Listener, StreamOptions, StreamSocket, Timeouts};
 use crate::serve::udp::{UdpMeter, UdpSockets, UdpWorkers};
+use crate::serve::{Front, sockets};
 
 /// An address that cannot be had, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +51,15 @@ enum Bound {
 }
 
 impl Sockets {
-    /// Binds every listener of an assembly.
-    pub fn bind(assembly: &Assembly, threads: usize) -> Result<Self, CannotListen> {
+    /// Binds every listener of an assembly. Unless they are to `share` their ports with another process of this user, none may
+    /// have them: the system alone would let both have them, and each would get some of the questions.
+    pub fn bind(assembly: &Assembly, threads: usize, share: bool) -> Result<Self, CannotListen> {
+        if !share {
+            // all before the first is bound: addresses of ours may overlap
+            for &assembly::Listener { at, .. } in &assembly.listeners {
+                probe(at).map_err(|error| CannotListen { at, error })?;
+            }
+        }
         Self::bind_these(&assembly.listeners.iter().collect::<Vec<_>>(), threads)
     }
 
@@ -62,12 +70,25 @@ impl Sockets {
 }
 
 fn bind(at: Endpoint, threads: usize) -> io::Result<Bound> {
-    match bind_at(at.scheme, at.address, threads) {
-        // a host without IPv6: all its addresses are the IPv4 ones
-        Err(error) if at.address.ip().is_unspecified() && is_family_missing(&error) => {
-            bind_at(at.scheme, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), at.address.port()), threads)
+    on_this_host(at.address, |address| bind_at(at.scheme, address, threads))
+}
+
+fn probe(at: Endpoint) -> io::Result<()> {
+    on_this_host(at.address, |address| {
+        if at.scheme == Scheme::Dns {
+            sockets::probe(address, Protocol::UDP)?;
         }
-        bound => bound,
+        sockets::probe(address, Protocol::TCP)
+    })
+}
+
+/// Tries an address. On a host without IPv6 all its addresses are the IPv4 ones.
+fn on_this_host<T>(address: SocketAddr, attempt: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    match attempt(address) {
+        Err(error) if address.ip().is_unspecified() && is_family_missing(&error) => {
+            attempt(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+        }
+        tried => tried,
     }
 }
 
@@ -119,15 +140,15 @@ impl Listening {
 
     fn open(&mut self, listener: &assembly::Listener, bound: Bound, front: Arc<Front>) -> io::Result<Open> {
         let connections = Arc::clone(&self.connections);
-        let spec = &listener.timeouts;
-        let timeouts = Timeouts { read: spec.read, write: spec.write, idle: spec.idle };
+        let timeouts = timeouts(listener);
         let tls = || listener.tls.clone().expect("a plan has certificates where a key needs them");
         let (datagrams, stream) = match bound {
             Bound::Dns(udp, tcp) => {
+                let options = StreamOptions { timeouts, connections, tls: None };
+                let tcp = tcp.serve(&front, options, &self.runtime)?;
                 let added = self.udp.serve(udp, &front)?;
                 tell_buffer(added.local, added.receive_buffer);
-                let options = StreamOptions { timeouts, connections, tls: None };
-                (Some(added.local), tcp.serve(&front, options, &self.runtime)?)
+                (Some(added.local), tcp)
             }
             Bound::Tls(socket) => {
                 let options = StreamOptions { timeouts, connections, tls: Some(tls()) };
@@ -141,29 +162,43 @@ impl Listening {
         Ok(Open { front, datagrams, stream })
     }
 
-    /// Serves another assembly. Plain sockets whose address stays are kept; TLS and HTTPS are bound beside the old ones, because
-    /// their certificates may be new; what is gone is drained. If an address cannot be had nothing changes.
+    /// Serves another assembly. Sockets whose address stays are kept with their connections, and get the new blocks at once, the
+    /// new time-outs and certificates for connections that come; what is gone is drained. If an address cannot be had nothing
+    /// changes.
     pub fn reconcile(&mut self, assembly: &Assembly) -> anyhow::Result<()> {
-        let stays = |at: &Endpoint| self.open.contains_key(at) && at.scheme == Scheme::Dns;
-        let new: Vec<_> = assembly.listeners.iter().filter(|listener| !stays(&listener.at)).collect();
+        let (stay, new): (Vec<_>, Vec<_>) =
+            assembly.listeners.iter().partition(|listener| self.open.contains_key(&listener.at));
         let sockets = Sockets::bind_these(&new, self.udp.threads())?;
-        for listener in assembly.listeners.iter().filter(|listener| listener.at.scheme == Scheme::Dns) {
+        if let Err(error) = self.serve(assembly, sockets) {
+            new.iter().for_each(|listener| self.close(listener.at));
+            return Err(error.into());
+        }
+        for listener in stay {
             if let Some(open) = self.open.get(&listener.at) {
                 open.front.swap(Arc::clone(&listener.zones));
+                open.stream.renew(timeouts(listener), listener.tls.clone());
             }
         }
         let wanted = |at: &Endpoint| assembly.listeners.iter().any(|listener| listener.at == *at);
-        let gone: Vec<Endpoint> =
-            self.open.keys().filter(|at| !wanted(at) || sockets.0.contains_key(at)).copied().collect();
-        let gone: Vec<Open> = gone.iter().filter_map(|at| self.open.remove(at)).collect();
-        self.serve(assembly, sockets)?;
-        for open in gone {
-            if let Some(local) = open.datagrams {
-                self.udp.remove(local)?;
-            }
-            self.runtime.spawn(open.stream.drain(crate::daemon::DRAIN_WITHIN));
-        }
+        let gone: Vec<Endpoint> = self.open.keys().filter(|at| !wanted(at)).copied().collect();
+        gone.into_iter().for_each(|at| self.close(at));
         Ok(())
+    }
+
+    /// Serves an address no longer, if it was served. What is under way there is finished beside everything else.
+    fn close(&mut self, at: Endpoint) {
+        let Some(open) = self.open.remove(&at) else {
+            return;
+        };
+        if let Some(local) = open.datagrams {
+            // the new blocks are taken over whatever becomes of the old sockets
+            if let Err(error) = self.udp.remove(local) {
+                tracing::warn!(
+                    "the datagram sockets of {at}, which is no longer served, are not known to be closed: {error}"
+                );
+            }
+        }
+        self.runtime.spawn(open.stream.drain(crate::daemon::DRAIN_WITHIN));
     }
 
     /// Takes no new questions and answers what is under way. True if all was answered in time.
@@ -192,6 +227,11 @@ pub struct Meters {
     pub connections: Arc<Connections>,
 }
 
+fn timeouts(listener: &assembly::Listener) -> Timeouts {
+    let spec = &listener.timeouts;
+    Timeouts { read: spec.read, write: spec.write, idle: spec.idle }
+}
+
 fn tell_buffer(local: SocketAddr, got: usize) {
     if got < RECEIVE_BUFFER {
         tracing::warn!(
@@ -202,3 +242,6 @@ fn tell_buffer(local: SocketAddr, got: usize) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,14 +14,16 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::connections::{Connections, Mishap, Seat};
 use super::sockets::canonical;
+use super::stream::Timeouts;
+use super::terms::{Offer, Terms};
 
 /// The pause after the system could not accept, for want of descriptors or memory.
 const FAILED_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listener at work, with its connections. Dropped, it closes them all at once.
-#[derive(Debug)]
 pub struct Listener {
     local: SocketAddr,
+    terms: Arc<Terms>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -45,6 +47,12 @@ impl Listener {
     /// The address that is served.
     pub fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Changes what connections get that come from now on; those that are open keep what they have. Without new certificates
+    /// the old ones stay, and a plain listener stays plain.
+    pub fn renew(&self, timeouts: Timeouts, tls: Option<Arc<rustls::ServerConfig>>) {
+        self.terms.renew(timeouts, tls);
     }
 
     /// Accepts what is queued and nothing more, lets every connection finish what is under way, and closes. What is not
@@ -74,15 +82,16 @@ impl Stop {
     }
 }
 
-/// Serves a bound listener with a task per connection.
+/// Serves a bound listener with a task per connection, each under the terms of its time.
 pub(super) fn serve<F, C>(
     listener: std::net::TcpListener,
+    terms: Terms,
     connections: Arc<Connections>,
     runtime: &Handle,
     converse: F,
 ) -> io::Result<Listener>
 where
-    F: Fn(Accepted) -> C + Send + Sync + 'static,
+    F: Fn(Accepted, Offer) -> C + Send + Sync + 'static,
     C: Future<Output = ()> + Send + 'static,
 {
     let local = listener.local_addr()?;
@@ -90,8 +99,11 @@ where
     let listener = TcpListener::from_std(listener)?;
     drop(entered);
     let (stop, stopped) = watch::channel(false);
+    let terms = Arc::new(terms);
+    let offered = Arc::clone(&terms);
+    let converse = move |accepted| converse(accepted, offered.offer());
     let task = runtime.spawn(accept(listener, connections, Stop(stopped), converse));
-    Ok(Listener { local, stop, task })
+    Ok(Listener { local, terms, stop, task })
 }
 
 async fn accept<F, C>(listener: TcpListener, connections: Arc<Connections>, mut stop: Stop, converse: F)

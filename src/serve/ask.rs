@@ -1,4 +1,5 @@
-//! Hands a question of a connection to its desk, with room for the longest reply. A panic costs that question only.
+//! Hands a question of a connection to its desk, with room for the longest reply. A panic costs that question only: it gets
+//! SERVFAIL.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +9,7 @@ use contract::{Boxed, Client};
 use futures_util::FutureExt as _;
 
 use super::connections::{Connections, Mishap};
-use super::{Desk, Outcome};
+use super::{Desk, Outcome, apology};
 
 thread_local! {
     /// Connections would each need room for a whole message only for the moment in which a reply is written.
@@ -22,7 +23,13 @@ pub(super) enum Asked<T> {
     /// Nothing is said.
     Silent,
     /// The reply comes later.
-    Miss(Boxed<'static, Option<Vec<u8>>>),
+    Miss(Miss),
+}
+
+/// A reply under way, and what is said if it panics.
+pub(super) struct Miss {
+    reply: Boxed<'static, Option<Vec<u8>>>,
+    apology: Option<Box<[u8]>>,
 }
 
 /// Asks the desk; `take` sees a reply that is ready.
@@ -36,18 +43,19 @@ pub(super) fn ask<D: Desk, T>(
     REPLY.with_borrow_mut(|out| match catch_unwind(AssertUnwindSafe(|| desk.answer(question, client, out))) {
         Ok(Outcome::Reply(length)) => Asked::Reply(take(&out[..length.min(MESSAGE_MAX)])),
         Ok(Outcome::Silent) => Asked::Silent,
-        Ok(Outcome::Miss(miss)) => Asked::Miss(miss),
+        Ok(Outcome::Miss(reply)) => Asked::Miss(Miss { reply, apology: apology::kept(question) }),
         Err(_) => {
             connections.note(Mishap::Panicked);
-            Asked::Silent
+            apology::write(question, out).map_or(Asked::Silent, |length| Asked::Reply(take(&out[..length])))
         }
     })
 }
 
-/// Waits for a miss; `None` if nothing is to be said or it panicked.
-pub(super) async fn settle(miss: Boxed<'static, Option<Vec<u8>>>, connections: &Connections) -> Option<Vec<u8>> {
-    AssertUnwindSafe(miss).catch_unwind().await.unwrap_or_else(|_| {
+/// Waits for a miss; `None` if nothing is to be said.
+pub(super) async fn settle(miss: Miss, connections: &Connections) -> Option<Vec<u8>> {
+    let Miss { reply, apology } = miss;
+    AssertUnwindSafe(reply).catch_unwind().await.unwrap_or_else(|_| {
         connections.note(Mishap::Panicked);
-        None
+        apology.map(Vec::from)
     })
 }

@@ -64,7 +64,7 @@ pub struct ConnectionCounts {
     pub slow: u64,
     /// The system could not accept one, or a TLS or HTTP/2 handshake failed or took too long.
     pub failed: u64,
-    /// Questions given up because answering them panicked.
+    /// Questions that got SERVFAIL because answering them panicked.
     pub panicked: u64,
 }
 

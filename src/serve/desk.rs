@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use contract::Client;
+use contract::wire::Rcode;
 
 use super::{Desk, Door, Outcome};
 
@@ -37,6 +38,12 @@ pub(super) fn packet(id: u16, letter: u8, number: u16) -> Vec<u8> {
     packet.extend(number.to_be_bytes());
     packet.extend(*b"padding!");
     packet
+}
+
+/// What such a packet gets that panics: its id and operation, SERVFAIL, and no question, since none can be read in it.
+pub(super) fn apology(packet: &[u8]) -> Vec<u8> {
+    let [opcode_and_rd, servfail] = [packet[2] & 0x79 | 0x80, Rcode::SERVFAIL.0 as u8 | 0x80 | packet[3] & 0x10];
+    [&packet[..2], &[opcode_and_rd, servfail], &[0; 8]].concat()
 }
 
 impl Desk for TestDesk {

@@ -20,13 +20,13 @@ use std::sync::Arc;
 use contract::limits::{HTTP_HEADERS_MAX, MESSAGE_MAX, PIPELINE_MAX};
 use contract::{Client, Transport};
 use tokio::runtime::Handle;
-use tokio_rustls::TlsAcceptor;
 
 use self::exchanges::Exchanges;
 use self::patience::Patience;
 use super::accept::{self, Accepted, Listener};
 use super::connections::Connections;
 use super::stream::{Timeouts, handshake};
+use super::terms::{Offer, Terms};
 use super::{Desk, Door, sockets};
 
 /// A listening socket that is not yet served. Clients that connect wait from here on.
@@ -36,7 +36,7 @@ pub struct HttpsSocket {
     local: SocketAddr,
 }
 
-/// How a listener serves.
+/// How a listener serves. [`Listener::renew`] changes time-outs and certificates.
 #[derive(Clone, Debug)]
 pub struct HttpsOptions {
     /// How long clients may take.
@@ -69,16 +69,16 @@ impl HttpsSocket {
     /// The runtime cannot watch the socket.
     pub fn serve<D: Door>(self, door: &Arc<D>, options: HttpsOptions, runtime: &Handle) -> io::Result<Listener> {
         let HttpsOptions { timeouts, connections, tls } = options;
-        let mut tls = rustls::ServerConfig::clone(&tls);
-        tls.alpn_protocols = vec![b"h2".to_vec()];
-        let (door, tls) = (Arc::clone(door), TlsAcceptor::from(Arc::new(tls)));
-        accept::serve(self.listener, connections, runtime, move |accepted| {
-            converse(accepted, door.desk(), tls.clone(), timeouts)
+        let (door, terms) = (Arc::clone(door), Terms::new(timeouts, Some(tls), &[b"h2"]));
+        accept::serve(self.listener, terms, connections, runtime, move |accepted, offer| {
+            converse(accepted, door.desk(), offer)
         })
     }
 }
 
-async fn converse<D: Desk>(accepted: Accepted, desk: D, tls: TlsAcceptor, timeouts: Timeouts) {
+async fn converse<D: Desk>(accepted: Accepted, desk: D, offer: Offer) {
+    let timeouts = offer.timeouts;
+    let tls = offer.tls.expect("served with certificates, which renewing keeps");
     let Accepted { stream, peer, local, seat, stop } = accepted;
     let Some(stream) = handshake(tls.accept(stream), &seat, timeouts.read).await else {
         return;

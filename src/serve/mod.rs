@@ -7,6 +7,7 @@
 //! ```
 
 mod accept;
+mod apology;
 mod ask;
 pub mod block;
 mod chaos;
@@ -16,11 +17,12 @@ mod desk;
 mod flights;
 mod front;
 pub mod https;
-mod sockets;
+pub(crate) mod sockets;
 pub mod stream;
 pub mod tally;
+mod terms;
 #[cfg(test)]
-mod tls_pair;
+pub(crate) mod tls_pair;
 pub mod udp;
 pub mod zones;
 

@@ -50,6 +50,20 @@ pub(crate) fn listener(address: SocketAddr, reuse_port: bool) -> io::Result<TcpL
     Ok(socket.into())
 }
 
+/// Finds out whether somebody has the address, also one who would share it: binds without sharing, and lets go. Who has
+/// connections there that are over does not count.
+///
+/// # Errors
+/// What the system says; the address is in use, is not ours, or its port is privileged.
+pub(crate) fn probe(address: SocketAddr, protocol: Protocol) -> io::Result<()> {
+    let kind = if protocol == Protocol::UDP { Type::DGRAM } else { Type::STREAM };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    // To a listening socket a port is never given twice this way; datagrams have no connections that linger.
+    socket.set_reuse_address(protocol == Protocol::TCP)?;
+    prepare_family(&socket, address)?;
+    socket.bind(&address.into())
+}
+
 /// `[::]` takes IPv4 too, as everybody expects who writes no address at all.
 fn prepare_family(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     if address.is_ipv6() {

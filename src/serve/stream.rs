@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use contract::{Client, Transport, limits};
 use tokio::runtime::Handle;
-use tokio_rustls::TlsAcceptor;
 
 use self::conversation::Conversation;
 pub use super::accept::Listener;
 use super::accept::{self, Accepted};
 use super::connections::{Connections, Mishap, Seat};
+use super::terms::{Offer, Terms};
 use super::{Desk, Door, sockets};
 
 /// A listening socket that is not yet served. Clients that connect wait from here on.
@@ -47,7 +47,7 @@ impl Default for Timeouts {
     }
 }
 
-/// How a listener serves.
+/// How a listener serves. [`Listener::renew`] changes time-outs and certificates.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// How long clients may take.
@@ -80,14 +80,15 @@ impl StreamSocket {
     /// The runtime cannot watch the socket.
     pub fn serve<D: Door>(self, door: &Arc<D>, options: StreamOptions, runtime: &Handle) -> io::Result<Listener> {
         let StreamOptions { timeouts, connections, tls } = options;
-        let (door, tls) = (Arc::clone(door), tls.map(TlsAcceptor::from));
-        accept::serve(self.listener, connections, runtime, move |accepted| {
-            converse(accepted, door.desk(), tls.clone(), timeouts)
+        let (door, terms) = (Arc::clone(door), Terms::new(timeouts, tls, &[]));
+        accept::serve(self.listener, terms, connections, runtime, move |accepted, offer| {
+            converse(accepted, door.desk(), offer)
         })
     }
 }
 
-async fn converse<D: Desk>(accepted: Accepted, desk: D, tls: Option<TlsAcceptor>, timeouts: Timeouts) {
+async fn converse<D: Desk>(accepted: Accepted, desk: D, offer: Offer) {
+    let Offer { timeouts, tls } = offer;
     let Accepted { stream, peer, local, seat, stop } = accepted;
     let client = |transport| Client { address: peer, local, transport };
     match tls {

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::{HttpsOptions, HttpsSocket};
 use crate::serve::accept::Listener;
 use crate::serve::connections::Connections;
-use crate::serve::desk::{TestDoor, packet};
+use crate::serve::desk::{TestDoor, apology, packet};
 use crate::serve::stream::Timeouts;
 use crate::serve::tls_pair::pair;
 
@@ -160,13 +160,17 @@ async fn what_is_no_question_is_refused_by_status() {
 }
 
 #[tokio::test]
-async fn silence_and_panics_take_back_one_stream_only() {
+async fn silence_takes_back_one_stream_and_a_panic_is_servfail() {
     let connections = Arc::default();
     let (listener, client) = listen(PATIENT, &connections);
     let mut asker = connect(&listener, &client, 65_535).await;
-    for letter in [b'S', b'N', b'P', b'L'] {
+    for letter in [b'S', b'N'] {
         let nothing = asker.post(packet(1, letter, 0)).await;
         assert_eq!(outcome(nothing).await.unwrap_err().reason(), Some(h2::Reason::CANCEL));
+    }
+    for letter in [b'P', b'L'] {
+        let panics = asker.post(packet(1, letter, 0)).await;
+        assert_eq!(outcome(panics).await.unwrap(), found(apology(&packet(1, letter, 0))));
     }
     let echo = asker.post(packet(2, b'E', 0)).await;
     assert_eq!(outcome(echo).await.unwrap(), found(packet(2, b'E', 0)));
@@ -212,6 +216,20 @@ async fn connections_end_when_idle_and_when_they_must_make_room() {
     let mut second = connect(&bounded, &client, 65_535).await;
     assert!(first.closes().await);
     let echo = second.post(packet(1, b'E', 0)).await;
+    assert_eq!(outcome(echo).await.unwrap(), found(packet(1, b'E', 0)));
+}
+
+#[tokio::test]
+async fn new_terms_are_for_connections_that_come() {
+    let (listener, trusts_old) = listen(PATIENT, &Arc::default());
+    let mut before = connect(&listener, &trusts_old, 65_535).await;
+    let (new, trusts_new) = pair(&[b"h2"]);
+    listener.renew(Timeouts { idle: SHORT, ..PATIENT }, Some(new));
+    let stream = TcpStream::connect(listener.local()).await.unwrap();
+    let refused = TlsConnector::from(trusts_old).connect("localhost".try_into().unwrap(), stream).await;
+    assert!(refused.is_err());
+    assert!(connect(&listener, &trusts_new, 65_535).await.closes().await, "it was idle");
+    let echo = before.post(packet(1, b'E', 0)).await;
     assert_eq!(outcome(echo).await.unwrap(), found(packet(1, b'E', 0)));
 }
 

@@ -19,7 +19,7 @@ use super::conversation::Conversation;
 use super::{Listener, StreamOptions, StreamSocket, Timeouts};
 use crate::serve::accept::Stop;
 use crate::serve::connections::Connections;
-use crate::serve::desk::{TestDesk, TestDoor, packet};
+use crate::serve::desk::{TestDesk, TestDoor, apology, packet};
 use crate::serve::tls_pair::pair;
 
 /// Only against hanging for ever.
@@ -70,14 +70,21 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, packet: Vec<u8>)
 
 #[tokio::test]
 async fn replies_come_as_they_are_ready() {
-    let listener = listen(options(PATIENT, &Arc::default()));
+    let connections = Arc::default();
+    let listener = listen(options(PATIENT, &connections));
     let mut client = connect(&listener).await;
     let slow = packet(1, b'D', 100);
     let asked = [slow.clone(), packet(2, b'S', 0), packet(3, b'P', 0), packet(4, b'L', 0), packet(5, b'E', 0)];
     client.write_all(&framed(asked)).await.unwrap();
-    assert_eq!(reply(&mut client).await, Some(packet(5, b'E', 0)));
+    let mut replies = HashSet::new();
+    for _ in 0..3 {
+        replies.insert(reply(&mut client).await.unwrap());
+    }
+    let ready = [apology(&packet(3, b'P', 0)), apology(&packet(4, b'L', 0)), packet(5, b'E', 0)];
+    assert_eq!(replies, HashSet::from(ready), "a panic is SERVFAIL");
     assert_eq!(reply(&mut client).await, Some(slow));
     assert_eq!(ask(&mut client, packet(6, b'A', 0)).await, Some(vec![0, 6, 127, 0, 0, 1]));
+    assert_eq!(connections.counts().panicked, 2);
 }
 
 #[tokio::test]
@@ -210,8 +217,7 @@ async fn over_tls_it_is_the_same() {
     let (server, client) = pair(&[b"dot"]);
     let listener = listen(StreamOptions { tls: Some(server), ..options(PATIENT, &Arc::default()) });
     let stream = connect(&listener).await;
-    let connector = tokio_rustls::TlsConnector::from(client);
-    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    let mut stream = shake(stream, &client).await.unwrap();
     let asked = [packet(1, b'D', 50), packet(2, b'E', 0)];
     stream.write_all(&framed(asked)).await.unwrap();
     assert_eq!(reply(&mut stream).await, Some(packet(2, b'E', 0)));
@@ -221,6 +227,41 @@ async fn over_tls_it_is_the_same() {
     assert_eq!(ask(&mut stream, longest.clone()).await, Some(longest));
     assert!(listener.drain(HANG).await);
     assert_eq!(reply(&mut stream).await, None);
+}
+
+async fn shake(
+    stream: TcpStream,
+    client: &Arc<rustls::ClientConfig>,
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let connector = tokio_rustls::TlsConnector::from(Arc::clone(client));
+    timeout(HANG, connector.connect("localhost".try_into().unwrap(), stream)).await.expect("no hang")
+}
+
+#[tokio::test]
+async fn new_time_outs_are_for_connections_that_come() {
+    let listener = listen(options(PATIENT, &Arc::default()));
+    let mut before = connect(&listener).await;
+    ask(&mut before, packet(1, b'E', 0)).await.unwrap();
+    // Certificates do not make a plain listener another one.
+    listener.renew(Timeouts { idle: SHORT, ..PATIENT }, Some(pair(&[]).0));
+    let mut after = connect(&listener).await;
+    assert_eq!(reply(&mut after).await, None);
+    assert_eq!(ask(&mut before, packet(2, b'E', 0)).await, Some(packet(2, b'E', 0)));
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_for_connections_that_come() {
+    let ((old, trusts_old), (new, trusts_new)) = (pair(&[]), pair(&[]));
+    let listener = listen(StreamOptions { tls: Some(old), ..options(PATIENT, &Arc::default()) });
+    let mut before = shake(connect(&listener).await, &trusts_old).await.unwrap();
+    listener.renew(PATIENT, Some(new));
+    assert!(shake(connect(&listener).await, &trusts_old).await.is_err());
+    let mut after = shake(connect(&listener).await, &trusts_new).await.unwrap();
+    assert_eq!(ask(&mut after, packet(1, b'E', 0)).await, Some(packet(1, b'E', 0)));
+    listener.renew(Timeouts { idle: SHORT, ..PATIENT }, None);
+    let mut last = shake(connect(&listener).await, &trusts_new).await.unwrap();
+    assert_eq!(reply(&mut last).await, None, "the certificate stays, the patience does not");
+    assert_eq!(ask(&mut before, packet(2, b'E', 0)).await, Some(packet(2, b'E', 0)));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ pub struct UdpCounts {
     pub batches: u64,
     /// Datagrams that get no reply on purpose.
     pub silent: u64,
-    /// Datagrams that were given up because answering them panicked.
+    /// Datagrams whose answering panicked: they get SERVFAIL, which counts as sent too.
     pub panicked: u64,
 }
 

@@ -30,19 +30,28 @@ pub(super) struct Late {
 }
 
 impl Late {
-    /// Runs a miss to its end and sends its reply. The socket stays open until then.
-    pub(super) fn spawn(&self, socket: &Arc<UdpSocket>, back: Return, miss: Boxed<'static, Option<Vec<u8>>>) {
+    /// Runs a miss to its end and sends its reply, or the `apology` if it panics. The socket stays open until then.
+    pub(super) fn spawn(
+        &self,
+        socket: &Arc<UdpSocket>,
+        back: Return,
+        miss: Boxed<'static, Option<Vec<u8>>>,
+        apology: Option<Box<[u8]>>,
+    ) {
         let (socket, counters, under_way) = (Arc::clone(socket), Arc::clone(&self.counters), self.under_way.clone());
         self.runtime.spawn(async move {
-            let one = match AssertUnwindSafe(miss).catch_unwind().await {
-                Ok(Some(reply)) if send(&socket, &reply, &back).await.is_ok() => {
-                    UdpCounts { sent: 1, ..Default::default() }
-                }
-                Ok(Some(_)) => UdpCounts { unsent: 1, ..Default::default() },
-                Ok(None) => UdpCounts { silent: 1, ..Default::default() },
-                Err(_) => UdpCounts { panicked: 1, ..Default::default() },
+            let (reply, mut counts) = match AssertUnwindSafe(miss).catch_unwind().await {
+                Ok(Some(reply)) => (Some(reply), UdpCounts::default()),
+                Ok(None) => (None, UdpCounts { silent: 1, ..Default::default() }),
+                Err(_) => (apology.map(Vec::from), UdpCounts { panicked: 1, ..Default::default() }),
             };
-            counters.add(one);
+            if let Some(reply) = reply {
+                match send(&socket, &reply, &back).await {
+                    Ok(()) => counts.sent = 1,
+                    Err(_) => counts.unsent = 1,
+                }
+            }
+            counters.add(counts);
             drop(under_way);
         });
     }

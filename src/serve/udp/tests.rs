@@ -14,7 +14,7 @@ use super::counters::Counters;
 use super::late::Late;
 use super::worker::{Listen as _, Station};
 use super::{UdpSockets, UdpWorkers};
-use crate::serve::desk::{TestDoor, packet};
+use crate::serve::desk::{TestDoor, apology, packet};
 use crate::serve::{Door as _, sockets};
 
 /// Only against hanging for ever.
@@ -206,23 +206,28 @@ fn an_address_is_handed_over_under_load_without_loss() {
 }
 
 #[test]
-fn a_panic_costs_one_question() {
+fn a_panic_costs_one_question_which_gets_servfail() {
     let (runtime, door) = (runtime(), Arc::new(TestDoor::default()));
     let mut workers = UdpWorkers::start(1, runtime.handle().clone()).unwrap();
     let server = workers.add("127.0.0.1:0".parse().unwrap(), &door).unwrap().local;
     let socket = client("127.0.0.1:0", server);
-    for letter in [b'P', b'L', b'S', b'N'] {
+    for letter in [b'P', b'L'] {
+        assert_eq!(ask(&socket, &packet(1, letter, 0)), apology(&packet(1, letter, 0)));
+    }
+    for letter in [b'S', b'N'] {
         socket.send(&packet(1, letter, 0)).unwrap();
     }
+    // Less than a header is told nothing.
+    socket.send(&packet(1, b'P', 0)[..11]).unwrap();
     socket.send(b"?").unwrap();
     socket.send(b"").unwrap();
     assert_eq!(ask(&socket, &packet(2, b'E', 0)), packet(2, b'E', 0));
     assert_eq!(ask(&socket, &packet(3, b'D', 0)), packet(3, b'D', 0));
-    while workers.counts().sent < 2 || workers.counts().panicked < 2 || workers.counts().silent < 4 {
+    while workers.counts().sent < 4 || workers.counts().panicked < 3 || workers.counts().silent < 4 {
         std::thread::yield_now();
     }
     let counts = workers.counts();
-    assert_eq!((counts.received, counts.sent, counts.panicked, counts.silent), (8, 2, 2, 4));
+    assert_eq!((counts.received, counts.sent, counts.panicked, counts.silent), (9, 4, 3, 4));
 }
 
 #[test]

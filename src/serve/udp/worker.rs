@@ -19,7 +19,7 @@ use nix::sys::eventfd::EventFd;
 use super::batch::{Batch, Lane};
 use super::counters::{Counters, UdpCounts};
 use super::late::Late;
-use crate::serve::{Desk, Outcome};
+use crate::serve::{Desk, Outcome, apology};
 
 /// Batches of the ready sockets before commands and the other sockets are looked at again.
 const ROUNDS_MAX: usize = 16;
@@ -89,8 +89,13 @@ impl<D: Desk> Station<D> {
         match catch_unwind(AssertUnwindSafe(|| desk.answer(query, &client, out))) {
             Ok(Outcome::Reply(length)) => batch.keep(length, back),
             Ok(Outcome::Silent) => counts.silent += 1,
-            Ok(Outcome::Miss(miss)) => self.late.spawn(&self.socket, back, miss),
-            Err(_) => counts.panicked += 1,
+            Ok(Outcome::Miss(miss)) => self.late.spawn(&self.socket, back, miss, apology::kept(query)),
+            Err(_) => {
+                counts.panicked += 1;
+                if let Some(length) = apology::write(query, out) {
+                    batch.keep(length, back);
+                }
+            }
         }
     }
 }
