@@ -229,7 +229,7 @@ pub struct Meters {
 
 fn timeouts(listener: &assembly::Listener) -> Timeouts {
     let spec = &listener.timeouts;
-    Timeouts { read: spec.read, write: spec.write, idle: spec.idle }
+    Timeouts { read: spec.read, write: spec.write, idle: spec.idle, questions_max: spec.max_tcp_queries }
 }
 
 fn tell_buffer(local: SocketAddr, got: usize) {

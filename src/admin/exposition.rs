@@ -105,13 +105,17 @@ fn sockets(out: &mut String, meters: &Meters) {
             "Datagrams that are not answered: responses, and what is no message.",
             udp.silent,
         ),
-        ("nearpath_udp_panicked_total", "Datagrams given up because answering them panicked.", udp.panicked),
+        ("nearpath_udp_panicked_total", "Datagrams answered SERVFAIL because answering them panicked.", udp.panicked),
         ("nearpath_connections_accepted_total", "Connections of clients.", connections.accepted),
         ("nearpath_connections_refused_total", "Connections for which there was no room.", connections.refused),
         ("nearpath_connections_displaced_total", "Idle connections that made room.", connections.displaced),
         ("nearpath_connections_slow_total", "Connections cut because replies were not read.", connections.slow),
         ("nearpath_connections_failed_total", "Connections and handshakes that failed.", connections.failed),
-        ("nearpath_connections_panicked_total", "Questions given up because answering panicked.", connections.panicked),
+        (
+            "nearpath_connections_panicked_total",
+            "Questions answered SERVFAIL because answering panicked.",
+            connections.panicked,
+        ),
     ];
     for (name, help, value) in rows {
         family(out, name, "counter", help);

@@ -10,6 +10,7 @@ mod tests;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub struct StreamSocket {
     local: SocketAddr,
 }
 
-/// How long clients may take.
+/// How long clients may take, and how much they may ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
     /// For a TLS handshake, and for a message once it has begun.
@@ -39,11 +40,18 @@ pub struct Timeouts {
     pub write: Duration,
     /// Without any question under way.
     pub idle: Duration,
+    /// Questions of one connection over TCP or TLS; after the last one's reply it is closed. `None`: no bound.
+    pub questions_max: Option<NonZeroU32>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { read: limits::READ_WITHIN, write: limits::WRITE_WITHIN, idle: limits::CONNECTION_IDLE }
+        Self {
+            read: limits::READ_WITHIN,
+            write: limits::WRITE_WITHIN,
+            idle: limits::CONNECTION_IDLE,
+            questions_max: None,
+        }
     }
 }
 

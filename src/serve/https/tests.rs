@@ -27,7 +27,7 @@ const HANG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(50);
 /// Long enough to ask something before, on a machine with other work; shorter than the slow reply.
 const IDLE: Duration = Duration::from_secs(1);
-const PATIENT: Timeouts = Timeouts { read: HANG, write: HANG, idle: HANG };
+const PATIENT: Timeouts = Timeouts { read: HANG, write: HANG, idle: HANG, questions_max: None };
 
 struct Asker {
     requests: SendRequest<Bytes>,

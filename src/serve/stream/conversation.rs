@@ -40,6 +40,8 @@ pub(super) struct Conversation<S, D> {
     late: mpsc::Sender<Option<Vec<u8>>>,
     replies: mpsc::Receiver<Option<Vec<u8>>>,
     under_way: usize,
+    /// Questions that were taken.
+    taken: u32,
     /// False after the client's end of file, a time-out or a stop: what is under way is finished, then it is over.
     reading: bool,
     /// When it last had something to do.
@@ -62,6 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Desk> Conversation<S, D> {
             late,
             replies,
             under_way: 0,
+            taken: 0,
             reading: true,
             idle_since: Instant::now(),
             partial_since: None,
@@ -95,6 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Desk> Conversation<S, D> {
             && self.inbox.len() >= at + PREFIX + length
             && self.under_way < PIPELINE_MAX
             && self.outbox.len() < GATHER_MAX
+            && !self.is_at_end()
         {
             let end = at + PREFIX + length;
             self.answer(at + PREFIX..end);
@@ -110,12 +114,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Desk> Conversation<S, D> {
         }
     }
 
+    /// True if no more questions may be taken: the client is to connect anew.
+    fn is_at_end(&self) -> bool {
+        self.timeouts.questions_max.is_some_and(|most| self.taken >= most.get())
+    }
+
     /// Answers the message that stands at this place of the inbox. An empty one asks nothing.
     fn answer(&mut self, place: std::ops::Range<usize>) {
         if place.is_empty() {
             return;
         }
         self.seat.busy();
+        self.taken = self.taken.saturating_add(1);
+        if self.is_at_end() {
+            self.reading = false;
+        }
         let (outbox, connections) = (&mut self.outbox, self.seat.connections());
         let take = |reply: &[u8]| frame(outbox, reply);
         if let Asked::Miss(miss) = ask(&mut self.desk, &self.inbox[place], &self.client, connections, take) {

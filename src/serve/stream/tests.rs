@@ -1,6 +1,7 @@
 //! TCP and TLS over loopback: order, bounds, time-outs, draining.
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +28,7 @@ const HANG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(50);
 /// Long enough to ask something before, on a machine with other work; shorter than the slow reply.
 const IDLE: Duration = Duration::from_secs(1);
-const PATIENT: Timeouts = Timeouts { read: HANG, write: HANG, idle: HANG };
+const PATIENT: Timeouts = Timeouts { read: HANG, write: HANG, idle: HANG, questions_max: None };
 
 fn options(timeouts: Timeouts, connections: &Arc<Connections>) -> StreamOptions {
     StreamOptions { timeouts, connections: Arc::clone(connections), tls: None }
@@ -317,4 +318,16 @@ async fn replies_that_are_ready_together_go_out_in_one_write() {
         assert_eq!(reply(&mut client).await, Some(packet(id, b'E', 0)));
     }
     assert_eq!(writes.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn after_so_many_questions_a_client_must_connect_anew() {
+    let two = NonZeroU32::new(2);
+    let listener = listen(options(Timeouts { questions_max: two, ..PATIENT }, &Arc::default()));
+    let mut client = connect(&listener).await;
+    assert_eq!(ask(&mut client, packet(1, b'E', 0)).await, Some(packet(1, b'E', 0)));
+    assert_eq!(ask(&mut client, packet(2, b'D', 20)).await, Some(packet(2, b'D', 20)), "the last one's reply comes");
+    assert_eq!(reply(&mut client).await, None);
+    let mut again = connect(&listener).await;
+    assert_eq!(ask(&mut again, packet(3, b'E', 0)).await, Some(packet(3, b'E', 0)));
 }

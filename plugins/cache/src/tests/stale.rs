@@ -108,7 +108,12 @@ fn a_failed_refresh_of_a_fresh_answer_changes_nothing_for_clients() {
     assert_eq!(given.told(&key), "fresh");
     given.store.slow(&key, &given.policy, given.now());
     given.wait(31_000);
-    assert_eq!(given.told(&key), "stale now, refresh", "upstream failed before: nobody waits for it");
+    assert_eq!(given.told(&key), "stale later", "the failed attempt is long ago: upstream is asked first again");
+    given.failed(&key, &timeout());
+    given.wait(5_000);
+    assert_eq!(given.told(&key), "stale now, refresh", "upstream failed a moment ago: nobody waits for it");
+    given.wait(5_000);
+    assert_eq!(given.told(&key), "stale later", "and for no longer than another such period");
 }
 
 #[test]
