@@ -15,6 +15,7 @@ use cache::Store;
 use contract::corefile::Disk;
 use contract::metrics::Metrics;
 use contract::{Bound as BoundName, RuntimeClock};
+use ready::Monitor;
 use reload::ReloadSpec;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -109,6 +110,7 @@ pub struct Daemon {
 struct Settings {
     reload: Option<ReloadSpec>,
     lameduck: Duration,
+    monitor: Monitor,
 }
 
 impl Settings {
@@ -119,6 +121,10 @@ impl Settings {
             lameduck: settings()
                 .find_map(|settings| settings.health.as_ref())
                 .map_or(Duration::ZERO, |health| health.lameduck),
+            monitor: settings()
+                .filter_map(|settings| settings.ready.as_ref())
+                .find(|ready| ready.monitor == Monitor::Continuously)
+                .map_or(Monitor::UntilReady, |ready| ready.monitor),
         }
     }
 }
@@ -324,7 +330,7 @@ impl Daemon {
                 .map(|guard| spawn(Box::pin(loops::watch(guard, entrances.clone(), self.looped.clone())))),
         );
         self.work.push(spawn(Box::pin(sweep(Arc::clone(&self.shared), Arc::clone(&self.register)))));
-        self.state.serving(assembly.plugins);
+        self.state.serving(assembly.plugins, self.settings.monitor == Monitor::Continuously);
         let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();
         tracing::info!("serving {}", at.join(" "));
     }

@@ -45,12 +45,33 @@ pub fn pages(plan: &Plan) -> BTreeMap<SocketAddr, Pages> {
     pages
 }
 
+/// The plugins whose readiness is told.
+#[derive(Default)]
+struct Watched {
+    plugins: Vec<Arc<dyn Plugin>>,
+    ready_once: Vec<AtomicBool>,
+    continuously: bool,
+}
+
+impl Watched {
+    /// The names of those that are not ready.
+    fn pending(&self) -> Vec<&'static str> {
+        let is_pending = |(plugin, ready_once): &(&Arc<dyn Plugin>, &AtomicBool)| {
+            let was_ready = !self.continuously && ready_once.load(Ordering::Relaxed);
+            let ready = was_ready || plugin.is_ready();
+            ready_once.store(ready, Ordering::Relaxed);
+            !ready
+        };
+        self.plugins.iter().zip(&self.ready_once).filter(is_pending).map(|(plugin, _)| plugin.name()).collect()
+    }
+}
+
 /// What the pages tell of.
 pub struct State {
     shared: Arc<Shared>,
     register: Arc<Register>,
     meters: Meters,
-    plugins: arc_swap::ArcSwap<Vec<Arc<dyn Plugin>>>,
+    watched: arc_swap::ArcSwap<Watched>,
     serving: AtomicBool,
     leaving: AtomicBool,
 }
@@ -58,13 +79,15 @@ pub struct State {
 impl State {
     /// Nothing serves yet.
     pub fn new(shared: Arc<Shared>, register: Arc<Register>, meters: Meters) -> Self {
-        let plugins = arc_swap::ArcSwap::from_pointee(Vec::new());
-        Self { shared, register, meters, plugins, serving: AtomicBool::new(false), leaving: AtomicBool::new(false) }
+        let watched = arc_swap::ArcSwap::from_pointee(Watched::default());
+        Self { shared, register, meters, watched, serving: AtomicBool::new(false), leaving: AtomicBool::new(false) }
     }
 
-    /// Every socket is open and served by these plugins.
-    pub fn serving(&self, plugins: Vec<Arc<dyn Plugin>>) {
-        self.plugins.store(Arc::new(plugins));
+    /// Every socket is open and served by these plugins. `continuously`: each is asked anew whenever somebody wants to know;
+    /// otherwise only until it was ready once.
+    pub fn serving(&self, plugins: Vec<Arc<dyn Plugin>>, continuously: bool) {
+        let ready_once = plugins.iter().map(|_| AtomicBool::new(false)).collect();
+        self.watched.store(Arc::new(Watched { plugins, ready_once, continuously }));
         self.serving.store(true, Ordering::Release);
     }
 
@@ -85,11 +108,43 @@ impl State {
         if !self.serving.load(Ordering::Acquire) {
             return vec!["sockets"];
         }
-        let plugins = self.plugins.load();
-        plugins.iter().filter(|plugin| !plugin.is_ready()).map(|plugin| plugin.name()).collect()
+        self.watched.load().pending()
     }
 
     fn metrics(&self) -> String {
         exposition::text(&self.shared, &self.register, &self.meters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ready while it is told so.
+    #[derive(Debug, Default)]
+    struct Moody(AtomicBool);
+
+    impl Plugin for Moody {
+        fn name(&self) -> &'static str {
+            "moody"
+        }
+
+        fn is_ready(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn once_ready_a_plugin_is_asked_no_more_unless_it_is_watched_continuously() {
+        for (continuously, later) in [(false, vec![]), (true, vec!["moody"])] {
+            let plugin = Arc::new(Moody::default());
+            let plugins: Vec<Arc<dyn Plugin>> = vec![Arc::clone(&plugin) as _];
+            let watched = Watched { plugins, ready_once: vec![AtomicBool::new(false)], continuously };
+            assert_eq!(watched.pending(), ["moody"]);
+            plugin.0.store(true, Ordering::Relaxed);
+            assert!(watched.pending().is_empty());
+            plugin.0.store(false, Ordering::Relaxed);
+            assert_eq!(watched.pending(), later);
+        }
     }
 }
