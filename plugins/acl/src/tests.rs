@@ -2,52 +2,30 @@
 
 use std::sync::Arc;
 
-use contract::corefile::{self, Memory, Report};
 use contract::metrics::Metrics;
-use contract::wire::{Class, Name, RecordType};
-use contract::{
-    Blocks, Boxed, Client, Context, Failure, FakeClock, Moment, Next, Plugin, Query, Scope, Served, Spec, Storing,
-    Transport, Verdict,
-};
+use contract::testing::{self, query};
+use contract::wire::{Name, RecordType};
+use contract::{Context, Failure, Plugin, Query, Storing, Verdict};
 
 use crate::{AclSpec, check};
 
 /// All statements of the text, in a server block for `example.org` and `10.in-addr.arpa`.
 fn checked(text: &str) -> (Option<AclSpec>, String) {
-    let mut report = Report::new();
-    let text = format!("example.org {{\n{text}\n}}\n");
-    let corefile = corefile::parse("Corefile", &text, &Memory::new(), &mut report);
     let zones = ["example.org", "10.in-addr.arpa"].map(|zone| Name::parse(zone).unwrap());
-    let statements = corefile.blocks[0].statements.iter();
-    let specs: Option<Vec<AclSpec>> = statements.map(|one| check(one, &zones, &mut report)).collect();
-    let spec = specs.and_then(|specs| specs.into_iter().reduce(AclSpec::then));
-    (spec, report.to_string())
+    let (specs, report) = testing::all_checked(text, &zones, check);
+    let specs: Option<Vec<AclSpec>> = specs.into_iter().collect();
+    (specs.and_then(|specs| specs.into_iter().reduce(AclSpec::then)), report)
 }
 
 /// The gate of these statements, and its counters.
 fn plugin(text: &str) -> (Arc<dyn Plugin>, Arc<Metrics>) {
-    let (spec, report) = checked(text);
-    let context = Context {
-        clock: Arc::new(FakeClock::new()),
-        metrics: Arc::default(),
-        lists: Arc::default(),
-        server: "dns://example.org.:53".to_owned(),
-    };
-    let plugin = spec.unwrap_or_else(|| panic!("{report}")).build(&context).unwrap();
-    (plugin, context.metrics)
-}
-
-fn client(address: &str) -> Client {
-    Client {
-        address: std::net::SocketAddr::new(address.parse().unwrap(), 40212),
-        local: "127.0.0.1:53".parse().unwrap(),
-        transport: Transport::Udp,
-    }
+    let context = Context { server: "dns://example.org.:53".to_owned(), ..testing::context() };
+    (testing::built(checked(text), &context), context.metrics)
 }
 
 fn ask(plugin: &dyn Plugin, source: &str, name: &str, rtype: RecordType) -> Verdict {
     let name = Name::parse(name).unwrap();
-    plugin.gate().unwrap().verdict(&client(source), name.as_wire(), rtype)
+    plugin.gate().unwrap().verdict(&testing::client(source), name.as_wire(), rtype)
 }
 
 const ORG: &str = "www.example.org";
@@ -169,34 +147,12 @@ fn hundreds_of_zones_policies_and_prefixes_are_told_apart() {
     assert_eq!(ask(&*plugin, "10.1.43.9", "a.b.z500.test", RecordType::A), Verdict::Allow);
 }
 
-/// No server blocks: nothing here enters them anew.
-struct Nowhere;
-
-impl Blocks for Nowhere {
-    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) })
-    }
-}
-
 #[tokio::test]
 async fn in_the_chain_it_only_hands_on() {
     let (plugin, _) = plugin("acl {\n block\n}");
     assert_eq!(plugin.storing(), Storing::Nothing);
-    let query = Query {
-        name: Name::parse(ORG).unwrap(),
-        rtype: RecordType::A,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: client("192.0.2.1"),
-        edns: None,
-        header: (1, 0x0100),
-        arrived: Moment(0),
-        reentries: 0,
-        refresh: false,
-    };
-    let failure = Next::new(&[plugin], &Nowhere).serve(&query).await.unwrap_err();
+    let query = Query { client: testing::client("192.0.2.1"), ..query(ORG, RecordType::A) };
+    let failure = testing::ask(&[plugin], &query).await.unwrap_err();
     assert_eq!(
         failure,
         Failure::EndOfChain { name: "www.example.org.".to_owned() },

@@ -1,69 +1,22 @@
 //! ANY gets its one record; nothing else is touched.
 
-use std::sync::Arc;
-
-use contract::corefile::{self, Memory, Report};
-use contract::wire::{Class, Name, Rcode, RecordType, Section};
-use contract::{
-    Blocks, Boxed, Client, Context, Failure, FakeClock, Moment, Next, Query, Scope, Served, Spec, Storing, Transport,
-};
+use contract::testing::{self, ask, built, context, query};
+use contract::wire::{Class, Rcode, RecordType, Section};
+use contract::{Failure, Storing};
 
 use crate::{AnySpec, check};
 
-/// A question from 192.0.2.7 port 40212 over UDP.
-fn query(name: &str, rtype: RecordType) -> Query {
-    Query {
-        name: Name::parse(name).unwrap(),
-        rtype,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: "192.0.2.7:40212".parse().unwrap(),
-            local: "127.0.0.1:53".parse().unwrap(),
-            transport: Transport::Udp,
-        },
-        edns: None,
-        header: (1, 0x0100),
-        arrived: Moment(0),
-        reentries: 0,
-        refresh: false,
-    }
-}
-
-/// No server blocks: nothing here enters them anew.
-struct Nowhere;
-
-impl Blocks for Nowhere {
-    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) })
-    }
-}
-
 /// The statement, alone in the server block `.`, as `check` judges it: the specification and what was reported.
 fn checked(statement: &str) -> (Option<AnySpec>, String) {
-    let mut report = Report::new();
-    let corefile = corefile::parse("Corefile", &format!(". {{\n{statement}\n}}\n"), &Memory::new(), &mut report);
-    let spec = check(&corefile.blocks[0].statements[0], &[Name::root()], &mut report);
-    (spec, report.to_string())
-}
-
-fn context() -> Context {
-    Context {
-        clock: Arc::new(FakeClock::new()),
-        metrics: Arc::default(),
-        lists: Arc::default(),
-        server: "dns://.:53".to_owned(),
-    }
+    testing::checked(statement, check)
 }
 
 #[tokio::test]
 async fn any_is_answered_with_one_hinfo() {
-    let chain = [checked("any").0.unwrap().build(&context()).unwrap()];
+    let chain = [built(checked("any"), &context())];
     assert_eq!(chain[0].storing(), Storing::Nothing);
     let asked = query("example.org", RecordType::ANY);
-    let reply = Next::new(&chain, &Nowhere).serve(&asked).await.unwrap();
+    let reply = ask(&chain, &asked).await.unwrap();
     let message = reply.answer.message();
     assert_eq!(reply.answer.rcode(), Rcode::NOERROR);
     assert!(message.asks(&asked.name, RecordType::ANY, Class::IN));
@@ -76,10 +29,10 @@ async fn any_is_answered_with_one_hinfo() {
 
 #[tokio::test]
 async fn every_other_type_goes_on() {
-    let chain = [checked("any").0.unwrap().build(&context()).unwrap()];
+    let chain = [built(checked("any"), &context())];
     for rtype in [RecordType::A, RecordType::HINFO, RecordType::RRSIG, RecordType(254)] {
         let asked = query("example.org", rtype);
-        let failure = Next::new(&chain, &Nowhere).serve(&asked).await.unwrap_err();
+        let failure = ask(&chain, &asked).await.unwrap_err();
         assert_eq!(failure, Failure::EndOfChain { name: "example.org.".to_owned() });
     }
 }

@@ -15,6 +15,8 @@ pub mod metrics;
 mod plugin;
 mod query;
 mod scope;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wire;
 
 pub use answer::{Age, Answer, Asker, BadAnswer};

@@ -195,8 +195,7 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
-    use contract::corefile::{Memory, Report, parse};
-    use contract::metrics::Metrics;
+    use contract::testing;
     use contract::wire::{Class, RecordType};
     use contract::{Client, RuntimeClock, Transport};
     use tracing::field::{Field, Visit};
@@ -240,15 +239,8 @@ mod tests {
     }
 
     fn errors(text: &str) -> Arc<Errors> {
-        let mut report = Report::new();
-        let corefile = parse("Corefile", &format!(". {{\n{text}\n}}\n"), &Memory::new(), &mut report);
-        let spec = crate::check(&corefile.blocks[0].statements[0], &[], &mut report);
-        let context = Context {
-            clock: Arc::new(RuntimeClock::start()),
-            metrics: Arc::new(Metrics::default()),
-            lists: Arc::default(),
-            server: "dns://.:53".to_owned(),
-        };
+        let (spec, report) = testing::checked(text, crate::check);
+        let context = Context { clock: Arc::new(RuntimeClock::start()), ..testing::context() };
         Arc::new(Errors::new(spec.unwrap_or_else(|| panic!("{report}")), &context))
     }
 

@@ -7,62 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use contract::corefile::{self, Memory, Report};
 use contract::limits;
+use contract::testing::{self, ask, context, query};
 use contract::wire::{Class, Flags, Name, Rcode, RecordType, Section, ede};
-use contract::{
-    Blocks, Boxed, BuildError, Client, Context, Failure, FakeClock, Moment, Next, Plugin, Query, Reply, Scope, Served,
-    Spec, Storing, Transport,
-};
+use contract::{BuildError, Failure, Plugin, Reply, Spec, Storing};
 
 use crate::{Entry, HostsSpec, check};
 
-/// A question from 192.0.2.7 port 40212 over UDP.
-fn query(name: &str, rtype: RecordType) -> Query {
-    Query {
-        name: Name::parse(name).unwrap(),
-        rtype,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: "192.0.2.7:40212".parse().unwrap(),
-            local: "127.0.0.1:53".parse().unwrap(),
-            transport: Transport::Udp,
-        },
-        edns: None,
-        header: (1, 0x0100),
-        arrived: Moment(0),
-        reentries: 0,
-        refresh: false,
-    }
-}
-
-/// No server blocks: nothing here enters them anew.
-struct Nowhere;
-
-impl Blocks for Nowhere {
-    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) })
-    }
-}
-
 /// The statement, alone in the server block `.`, as `check` judges it: the specification and what was reported.
 fn checked(statement: &str) -> (Option<HostsSpec>, String) {
-    let mut report = Report::new();
-    let corefile = corefile::parse("Corefile", &format!(". {{\n{statement}\n}}\n"), &Memory::new(), &mut report);
-    let spec = check(&corefile.blocks[0].statements[0], &[Name::root()], &mut report);
-    (spec, report.to_string())
-}
-
-fn context() -> Context {
-    Context {
-        clock: Arc::new(FakeClock::new()),
-        metrics: Arc::default(),
-        lists: Arc::default(),
-        server: "dns://.:53".to_owned(),
-    }
+    testing::checked(statement, check)
 }
 
 /// A file of this test alone, removed when the test ends.
@@ -95,13 +49,12 @@ impl Drop for Scratch {
 }
 
 fn built(statement: &str) -> Arc<dyn Plugin> {
-    let (spec, report) = checked(statement);
-    spec.unwrap_or_else(|| panic!("{report}")).build(&context()).unwrap()
+    testing::built(checked(statement), &context())
 }
 
 async fn reply(plugin: &Arc<dyn Plugin>, name: &str, rtype: RecordType) -> Option<Reply> {
     let asked = query(name, rtype);
-    match Next::new(&[Arc::clone(plugin)], &Nowhere).serve(&asked).await {
+    match ask(&[Arc::clone(plugin)], &asked).await {
         Ok(reply) => Some(reply),
         Err(failure) => {
             assert_eq!(failure, Failure::EndOfChain { name: asked.name.to_string() }, "the end of the chain");
@@ -286,7 +239,7 @@ async fn a_file_is_followed_and_what_is_wrong_with_it_changes_nothing() {
     let file = Scratch::new();
     let context = context();
     let statement = format!("hosts {} {{\n192.0.2.8 inline.example.org\n}}", file.path());
-    let plugin = checked(&statement).0.unwrap().build(&context).unwrap();
+    let plugin = testing::built(checked(&statement), &context);
     let help = "Looks at a hosts file that could not be taken over.";
     let labels = [("hostsfile", file.path())];
     let failures = context.metrics.counter("nearpath_hosts_reload_failures_total", help, &labels);

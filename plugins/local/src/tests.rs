@@ -1,69 +1,22 @@
 //! Each local name gets its records; all others go on.
 
-use std::sync::Arc;
-
-use contract::corefile::{self, Memory, Report};
-use contract::wire::{Class, Flags, Name, RecordType, Section};
-use contract::{
-    Blocks, Boxed, Client, Context, Failure, FakeClock, Moment, Next, Query, Scope, Served, Spec, Storing, Transport,
-};
+use contract::Storing;
+use contract::testing::{self, ask, built, context, query};
+use contract::wire::{Class, Flags, RecordType, Section};
 
 use crate::{LocalSpec, check};
 
-/// A question from 192.0.2.7 port 40212 over UDP.
-fn query(name: &str, rtype: RecordType) -> Query {
-    Query {
-        name: Name::parse(name).unwrap(),
-        rtype,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: "192.0.2.7:40212".parse().unwrap(),
-            local: "127.0.0.1:53".parse().unwrap(),
-            transport: Transport::Udp,
-        },
-        edns: None,
-        header: (1, 0x0100),
-        arrived: Moment(0),
-        reentries: 0,
-        refresh: false,
-    }
-}
-
-/// No server blocks: nothing here enters them anew.
-struct Nowhere;
-
-impl Blocks for Nowhere {
-    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) })
-    }
-}
-
 /// The statement, alone in the server block `.`, as `check` judges it: the specification and what was reported.
 fn checked(statement: &str) -> (Option<LocalSpec>, String) {
-    let mut report = Report::new();
-    let corefile = corefile::parse("Corefile", &format!(". {{\n{statement}\n}}\n"), &Memory::new(), &mut report);
-    let spec = check(&corefile.blocks[0].statements[0], &[Name::root()], &mut report);
-    (spec, report.to_string())
-}
-
-fn context() -> Context {
-    Context {
-        clock: Arc::new(FakeClock::new()),
-        metrics: Arc::default(),
-        lists: Arc::default(),
-        server: "dns://.:53".to_owned(),
-    }
+    testing::checked(statement, check)
 }
 
 /// RCODE, then each record as `SECTION OWNER TYPE`, with the target or address if it is an answer. `-` if it went on.
 async fn said(statement: &str, name: &str, rtype: RecordType) -> String {
-    let chain = [checked(statement).0.unwrap().build(&context()).unwrap()];
+    let chain = [built(checked(statement), &context())];
     assert_eq!(chain[0].storing(), Storing::Nothing);
     let asked = query(name, rtype);
-    let Ok(reply) = Next::new(&chain, &Nowhere).serve(&asked).await else { return "-".to_owned() };
+    let Ok(reply) = ask(&chain, &asked).await else { return "-".to_owned() };
     let message = reply.answer.message();
     assert!(message.asks(&asked.name, rtype, Class::IN));
     assert_eq!(message.flags() & Flags::AA, 0);
@@ -142,9 +95,9 @@ async fn without_the_prefix_only_names_below_localhost_are_special() {
 #[tokio::test]
 async fn names_around_localhost_are_counted_and_localhost_is_not() {
     let context = context();
-    let chain = [checked("local").0.unwrap().build(&context).unwrap()];
+    let chain = [built(checked("local"), &context)];
     for name in ["localhost", "a.localhost", "localhost.example.org", "1.0.0.127.in-addr.arpa"] {
-        Next::new(&chain, &Nowhere).serve(&query(name, RecordType::A)).await.unwrap();
+        ask(&chain, &query(name, RecordType::A)).await.unwrap();
     }
     let text = context.metrics.text();
     assert!(text.contains("\ncoredns_local_localhost_requests_total 2\n"), "{text}");

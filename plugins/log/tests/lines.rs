@@ -6,10 +6,10 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract::corefile::{Memory, Report, parse};
 use contract::metrics::Metrics;
+use contract::testing;
 use contract::wire::{Class, Composer, EdnsView, Flags, Name, Rcode, RecordType, Section};
-use contract::{Client, Context, Event, FakeClock, Observer as _, Plugin as _, Transport, limits};
+use contract::{Client, Context, Event, Observer as _, Plugin as _, Transport, limits};
 use query_log::{LogSpec, QueryLog};
 use tracing::field::{Field, Visit};
 use tracing::span;
@@ -50,20 +50,12 @@ impl Kept {
 }
 
 fn spec(lines: &str) -> LogSpec {
-    let mut report = Report::new();
-    let corefile = parse("Corefile", &format!(". {{\n{lines}\n}}\n"), &Memory::new(), &mut report);
-    let statements = &corefile.blocks[0].statements;
-    let specs = statements.iter().filter_map(|statement| query_log::check(statement, &[], &mut report));
-    specs.reduce(LogSpec::then).unwrap()
+    let (specs, _) = testing::all_checked(lines, &[], query_log::check);
+    specs.into_iter().flatten().reduce(LogSpec::then).unwrap()
 }
 
 fn plugin(lines: &str, metrics: &Arc<Metrics>) -> Arc<QueryLog> {
-    let context = Context {
-        clock: Arc::new(FakeClock::new()),
-        metrics: Arc::clone(metrics),
-        lists: Arc::default(),
-        server: "dns://.:53".to_owned(),
-    };
+    let context = Context { metrics: Arc::clone(metrics), ..testing::context() };
     Arc::new(QueryLog::new(spec(lines).rules, &context))
 }
 

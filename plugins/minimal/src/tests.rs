@@ -3,61 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::corefile::{self, Memory, Report};
+use contract::testing::{self, ask, built, context, query};
 use contract::wire::{Class, Composer, Ede, Flags, Name, Rcode, RecordType, Section, ede};
-use contract::{
-    Age, Answer, Blocks, Boxed, Client, Context, Failure, FakeClock, Moment, Next, Plugin, Query, Reply, Scope, Served,
-    Source, Spec, Storing, Transport,
-};
+use contract::{Age, Answer, Boxed, Failure, Next, Plugin, Query, Reply, Served, Source, Storing};
 
 use crate::{MinimalSpec, check};
 
-/// A question from 192.0.2.7 port 40212 over UDP.
-fn query(name: &str, rtype: RecordType) -> Query {
-    Query {
-        name: Name::parse(name).unwrap(),
-        rtype,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: "192.0.2.7:40212".parse().unwrap(),
-            local: "127.0.0.1:53".parse().unwrap(),
-            transport: Transport::Udp,
-        },
-        edns: None,
-        header: (1, 0x0100),
-        arrived: Moment(0),
-        reentries: 0,
-        refresh: false,
-    }
-}
-
-/// No server blocks: nothing here enters them anew.
-struct Nowhere;
-
-impl Blocks for Nowhere {
-    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) })
-    }
-}
-
 /// The statement, alone in the server block `.`, as `check` judges it: the specification and what was reported.
 fn checked(statement: &str) -> (Option<MinimalSpec>, String) {
-    let mut report = Report::new();
-    let corefile = corefile::parse("Corefile", &format!(". {{\n{statement}\n}}\n"), &Memory::new(), &mut report);
-    let spec = check(&corefile.blocks[0].statements[0], &[Name::root()], &mut report);
-    (spec, report.to_string())
-}
-
-fn context() -> Context {
-    Context {
-        clock: Arc::new(FakeClock::new()),
-        metrics: Arc::default(),
-        lists: Arc::default(),
-        server: "dns://.:53".to_owned(),
-    }
+    testing::checked(statement, check)
 }
 
 /// The end of the chain: always the same reply.
@@ -77,9 +31,9 @@ impl Plugin for Fixed {
 const ASKED: &str = "www.example.org";
 
 async fn minimized(reply: Served) -> Served {
-    let chain = [checked("minimal").0.unwrap().build(&context()).unwrap(), Arc::new(Fixed(reply))];
+    let chain = [built(checked("minimal"), &context()), Arc::new(Fixed(reply))];
     assert_eq!(chain[0].storing(), Storing::Nothing);
-    Next::new(&chain, &Nowhere).serve(&query(ASKED, RecordType::A)).await
+    ask(&chain, &query(ASKED, RecordType::A)).await
 }
 
 /// A reply with one record of each type in the sections given.

@@ -1,69 +1,21 @@
 //! Each client is told who it is, whatever it asks.
 
-use std::sync::Arc;
-
-use contract::corefile::{self, Memory, Report};
-use contract::wire::{Class, Flags, Name, RecordType, Section};
-use contract::{
-    Blocks, Boxed, Client, Context, Failure, FakeClock, Moment, Next, Query, Scope, Served, Spec, Storing, Transport,
-};
+use contract::testing::{self, ask, built, context, query};
+use contract::wire::{Flags, RecordType, Section};
+use contract::{Query, Storing, Transport};
 
 use crate::{WhoamiSpec, check};
 
-/// A question from 192.0.2.7 port 40212 over UDP.
-fn query(name: &str, rtype: RecordType) -> Query {
-    Query {
-        name: Name::parse(name).unwrap(),
-        rtype,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: "192.0.2.7:40212".parse().unwrap(),
-            local: "127.0.0.1:53".parse().unwrap(),
-            transport: Transport::Udp,
-        },
-        edns: None,
-        header: (1, 0x0100),
-        arrived: Moment(0),
-        reentries: 0,
-        refresh: false,
-    }
-}
-
-/// No server blocks: nothing here enters them anew.
-struct Nowhere;
-
-impl Blocks for Nowhere {
-    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(async move { Err(Failure::NoBlock { name: query.name.to_string() }) })
-    }
-}
-
 /// The statement, alone in the server block `.`, as `check` judges it: the specification and what was reported.
 fn checked(statement: &str) -> (Option<WhoamiSpec>, String) {
-    let mut report = Report::new();
-    let corefile = corefile::parse("Corefile", &format!(". {{\n{statement}\n}}\n"), &Memory::new(), &mut report);
-    let spec = check(&corefile.blocks[0].statements[0], &[Name::root()], &mut report);
-    (spec, report.to_string())
-}
-
-fn context() -> Context {
-    Context {
-        clock: Arc::new(FakeClock::new()),
-        metrics: Arc::default(),
-        lists: Arc::default(),
-        server: "dns://.:53".to_owned(),
-    }
+    testing::checked(statement, check)
 }
 
 /// Owner, type, TTL and RDATA of each additional record of the reply.
 async fn additional(query: &Query) -> Vec<(String, RecordType, u32, Vec<u8>)> {
-    let plugin = checked("whoami").0.unwrap().build(&context()).unwrap();
+    let plugin = built(checked("whoami"), &context());
     assert_eq!(plugin.storing(), Storing::PerClient);
-    let chain = [plugin];
-    let reply = Next::new(&chain, &Nowhere).serve(query).await.unwrap();
+    let reply = ask(&[plugin], query).await.unwrap();
     assert!(!reply.storable);
     let message = reply.answer.message();
     assert!(message.asks(&query.name, query.rtype, query.class));
