@@ -230,6 +230,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         clock: Arc::new(RuntimeClock::start()),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
+        places: Arc::default(),
         coalesced: metrics.counter("nearpath_coalesced_total", "Questions that waited for an identical one.", &[]),
         stale: metrics.counter("nearpath_stale_replies_total", "Replies past their end.", &[]),
         panics: metrics.counter("coredns_panics_total", "Queries lost to an internal error.", &[]),

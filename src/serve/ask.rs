@@ -40,13 +40,15 @@ pub(super) fn ask<D: Desk, T>(
     connections: &Connections,
     take: impl FnOnce(&[u8]) -> T,
 ) -> Asked<T> {
-    REPLY.with_borrow_mut(|out| match catch_unwind(AssertUnwindSafe(|| desk.answer(question, client, out))) {
-        Ok(Outcome::Reply(length)) => Asked::Reply(take(&out[..length.min(MESSAGE_MAX)])),
-        Ok(Outcome::Silent) => Asked::Silent,
-        Ok(Outcome::Miss(reply)) => Asked::Miss(Miss { reply, apology: apology::kept(question) }),
-        Err(_) => {
-            connections.note(Mishap::Panicked);
-            apology::write(question, out).map_or(Asked::Silent, |length| Asked::Reply(take(&out[..length])))
+    REPLY.with_borrow_mut(|out| {
+        match catch_unwind(AssertUnwindSafe(|| desk.answer(question, client, desk.now(), out))) {
+            Ok(Outcome::Reply(length)) => Asked::Reply(take(&out[..length.min(MESSAGE_MAX)])),
+            Ok(Outcome::Silent) => Asked::Silent,
+            Ok(Outcome::Miss(reply)) => Asked::Miss(Miss { reply, apology: apology::kept(question) }),
+            Err(_) => {
+                connections.note(Mishap::Panicked);
+                apology::write(question, out).map_or(Asked::Silent, |length| Asked::Reply(take(&out[..length])))
+            }
         }
     })
 }

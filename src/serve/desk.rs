@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use contract::Client;
 use contract::wire::Rcode;
+use contract::{Client, Moment, Transport};
 
 use super::{Desk, Door, Outcome};
 
@@ -24,7 +24,7 @@ pub(super) struct TestDesk;
 impl Door for TestDoor {
     type Desk = TestDesk;
 
-    fn desk(&self) -> TestDesk {
+    fn desk(&self, _: Transport) -> TestDesk {
         self.desks.fetch_add(1, Ordering::Relaxed);
         TestDesk
     }
@@ -47,7 +47,11 @@ pub(super) fn apology(packet: &[u8]) -> Vec<u8> {
 }
 
 impl Desk for TestDesk {
-    fn answer(&mut self, packet: &[u8], client: &Client, out: &mut [u8]) -> Outcome {
+    fn now(&self) -> Moment {
+        Moment(0)
+    }
+
+    fn answer(&mut self, packet: &[u8], client: &Client, _: Moment, out: &mut [u8]) -> Outcome {
         let [_, _, letter, high, low, ..] = *packet else {
             return Outcome::Silent;
         };

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::block::Block;
 use super::chaos;
 use super::flights::Turn;
-use super::tally::{Exchange, StoreUse};
+use super::tally::{Exchange, Place, StoreUse};
 use super::zones::{Entrance, Shared, Zones, filtered};
 use super::{Desk, Door, Outcome};
 
@@ -27,7 +27,6 @@ use super::{Desk, Door, Outcome};
 pub struct Front {
     zones: Arc<ArcSwap<Zones>>,
     shared: Arc<Shared>,
-    desks: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 /// One thread's or one connection's place at the front door.
@@ -41,14 +40,15 @@ pub struct FrontDesk {
 struct Clerk {
     shared: Arc<Shared>,
     key: KeyBuffer,
-    number: usize,
+    /// Where it counts, if it has a place of its own.
+    place: Option<Place>,
 }
 
 impl Front {
     /// A door before these blocks.
     pub fn new(zones: Arc<Zones>) -> Self {
         let shared = Arc::clone(zones.shared());
-        Self { zones: Arc::new(ArcSwap::new(zones)), shared, desks: Arc::default() }
+        Self { zones: Arc::new(ArcSwap::new(zones)), shared }
     }
 
     /// Puts other blocks behind the door. Queries under way end with the old ones.
@@ -60,11 +60,12 @@ impl Front {
 impl Door for Front {
     type Desk = FrontDesk;
 
-    fn desk(&self) -> FrontDesk {
-        let number = self.desks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    fn desk(&self, transport: Transport) -> FrontDesk {
+        // connections come and go in numbers, threads do not
+        let place = (transport == Transport::Udp).then(|| self.shared.places.take()).flatten();
         FrontDesk {
             zones: arc_swap::Cache::new(Arc::clone(&self.zones)),
-            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), number },
+            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), place },
         }
     }
 }
@@ -79,14 +80,24 @@ struct Visit<'p> {
 }
 
 impl Desk for FrontDesk {
-    fn answer(&mut self, packet: &[u8], client: &Client, out: &mut [u8]) -> Outcome {
-        self.clerk.answer(self.zones.load(), packet, client, out)
+    fn now(&self) -> Moment {
+        self.clerk.shared.clock.now()
+    }
+
+    fn answer(&mut self, packet: &[u8], client: &Client, now: Moment, out: &mut [u8]) -> Outcome {
+        self.clerk.answer(self.zones.load(), packet, (client, now), out)
     }
 }
 
 impl Clerk {
     /// The life of a query, decision by decision.
-    fn answer(&mut self, zones: &Arc<Zones>, packet: &[u8], client: &Client, out: &mut [u8]) -> Outcome {
+    fn answer(
+        &mut self,
+        zones: &Arc<Zones>,
+        packet: &[u8],
+        (client, now): (&Client, Moment),
+        out: &mut [u8],
+    ) -> Outcome {
         let question = match Question::parse(packet) {
             Ok(question) => question,
             Err(Reject::Silent) => return Outcome::Silent,
@@ -100,7 +111,7 @@ impl Clerk {
             return self.no_block(&question, client, out);
         };
         let scope = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
-        let visit = Visit { question, client: *client, scope, now: self.shared.clock.now() };
+        let visit = Visit { question, client: *client, scope, now };
         if !block.gates.is_empty() {
             match block.verdict(client, self.key.name(), question.rtype) {
                 Verdict::Allow => {}
@@ -123,19 +134,19 @@ impl Clerk {
         if visit.scope != Scope::Shared && zones.is_gated() && !zones.walk_is_open(block, &self.query(visit)) {
             return None;
         }
-        match self.shared.store.lookup(&self.key, policy, visit.now) {
+        match self.shared.store.read().lookup(&self.key, policy, visit.now) {
             Lookup::Fresh { entry, age, refresh } => {
                 if refresh {
                     Entrance(Arc::clone(zones)).refresh(block, &self.query(visit));
                 }
-                Some(self.hit(block, visit, &entry, age, None, out))
+                Some(self.hit(block, visit, entry, age, None, out))
             }
             Lookup::Stale { entry, serve_now: true, refresh } => {
                 if refresh {
                     Entrance(Arc::clone(zones)).refresh(block, &self.query(visit));
                 }
                 self.shared.stale.increment();
-                Some(self.hit(block, visit, &entry, policy.stale_age(), Some(entry.stale_ede()), out))
+                Some(self.hit(block, visit, entry, policy.stale_age(), Some(entry.stale_ede()), out))
             }
             Lookup::Failed(failure) => Some(self.pending(block, visit).write(Err(failure), out)),
             Lookup::Stale { .. } | Lookup::Miss => None,
@@ -145,10 +156,10 @@ impl Clerk {
     /// An answer past its end where no question can be asked: a bound of ours is reached.
     fn stale_at_least(&self, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
         let policy = block.store.as_ref()?;
-        match self.shared.store.lookup(&self.key, policy, visit.now) {
+        match self.shared.store.read().lookup(&self.key, policy, visit.now) {
             Lookup::Stale { entry, .. } => {
                 self.shared.stale.increment();
-                Some(self.hit(block, visit, &entry, policy.stale_age(), Some(entry.stale_ede()), out))
+                Some(self.hit(block, visit, entry, policy.stale_age(), Some(entry.stale_ede()), out))
             }
             _ => None,
         }
@@ -156,7 +167,7 @@ impl Clerk {
 
     fn pending(&self, block: &Arc<Block>, visit: &Visit<'_>) -> Pending {
         let shared = Arc::clone(&self.shared);
-        Pending::new(&visit.question, self.query(visit), Arc::clone(block), shared, self.number)
+        Pending::new(&visit.question, self.query(visit), Arc::clone(block), shared)
     }
 
     fn no_block(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
@@ -191,7 +202,7 @@ impl Clerk {
             took: Duration::ZERO,
             store,
         };
-        block.tally.count(self.number, &visit.client, &exchange);
+        block.tally.count(self.place.as_ref(), &visit.client, &exchange);
         if !block.observers.is_empty() && block.is_watched(false) {
             let query = self.query(visit);
             block.show(&event(&query, &exchange, &out[..length], None));
@@ -259,12 +270,11 @@ struct Pending {
     query_len: usize,
     block: Arc<Block>,
     shared: Arc<Shared>,
-    desk: usize,
 }
 
 impl Pending {
-    fn new(question: &Question<'_>, query: Query, block: Arc<Block>, shared: Arc<Shared>, desk: usize) -> Self {
-        Self { query, spelling: question.section().into(), query_len: question.packet_len(), block, shared, desk }
+    fn new(question: &Question<'_>, query: Query, block: Arc<Block>, shared: Arc<Shared>) -> Self {
+        Self { query, spelling: question.section().into(), query_len: question.packet_len(), block, shared }
     }
 
     /// Asks, and writes the reply.
@@ -305,7 +315,7 @@ impl Pending {
             took: self.shared.clock.now().since(self.query.arrived),
             store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
         };
-        self.block.tally.count(self.desk, &self.query.client, &exchange);
+        self.block.tally.count(None, &self.query.client, &exchange);
         let failure = served.as_ref().err();
         if !self.block.observers.is_empty() && self.block.is_watched(failure.is_some()) {
             let mut event = event(&self.query, &exchange, &out[..length], failure);

@@ -71,7 +71,7 @@ impl HttpsSocket {
         let HttpsOptions { timeouts, connections, tls } = options;
         let (door, terms) = (Arc::clone(door), Terms::new(timeouts, Some(tls), &[b"h2"]));
         accept::serve(self.listener, terms, connections, runtime, move |accepted, offer| {
-            converse(accepted, door.desk(), offer)
+            converse(accepted, door.desk(Transport::Https), offer)
         })
     }
 }

@@ -29,22 +29,25 @@ pub mod zones;
 pub use flights::{Flights, Turnstile};
 pub use front::{Front, FrontDesk};
 
-use contract::{Boxed, Client};
+use contract::{Boxed, Client, Moment, Transport};
 
 /// The front door of one listener, as the sockets see it.
 pub trait Door: Send + Sync + 'static {
     /// What one thread or connection keeps for itself.
     type Desk: Desk;
 
-    /// A desk for a thread or a connection.
-    fn desk(&self) -> Self::Desk;
+    /// A desk for a thread (datagrams) or a connection (all else).
+    fn desk(&self, transport: Transport) -> Self::Desk;
 }
 
 /// Where one thread or one connection hands in its packets.
 pub trait Desk: Send + 'static {
+    /// The time, to be read once for questions that came together.
+    fn now(&self) -> Moment;
+
     /// Answers a packet into `out`, or says that the answer takes longer. A reply made at once costs no allocation, no lock
     /// and no wait. `out` holds 65,535 octets for streams and at least 1,232 for datagrams.
-    fn answer(&mut self, packet: &[u8], client: &Client, out: &mut [u8]) -> Outcome;
+    fn answer(&mut self, packet: &[u8], client: &Client, now: Moment, out: &mut [u8]) -> Outcome;
 }
 
 /// What becomes of a packet.

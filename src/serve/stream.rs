@@ -90,7 +90,7 @@ impl StreamSocket {
         let StreamOptions { timeouts, connections, tls } = options;
         let (door, terms) = (Arc::clone(door), Terms::new(timeouts, tls, &[]));
         accept::serve(self.listener, terms, connections, runtime, move |accepted, offer| {
-            converse(accepted, door.desk(), offer)
+            converse(accepted, door.desk(Transport::Tcp), offer)
         })
     }
 }

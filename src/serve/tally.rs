@@ -1,15 +1,66 @@
 //! What a server block counts of its queries and replies: per desk, summed when somebody asks.
+//!
+//! A datagram thread's desk has a slot of its own and adds without locking the memory; whoever has none adds to the slot
+//! that all others share.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use contract::metrics::{OCTETS, SECONDS};
 use contract::wire::{Rcode, RecordType};
 use contract::{Client, Transport};
 
-/// Desks share counters when there are more of them than slots.
+/// Slots that one desk at a time has to itself; further desks share one.
 const SLOTS: usize = 16;
+
+/// Which slots are taken, in all tallies alike: a bit each.
+#[derive(Debug, Default)]
+pub struct Places(AtomicU32);
+
+/// A desk's own slot, until it is dropped. Two threads cannot use it at once: it is not `Sync`.
+#[derive(Debug)]
+pub struct Place {
+    slot: usize,
+    places: Arc<Places>,
+    one_writer: PhantomData<Cell<()>>,
+}
+
+impl Places {
+    /// A slot that nobody has; `None` if all are taken.
+    pub fn take(self: &Arc<Self>) -> Option<Place> {
+        let mut taken = self.0.load(Ordering::Relaxed);
+        loop {
+            let slot = taken.trailing_ones() as usize;
+            if slot >= SLOTS {
+                return None;
+            }
+            // acquires what the one who had it before counted there
+            match self.0.compare_exchange_weak(taken, taken | 1 << slot, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(Place { slot, places: Arc::clone(self), one_writer: PhantomData }),
+                Err(now) => taken = now,
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.0.fetch_and(!(1 << self.slot), Ordering::Release);
+    }
+}
+
+/// For a slot with one writer: no other thread's addition can come between.
+fn add_alone(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+fn add_shared(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}
 /// The types that CoreDNS names in its metrics; all others are `other`.
 pub const TYPES: [RecordType; 19] = [
     RecordType::A,
@@ -49,6 +100,7 @@ pub enum StoreUse {
 /// Counts of one server block, of all its listeners.
 #[derive(Debug)]
 pub struct Tally {
+    /// Those of the places, then the shared one.
     slots: Box<[Slot]>,
 }
 
@@ -78,10 +130,10 @@ impl<const N: usize> Default for Histogram<N> {
 }
 
 impl<const N: usize> Histogram<N> {
-    fn count(&self, bounds: &[f64], value: f64, sum: u64) {
+    fn count(&self, bounds: &[u64], value: u64, add: impl Fn(&AtomicU64, u64)) {
         let index = bounds.iter().position(|&bound| value <= bound).unwrap_or(N - 1);
-        one(&self.buckets[index]);
-        self.sum.fetch_add(sum, Ordering::Relaxed);
+        add(&self.buckets[index], 1);
+        add(&self.sum, value);
     }
 
     fn add_to(&self, buckets: &mut [u64], sum: &mut u64) {
@@ -92,8 +144,19 @@ impl<const N: usize> Histogram<N> {
     }
 }
 
-fn one(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+/// [`OCTETS`] as whole numbers.
+const OCTET_BOUNDS: [u64; OCTETS.len()] = whole(OCTETS, 1.0);
+/// [`SECONDS`] in microseconds.
+const MICROSECOND_BOUNDS: [u64; SECONDS.len()] = whole(SECONDS, 1e6);
+
+const fn whole<const N: usize>(bounds: &[f64], scale: f64) -> [u64; N] {
+    let mut numbers = [0; N];
+    let mut index = 0;
+    while index < N {
+        numbers[index] = (bounds[index] * scale) as u64;
+        index += 1;
+    }
+    numbers
 }
 
 /// One query and its reply, to be counted.
@@ -115,23 +178,16 @@ pub struct Exchange {
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { slots: (0..SLOTS).map(|_| Slot::default()).collect() }
+        Self { slots: (0..=SLOTS).map(|_| Slot::default()).collect() }
     }
 }
 
 impl Tally {
-    /// Counts one exchange at a desk.
-    pub fn count(&self, desk: usize, client: &Client, exchange: &Exchange) {
-        let slot = &self.slots[desk % SLOTS];
-        let rtype = TYPES.iter().position(|&rtype| rtype == exchange.rtype).unwrap_or(TYPES.len());
-        one(&slot.requests[transport_index(client.transport)][usize::from(client.ip().is_ipv6())][rtype]);
-        one(&slot.rcodes[usize::from(exchange.rcode.0).min(RCODES - 1)]);
-        slot.request_octets.count(OCTETS, exchange.query_len as f64, exchange.query_len as u64);
-        slot.reply_octets.count(OCTETS, exchange.reply_len as f64, exchange.reply_len as u64);
-        slot.seconds.count(SECONDS, exchange.took.as_secs_f64(), exchange.took.as_micros() as u64);
-        match exchange.store {
-            StoreUse::None => {}
-            used => one(&slot.store[used as usize]),
+    /// Counts one exchange, of a desk with a place of its own or of anybody.
+    pub fn count(&self, place: Option<&Place>, client: &Client, exchange: &Exchange) {
+        match place {
+            Some(place) => self.slots[place.slot].count(client, exchange, add_alone),
+            None => self.slots[SLOTS].count(client, exchange, add_shared),
         }
     }
 
@@ -151,6 +207,21 @@ impl Tally {
 }
 
 impl Slot {
+    #[inline]
+    fn count(&self, client: &Client, exchange: &Exchange, add: impl Fn(&AtomicU64, u64)) {
+        let rtype = TYPES.iter().position(|&rtype| rtype == exchange.rtype).unwrap_or(TYPES.len());
+        let family = usize::from(client.ip().is_ipv6());
+        add(&self.requests[transport_index(client.transport)][family][rtype], 1);
+        add(&self.rcodes[usize::from(exchange.rcode.0).min(RCODES - 1)], 1);
+        self.request_octets.count(&OCTET_BOUNDS, exchange.query_len as u64, &add);
+        self.reply_octets.count(&OCTET_BOUNDS, exchange.reply_len as u64, &add);
+        self.seconds.count(&MICROSECOND_BOUNDS, exchange.took.as_micros() as u64, &add);
+        match exchange.store {
+            StoreUse::None => {}
+            used => add(&self.store[used as usize], 1),
+        }
+    }
+
     fn add_to(&self, totals: &mut Totals) {
         for (transport, families) in self.requests.iter().enumerate() {
             for (family, types) in families.iter().enumerate() {

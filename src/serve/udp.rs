@@ -19,6 +19,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use contract::Transport;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::runtime::Handle;
 
@@ -133,7 +134,7 @@ impl UdpWorkers {
             thread.tell(Command::Serve(
                 number,
                 Box::new(move || -> Box<dyn Listen> {
-                    Box::new(Station { socket, local, lane: Lane::new(local), desk: door.desk(), late })
+                    Box::new(Station { socket, local, lane: Lane::new(local), desk: door.desk(Transport::Udp), late })
                 }),
             ))?;
         }

@@ -7,20 +7,21 @@
 //!                                                     '--Wait--> fresh, or stale after STALE_AFTER
 //! ```
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use cache::{Entry, KeyBuffer, Lookup, Policy, Store};
+use cache::{KeyBuffer, Lookup, Policy, Store};
 use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{
-    Age, Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Plugin, Query, Reply, Scope, Served, Source,
-    Verdict,
+    Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Plugin, Query, Reply, Scope, Served, Source, Verdict,
 };
 use tokio::time::timeout;
 
 use super::block::Block;
 use super::flights::{Flights, Seat, Turnstile};
+use super::tally::Places;
 
 /// What all listeners share. Outlives a reload.
 pub struct Shared {
@@ -34,6 +35,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where desks count.
+    pub places: Arc<Places>,
     /// Where misses run.
     pub runtime: tokio::runtime::Handle,
     /// What `hostname.bind`, `id.server` and NSID say.
@@ -150,25 +153,12 @@ impl Entrance {
         let shared = &self.0.shared;
         let open = block.store.is_some() && self.0.walk_is_open(&block, &query);
         let key = key_of(&block, &query);
-        let now = shared.clock.now();
-        let policy = block.store.as_ref().filter(|_| open);
-        let stale = match policy.map_or(Lookup::Miss, |policy| shared.store.lookup(&key, policy, now)) {
-            Lookup::Fresh { entry, age, refresh } if !query.refresh || entry.is_in_first_half(now) => {
-                if refresh && !query.refresh {
-                    self.refresh(&block, &query);
-                }
-                return Ok(entry.reply(age, now));
-            }
-            Lookup::Fresh { .. } => None,
-            Lookup::Stale { entry, serve_now: true, refresh } if !query.refresh => {
-                if refresh {
-                    self.refresh(&block, &query);
-                }
-                return Ok(self.stale(&block, &entry));
-            }
-            Lookup::Stale { entry, .. } => Some(entry),
-            Lookup::Failed(failure) if !query.refresh => return Err(failure),
-            Lookup::Failed(_) | Lookup::Miss => None,
+        let stale = match block.store.as_ref().filter(|_| open) {
+            Some(policy) => match self.recall(&block, &query, &key, policy) {
+                ControlFlow::Break(served) => return served,
+                ControlFlow::Continue(stale) => stale,
+            },
+            None => None,
         };
         let shareable = if query.scope == Scope::Shared { block.coalesce } else { block.coalesce_walks };
         if !shareable || block.store.is_some() && !open {
@@ -217,13 +207,6 @@ impl Entrance {
         }
     }
 
-    /// A reply for a stored answer past its end.
-    fn stale(&self, block: &Block, entry: &Entry) -> Reply {
-        let shared = &self.0.shared;
-        shared.stale.increment();
-        entry.reply(block.store.as_ref().map_or(Age::Stale, Policy::stale_age), shared.clock.now())
-    }
-
     /// Waits for the flight; with a stale answer at hand only for a while.
     async fn wait(
         &self,
@@ -231,21 +214,52 @@ impl Entrance {
         block: &Block,
         query: &Query,
         key: &KeyBuffer,
-        stale: Option<Arc<Entry>>,
+        stale: Option<Reply>,
     ) -> Served {
         let shared = &self.0.shared;
-        let Some(entry) = stale else { return flight.landed().await };
+        let Some(stale) = stale else { return flight.landed().await };
         let patience = block.store.as_ref().map_or(STALE_AFTER, Policy::patience);
         let patience = patience.saturating_sub(shared.clock.now().since(query.arrived));
         match timeout(patience, flight.landed()).await {
-            Ok(served) if is_failure(&served) => Ok(self.stale(block, &entry)),
-            Ok(served) => served,
+            Ok(served) if !is_failure(&served) => return served,
+            Ok(_) => {}
             Err(_) => {
                 if let Some(policy) = &block.store {
                     shared.store.slow(key, policy, shared.clock.now());
                 }
-                Ok(self.stale(block, &entry))
             }
+        }
+        shared.stale.increment();
+        Ok(stale)
+    }
+
+    /// What the store says, or goes on with what may be told where nobody answers in time.
+    fn recall(
+        &self,
+        block: &Arc<Block>,
+        query: &Query,
+        key: &KeyBuffer,
+        policy: &Policy,
+    ) -> ControlFlow<Served, Option<Reply>> {
+        let shared = &self.0.shared;
+        let now = shared.clock.now();
+        match shared.store.read().lookup(key, policy, now) {
+            Lookup::Fresh { entry, age, refresh } if !query.refresh || entry.is_in_first_half(now) => {
+                if refresh && !query.refresh {
+                    self.refresh(block, query);
+                }
+                ControlFlow::Break(Ok(entry.reply(age, now)))
+            }
+            Lookup::Stale { entry, serve_now: true, refresh } if !query.refresh => {
+                if refresh {
+                    self.refresh(block, query);
+                }
+                shared.stale.increment();
+                ControlFlow::Break(Ok(entry.reply(policy.stale_age(), now)))
+            }
+            Lookup::Stale { entry, .. } => ControlFlow::Continue(Some(entry.reply(policy.stale_age(), now))),
+            Lookup::Failed(failure) if !query.refresh => ControlFlow::Break(Err(failure)),
+            Lookup::Fresh { .. } | Lookup::Failed(_) | Lookup::Miss => ControlFlow::Continue(None),
         }
     }
 

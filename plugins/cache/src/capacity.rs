@@ -1,19 +1,23 @@
-//! How many answers of a class a block may have: a queue in the order of storing, touched only when something is stored.
+//! How many answers of a class a block may have, and how many octets all of them: queues in the order of storing,
+//! touched only when something is stored or leaves.
 //!
 //! ```text
-//!   stored --> [ newest ... oldest ] --over capacity--> asked for since? back to the newest end, else out
+//!   stored --> [ newest ... oldest ] --over a bound--> asked for since? back to the newest end, else out
 //! ```
 //!
-//! The queue holds weak references, so that it keeps nothing alive: what was replaced or evicted meanwhile is skipped.
+//! A queue holds keys. What was removed or changed its class meanwhile has another key's memory, or none, in the map, and
+//! is skipped.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use contract::metrics::{Counter, Gauge, Metrics};
 
 use crate::Entry;
-use crate::key::BlockId;
+use crate::key::{BlockId, block_of};
+
+/// The map of the store, pinned: what is read in it stays in memory meanwhile.
+pub(crate) type Answers = papaya::HashMap<Arc<[u8]>, Entry, foldhash::quality::RandomState>;
 
 /// A class of memorised answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,20 @@ pub enum Class {
     Denial,
     /// A failure of upstream (RFC 9520); counted with the denials.
     Failure,
+}
+
+impl Class {
+    /// The name of the room that it lives in, as metrics have it.
+    fn room(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Denial | Self::Failure => "denial",
+        }
+    }
+
+    fn shares_room_with(self, other: Self) -> bool {
+        self.room() == other.room()
+    }
 }
 
 /// How metrics name a block.
@@ -37,117 +55,209 @@ pub struct BlockLabels {
     pub view: String,
 }
 
-/// The room that one class of one block has.
-#[derive(Debug)]
-pub(crate) struct Room {
-    /// Entries in the store. Signed: an entry may leave before its coming is counted.
-    live: AtomicI64,
-    queue: Mutex<VecDeque<Weak<Entry>>>,
-    entries: Arc<Gauge>,
-    evictions: Arc<Counter>,
-    /// Refreshes ahead of expiry, and of stale answers.
-    pub(crate) prefetches: Arc<Counter>,
+/// The rooms of all blocks, and what is in them together. Whoever changes the map holds it.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    blocks: HashMap<BlockId, BlockRooms>,
+    /// Octets of all entries.
+    octets: u64,
 }
 
 /// The rooms of one block.
 #[derive(Debug)]
 pub(crate) struct BlockRooms {
-    success: Arc<Room>,
-    denial: Arc<Room>,
+    success: Room,
+    denial: Room,
+    /// Refreshes ahead of expiry, and of stale answers.
+    pub(crate) prefetches: Arc<Counter>,
     /// Replies to another question than the one that was asked.
     pub(crate) drops: Arc<Counter>,
 }
 
-/// The rooms of all blocks.
-#[derive(Debug, Default)]
-pub(crate) struct Rooms(Mutex<HashMap<BlockId, Arc<BlockRooms>>>);
+/// The room that one class of one block has.
+#[derive(Debug)]
+struct Room {
+    live: usize,
+    octets: u64,
+    queue: VecDeque<Arc<[u8]>>,
+    entries: Arc<Gauge>,
+    evictions: Arc<Counter>,
+}
 
 /// How many entries that were asked for eviction passes by before it takes one all the same.
 const SPARED_MAX: usize = 32;
 
+impl Rooms {
+    /// The rooms of a block; made with these labels if they are new.
+    pub(crate) fn of(
+        &mut self,
+        block: BlockId,
+        metrics: &Metrics,
+        labels: impl FnOnce() -> BlockLabels,
+    ) -> &mut BlockRooms {
+        self.blocks.entry(block).or_insert_with(|| BlockRooms::new(metrics, &labels()))
+    }
+
+    /// Octets of all entries.
+    pub(crate) fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// How many entries of a class a block has.
+    pub(crate) fn live(&self, block: BlockId, class: Class) -> usize {
+        self.blocks.get(&block).map_or(0, |rooms| rooms.room(class).live)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn queued(&self, block: BlockId, class: Class) -> usize {
+        self.blocks.get(&block).map_or(0, |rooms| rooms.room(class).queue.len())
+    }
+
+    /// Stores an entry in the map, in place of an older one of the same key, and takes others out until `capacity` of
+    /// its room and the `bound` of octets hold. The block's rooms exist.
+    pub(crate) fn put(&mut self, answers: &Answers, key: &[u8], entry: Entry, capacity: usize, bound: u64) {
+        let (block, class) = (block_of(key), entry.class());
+        let pin = answers.pin();
+        let old = pin.get_key_value(key);
+        // the key's memory says which queue it stands in
+        let kept = old.filter(|(_, old)| old.class().shares_room_with(class)).map(|(key, _)| Arc::clone(key));
+        let queued = kept.is_some();
+        let key = kept.unwrap_or_else(|| Arc::from(key));
+        if let Some((old_key, old)) = old {
+            self.left(old_key, old);
+        }
+        let octets = entry.octets(&key);
+        self.octets += octets;
+        let room = self.room_of(block, class);
+        room.entered(octets);
+        if !queued {
+            room.queue.push_back(Arc::clone(&key));
+        }
+        pin.insert(key, entry);
+        self.room_of(block, class).tidy(answers, class);
+        let mut spared = 0;
+        while self.room_of(block, class).live > capacity && self.evict(answers, block, class, &mut spared) {}
+        while self.octets > bound {
+            let Some((block, class)) = self.largest() else { break };
+            if !self.evict(answers, block, class, &mut spared) {
+                break;
+            }
+        }
+    }
+
+    /// Takes an entry out of the map, if it is still the one that `gone` means.
+    pub(crate) fn remove_if(&mut self, answers: &Answers, key: &[u8], gone: impl Fn(&Entry) -> bool) {
+        let pin = answers.pin();
+        if let Some((key, entry)) = pin.get_key_value(key).filter(|(_, entry)| gone(entry)) {
+            self.left(key, entry);
+            pin.remove(key);
+        }
+    }
+
+    /// Forgets a block, whose entries have left.
+    pub(crate) fn forget(&mut self, block: BlockId) {
+        self.blocks.remove(&block);
+    }
+
+    /// Counts an entry out.
+    fn left(&mut self, key: &[u8], entry: &Entry) {
+        let octets = entry.octets(key);
+        self.octets -= octets;
+        if let Some(rooms) = self.blocks.get_mut(&block_of(key)) {
+            rooms.room_mut(entry.class()).left(octets);
+        }
+    }
+
+    /// Takes the oldest entry of a room out that was not asked for; false if the room has none.
+    fn evict(&mut self, answers: &Answers, block: BlockId, class: Class, spared: &mut usize) -> bool {
+        let pin = answers.pin();
+        while let Some(key) = self.room_of(block, class).queue.pop_front() {
+            let Some(entry) = own(&pin, &key, class) else { continue };
+            if *spared < SPARED_MAX && entry.spare() {
+                *spared += 1;
+                self.room_of(block, class).queue.push_back(key);
+                continue;
+            }
+            self.left(&key, entry);
+            pin.remove(&key);
+            self.room_of(block, class).evictions.increment();
+            return true;
+        }
+        false
+    }
+
+    /// The room that takes the most octets: it gives when all together take too many.
+    fn largest(&self) -> Option<(BlockId, Class)> {
+        let rooms = self.blocks.iter().flat_map(|(&block, rooms)| {
+            [(block, Class::Success, rooms.success.octets), (block, Class::Denial, rooms.denial.octets)]
+        });
+        rooms.max_by_key(|(_, _, octets)| *octets).map(|(block, class, _)| (block, class))
+    }
+
+    fn room_of(&mut self, block: BlockId, class: Class) -> &mut Room {
+        self.blocks.get_mut(&block).expect("whoever stores made the block's rooms").room_mut(class)
+    }
+}
+
+/// The entry that a key of a queue stands for.
+fn own<'p, G: papaya::Guard>(
+    pin: &'p papaya::HashMapRef<'_, Arc<[u8]>, Entry, foldhash::quality::RandomState, G>,
+    key: &Arc<[u8]>,
+    class: Class,
+) -> Option<&'p Entry> {
+    let (same, entry) = pin.get_key_value(key)?;
+    (Arc::ptr_eq(same, key) && entry.class().shares_room_with(class)).then_some(entry)
+}
+
 impl Room {
-    fn new(metrics: &Metrics, class: &str, labels: &BlockLabels, prefetches: &Arc<Counter>) -> Self {
+    fn new(metrics: &Metrics, class: Class, labels: &BlockLabels) -> Self {
         let labels = [
             ("server", labels.server.as_str()),
-            ("type", class),
+            ("type", class.room()),
             ("zones", labels.zones.as_str()),
             ("view", labels.view.as_str()),
         ];
         Self {
-            live: AtomicI64::new(0),
-            queue: Mutex::default(),
+            live: 0,
+            octets: 0,
+            queue: VecDeque::new(),
             entries: metrics.gauge("coredns_cache_entries", "The number of elements in the cache.", &labels),
             evictions: metrics.counter("coredns_cache_evictions_total", "The count of cache evictions.", &labels),
-            prefetches: Arc::clone(prefetches),
         }
     }
 
-    /// Takes in an entry that is about to be stored.
-    pub(crate) fn enter(&self, entry: &Arc<Entry>) {
-        self.live.fetch_add(1, Relaxed);
+    fn entered(&mut self, octets: u64) {
+        self.live += 1;
+        self.octets += octets;
         self.entries.add(1);
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.push_back(Arc::downgrade(entry));
-        let live = usize::try_from(self.live.load(Relaxed)).unwrap_or(0);
-        if queue.len() > live + live / 4 + 64 {
-            queue.retain(|one| one.upgrade().is_some_and(|entry| !entry.is_gone()));
-        }
     }
 
-    /// Lets go of an entry that left the store; `evicted`: for want of room.
-    pub(crate) fn leave(&self, evicted: bool) {
-        self.live.fetch_sub(1, Relaxed);
+    fn left(&mut self, octets: u64) {
+        self.live -= 1;
+        self.octets -= octets;
         self.entries.add(-1);
-        if evicted {
-            self.evictions.increment();
-        }
     }
 
-    /// The entries that must go, so that no more than `capacity` are left.
-    pub(crate) fn excess(&self, capacity: usize) -> Vec<Arc<Entry>> {
-        let live = usize::try_from(self.live.load(Relaxed)).unwrap_or(0);
-        let mut excess = Vec::new();
-        if live <= capacity {
-            return excess;
+    /// Drops keys that stand for nothing any more, once they are many.
+    fn tidy(&mut self, answers: &Answers, class: Class) {
+        if self.queue.len() > self.live + self.live / 4 + 64 {
+            let pin = answers.pin();
+            self.queue.retain(|key| own(&pin, key, class).is_some());
         }
-        let mut spared = 0;
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        while excess.len() < live - capacity {
-            let Some(oldest) = queue.pop_front() else { break };
-            let Some(entry) = oldest.upgrade().filter(|entry| !entry.is_gone()) else { continue };
-            if spared < SPARED_MAX && entry.spare() {
-                spared += 1;
-                queue.push_back(oldest);
-                continue;
-            }
-            excess.push(entry);
-        }
-        self.evictions.add(excess.len() as u64);
-        excess
-    }
-
-    /// How many entries are in the store.
-    pub(crate) fn live(&self) -> usize {
-        usize::try_from(self.live.load(Relaxed)).unwrap_or(0)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn queued(&self) -> usize {
-        self.queue.lock().unwrap().len()
     }
 }
 
 impl BlockRooms {
     fn new(metrics: &Metrics, labels: &BlockLabels) -> Self {
         let plain = [("server", labels.server.as_str()), ("zones", &labels.zones), ("view", &labels.view)];
-        let prefetches = metrics.counter(
-            "coredns_cache_prefetch_total",
-            "The number of times the cache has prefetched a cached item.",
-            &plain,
-        );
         Self {
-            success: Arc::new(Room::new(metrics, "success", labels, &prefetches)),
-            denial: Arc::new(Room::new(metrics, "denial", labels, &prefetches)),
+            success: Room::new(metrics, Class::Success, labels),
+            denial: Room::new(metrics, Class::Denial, labels),
+            prefetches: metrics.counter(
+                "coredns_cache_prefetch_total",
+                "The number of times the cache has prefetched a cached item.",
+                &plain,
+            ),
             drops: metrics.counter(
                 "coredns_cache_drops_total",
                 "The number responses that are not cached, because the reply is malformed.",
@@ -156,35 +266,17 @@ impl BlockRooms {
         }
     }
 
-    /// The room of a class.
-    pub(crate) fn of(&self, class: Class) -> &Arc<Room> {
+    fn room(&self, class: Class) -> &Room {
         match class {
             Class::Success => &self.success,
             Class::Denial | Class::Failure => &self.denial,
         }
     }
-}
 
-impl Rooms {
-    /// The rooms of a block; made with these labels if they are new.
-    pub(crate) fn of(
-        &self,
-        block: BlockId,
-        metrics: &Metrics,
-        labels: impl FnOnce() -> BlockLabels,
-    ) -> Arc<BlockRooms> {
-        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let block = rooms.entry(block).or_insert_with(|| Arc::new(BlockRooms::new(metrics, &labels())));
-        Arc::clone(block)
-    }
-
-    /// The rooms of a block, if it ever had any.
-    pub(crate) fn existing(&self, block: BlockId) -> Option<Arc<BlockRooms>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&block).cloned()
-    }
-
-    /// Forgets a block.
-    pub(crate) fn remove(&self, block: BlockId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&block);
+    fn room_mut(&mut self, class: Class) -> &mut Room {
+        match class {
+            Class::Success => &mut self.success,
+            Class::Denial | Class::Failure => &mut self.denial,
+        }
     }
 }

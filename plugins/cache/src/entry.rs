@@ -1,35 +1,42 @@
 //! One memorised answer: immutable but for a few marks that hits and refreshes leave on it.
 //!
 //! ```text
-//!   stored ------------------ fresh_until ------------------------- stale_until
-//!     Fresh, TTLs aged          Stale, EDE 3 or 19                    gone
-//!               '-- the last tenth: one asker is told to refresh
+//!   stored --- fresh_for ----------------> --- usable_for ----------------------->
+//!     Fresh, TTLs aged                       Stale, EDE 3 or 19                     gone
+//!                          '-- the last tenth: one asker is told to refresh
 //! ```
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use contract::limits::ANSWER_WITHIN;
+use contract::metrics::Counter;
 use contract::wire::{Ede, Rcode, ede};
-use contract::{Age, Answer, Failure, Moment, Reply, Source};
+use contract::{Age, Answer, Failure, Moment, Reply};
 
-use crate::capacity::{Class, Room};
+use crate::capacity::Class;
 use crate::policy::{PREFETCH_SHARE, Policy, Prefetch, StaleMode};
 
-/// An answer and its times.
+/// Octets on the heap that an entry takes beside its key and its answer's bytes: itself, its place in the map (which has
+/// between one and a half and three places for each) and in a queue. `tests/allocations.rs` holds it against the heap.
+pub(crate) const ENTRY_OCTETS: usize = 160;
+/// What the heap adds to a piece of memory, on average, octets.
+const PIECE_OCTETS: usize = 16;
+
+/// An answer and its times. There are many, so moments are kept as milliseconds since it was stored: enough for 49 days,
+/// and an answer that could be served for longer ends there.
 #[derive(Debug)]
 pub struct Entry {
-    answer: Arc<Answer>,
-    key: Arc<[u8]>,
-    room: Arc<Room>,
-    source: Source,
-    class: Class,
+    answer: Answer,
+    prefetches: Arc<Counter>,
     stored: Moment,
-    fresh_until: Moment,
-    stale_until: Moment,
+    fresh_for: u32,
+    usable_for: u32,
     marks: Marks,
+    source: u16,
+    class: Class,
 }
 
 /// What changes in an entry's life. Hits read them; they write only where the words below say so.
@@ -37,24 +44,23 @@ pub struct Entry {
 struct Marks {
     /// It was asked for since it was stored, or since eviction last spared it. Written once.
     asked: AtomicBool,
-    /// It has left the store.
-    gone: AtomicBool,
     /// Questions without a long gap; counted only where `prefetch` is set.
     hits: AtomicU32,
-    /// When the last of them came, milliseconds.
-    last_hit: AtomicU64,
-    /// Until when somebody is busy with a refresh, milliseconds. A lease, so that a lost refresh blocks nothing.
-    lease: AtomicU64,
-    /// Until when upstream is left alone, milliseconds; not zero: an attempt failed or was slow.
-    recheck: AtomicU64,
+    /// When the last of them came.
+    last_hit: AtomicU32,
+    /// Until when somebody is busy with a refresh. A lease, so that a lost refresh blocks nothing.
+    lease: AtomicU32,
+    /// Until when upstream is left alone; not zero: an attempt failed or was slow.
+    recheck: AtomicU32,
 }
 
 /// What an entry is made of.
 pub(crate) struct Draft {
-    pub(crate) answer: Arc<Answer>,
-    pub(crate) key: Arc<[u8]>,
-    pub(crate) room: Arc<Room>,
-    pub(crate) source: Source,
+    pub(crate) answer: Answer,
+    /// Counts its refreshes.
+    pub(crate) prefetches: Arc<Counter>,
+    /// Who said so, see `Sources`.
+    pub(crate) source: u16,
     pub(crate) class: Class,
     /// How long it is fresh.
     pub(crate) life: Duration,
@@ -69,22 +75,20 @@ static STALE_NXDOMAIN: Ede = Ede { code: ede::STALE_NXDOMAIN, text: Cow::Borrowe
 
 impl Entry {
     pub(crate) fn new(draft: Draft, now: Moment) -> Self {
-        let fresh_until = now.after(draft.life);
         Self {
             answer: draft.answer,
-            key: draft.key,
-            room: draft.room,
+            prefetches: draft.prefetches,
+            stored: now,
+            fresh_for: milliseconds(draft.life),
+            usable_for: milliseconds(draft.life.saturating_add(draft.stale)),
+            marks: Marks::default(),
             source: draft.source,
             class: draft.class,
-            stored: now,
-            fresh_until,
-            stale_until: fresh_until.after(draft.stale),
-            marks: Marks::default(),
         }
     }
 
     /// The answer. That of a failure says SERVFAIL with EDE 13.
-    pub fn answer(&self) -> &Arc<Answer> {
+    pub fn answer(&self) -> &Answer {
         &self.answer
     }
 
@@ -98,9 +102,14 @@ impl Entry {
         self.class != Class::Success
     }
 
-    /// Who said so.
-    pub fn source(&self) -> Source {
+    /// The number of who said so.
+    pub(crate) fn source(&self) -> u16 {
         self.source
+    }
+
+    /// Octets on the heap that it takes under a key.
+    pub(crate) fn octets(&self, key: &[u8]) -> u64 {
+        (key.len() + self.answer.size() + 2 * PIECE_OCTETS + ENTRY_OCTETS) as u64
     }
 
     /// When it was stored.
@@ -115,7 +124,7 @@ impl Entry {
 
     /// How long it is still fresh.
     pub fn remaining(&self, now: Moment) -> Duration {
-        self.fresh_until.since(now)
+        Duration::from_millis(u64::from(self.fresh_for).saturating_sub(self.elapsed(now)))
     }
 
     /// True if it is fresh for longer yet than it has been stored: good enough for whoever renews what rests on it.
@@ -138,11 +147,11 @@ impl Entry {
     pub fn reply(&self, age: Age, now: Moment) -> Reply {
         let stale = matches!(age, Age::Stale | Age::StaleWith(_));
         Reply {
-            answer: Arc::clone(&self.answer),
+            answer: Arc::new(self.answer.clone()),
             age,
             lifetime: Some(self.remaining(now)),
             storable: !stale,
-            source: Source::Store,
+            source: contract::Source::Store,
             ede: stale.then(|| self.stale_ede().clone()),
         }
     }
@@ -153,21 +162,22 @@ impl Entry {
         self.reply(age, now)
     }
 
-    pub(crate) fn key(&self) -> &Arc<[u8]> {
-        &self.key
-    }
-
-    pub(crate) fn room(&self) -> &Arc<Room> {
-        &self.room
-    }
-
     pub(crate) fn is_fresh(&self, now: Moment) -> bool {
-        now < self.fresh_until
+        self.elapsed(now) < self.fresh_for.into()
     }
 
     /// True if it may still be served: fresh, or stale and no failure.
     pub(crate) fn is_usable(&self, now: Moment) -> bool {
-        now < self.stale_until
+        self.elapsed(now) < self.usable_for.into()
+    }
+
+    fn elapsed(&self, now: Moment) -> u64 {
+        now.0.saturating_sub(self.stored.0)
+    }
+
+    /// The same as a mark holds it.
+    fn mark(&self, now: Moment) -> u32 {
+        u32::try_from(self.elapsed(now)).unwrap_or(u32::MAX)
     }
 
     /// Marks a hit.
@@ -182,20 +192,13 @@ impl Entry {
         self.marks.asked.swap(false, Relaxed)
     }
 
-    /// Marks that it left the store. True the first time.
-    pub(crate) fn leave(&self) -> bool {
-        !self.marks.gone.swap(true, Relaxed)
-    }
-
-    /// True once it has left the store.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.marks.gone.load(Relaxed)
-    }
-
-    /// Takes over what is known about how often the name is asked for.
-    pub(crate) fn inherit(&self, old: &Self) {
-        self.marks.hits.store(old.marks.hits.load(Relaxed), Relaxed);
-        self.marks.last_hit.store(old.marks.last_hit.load(Relaxed), Relaxed);
+    /// Takes over what is known of the answer before it: that it is asked for, and how often where that is counted.
+    pub(crate) fn inherit(&self, old: &Self, prefetch: Option<Prefetch>, now: Moment) {
+        self.marks.asked.store(true, Relaxed); // it was renewed because somebody asked
+        let waited = old.mark(now).saturating_sub(old.marks.last_hit.load(Relaxed));
+        if prefetch.is_some_and(|prefetch| waited <= milliseconds(prefetch.gap)) {
+            self.marks.hits.store(old.marks.hits.load(Relaxed), Relaxed);
+        }
     }
 
     /// True for one asker of a fresh entry that is popular (or AutoPath's) and near its end.
@@ -205,7 +208,7 @@ impl Entry {
             return false;
         }
         let share = policy.prefetch.filter(|_| popular).map_or(PREFETCH_SHARE, |prefetch| prefetch.share);
-        let life = self.fresh_until.since(self.stored);
+        let life = Duration::from_millis(self.fresh_for.into());
         let threshold = (life * u32::from(share) / 100).max(Duration::from_secs(1));
         self.remaining(now) <= threshold && self.claim(now)
     }
@@ -213,8 +216,8 @@ impl Entry {
     /// Counts a hit and says whether there were enough. A popular entry's line is written once per eighth of the gap.
     fn is_popular(&self, prefetch: &Prefetch, now: Moment) -> bool {
         let marks = &self.marks;
-        let gap = prefetch.gap.as_millis() as u64;
-        let waited = now.0.saturating_sub(marks.last_hit.load(Relaxed));
+        let (gap, now) = (milliseconds(prefetch.gap), self.mark(now));
+        let waited = now.saturating_sub(marks.last_hit.load(Relaxed));
         let hits = marks.hits.load(Relaxed);
         let popular = hits >= prefetch.amount && hits > 0 && waited <= gap;
         if popular && waited <= gap / 8 {
@@ -222,20 +225,20 @@ impl Entry {
         }
         let hits = if waited > gap { 1 } else { hits.saturating_add(1) };
         marks.hits.store(hits, Relaxed); // two hits at once may count as one: popular means several
-        marks.last_hit.store(now.0, Relaxed);
+        marks.last_hit.store(now, Relaxed);
         hits >= prefetch.amount
     }
 
     /// What is done with it past its end: whether it goes out at once, and whether this asker refreshes it.
     pub(crate) fn past_end(&self, policy: &Policy, now: Moment) -> (bool, bool) {
-        let recheck = self.marks.recheck.load(Relaxed);
-        if now.0 < recheck {
+        let (recheck, at) = (self.marks.recheck.load(Relaxed), self.mark(now));
+        if at < recheck {
             return (true, false);
         }
         match policy.stale.mode {
             StaleMode::Immediate => (true, self.claim(now)),
             // shortly after a failed attempt nobody waits; later upstream is asked first again: fresh beats stale
-            StaleMode::Failing if recheck > 0 && now < Moment(recheck).after(policy.stale.recheck) => {
+            StaleMode::Failing if recheck > 0 && at < recheck.saturating_add(milliseconds(policy.stale.recheck)) => {
                 (true, self.claim(now))
             }
             StaleMode::Failing | StaleMode::Verify => (false, false),
@@ -244,21 +247,26 @@ impl Entry {
 
     /// An attempt to refresh it failed, or was slow: upstream is left alone for a while.
     pub(crate) fn leave_upstream_alone(&self, wait: Duration, now: Moment) {
-        self.marks.recheck.store(now.after(wait).0.max(1), Relaxed);
+        self.marks.recheck.store(self.mark(now.after(wait)).max(1), Relaxed);
         self.marks.lease.store(0, Relaxed);
     }
 
     /// Makes one asker of many the one who refreshes.
     fn claim(&self, now: Moment) -> bool {
-        let lease = self.marks.lease.load(Relaxed);
-        if now.0 < lease || now.0 < self.marks.recheck.load(Relaxed) {
+        let (lease, at) = (self.marks.lease.load(Relaxed), self.mark(now));
+        if at < lease || at < self.marks.recheck.load(Relaxed) {
             return false;
         }
-        let until = now.after(ANSWER_WITHIN).0;
+        let until = self.mark(now.after(ANSWER_WITHIN));
         let claimed = self.marks.lease.compare_exchange(lease, until, Relaxed, Relaxed).is_ok();
         if claimed {
-            self.room.prefetches.increment();
+            self.prefetches.increment();
         }
         claimed
     }
+}
+
+/// A duration as an entry holds it; at most some 49 days.
+fn milliseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

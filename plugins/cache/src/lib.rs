@@ -1,7 +1,7 @@
 //! The answer store, and the directive `cache`: how long which answers of a server block are memorised.
 //!
 //! ```text
-//!   KeyBuffer --Store::lookup--> Fresh | Stale | Failed | Miss          the hit path: nothing allocated, nothing awaited
+//!   KeyBuffer --Reader::lookup--> Fresh | Stale | Failed | Miss          the hit path: nothing allocated, nothing awaited
 //!   Reply     --judge--> Judgement --Store::insert--> Reply             as every later hit will see it
 //!   Failure   --Store::failed--> memorised (RFC 9520), or the stale answer goes out at once for a while
 //!   Statement --check--> CacheSpec, with its Policy
@@ -16,6 +16,7 @@ mod entry;
 mod judge;
 mod key;
 mod policy;
+mod sources;
 mod spec;
 mod store;
 #[cfg(test)]
@@ -26,4 +27,4 @@ pub use entry::Entry;
 pub use key::{BlockId, KeyBuffer};
 pub use policy::{ClassPolicy, Policy, Prefetch, StaleMode, StalePolicy};
 pub use spec::{Cache, CacheSpec, check};
-pub use store::{Kind, Lookup, STORE_OCTETS, Store};
+pub use store::{Lookup, Reader, STORE_OCTETS, Store};

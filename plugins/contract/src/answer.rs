@@ -15,10 +15,14 @@ use crate::wire::{
 };
 
 /// A reply without its asker: header, question and records in wire form, no OPT, no id.
+///
+/// The store holds many of these, so message and offsets are one piece of memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    wire: Box<[u8]>,
-    ttls: Box<[u16]>,
+    /// The message, then where its TTLs stand: offsets of two octets, ascending.
+    bytes: Box<[u8]>,
+    /// Octets of the message.
+    wire_len: u16,
     rcode: Rcode,
     ede: Option<Box<Ede>>,
 }
@@ -73,7 +77,11 @@ pub struct Asker<'p> {
 impl Answer {
     /// What a plugin composed.
     pub fn composed(composed: Composed, rcode: Rcode) -> Self {
-        Self { wire: composed.wire.into(), ttls: composed.ttls.into(), rcode, ede: None }
+        let wire_len = u16::try_from(composed.wire.len()).expect("a composer writes no larger message");
+        let mut bytes = Vec::with_capacity(composed.wire.len() + 2 * composed.ttls.len());
+        bytes.extend_from_slice(&composed.wire);
+        bytes.extend(composed.ttls.iter().flat_map(|at| at.to_be_bytes()));
+        Self { bytes: bytes.into(), wire_len, rcode, ede: None }
     }
 
     /// A reply without records.
@@ -122,16 +130,25 @@ impl Answer {
     /// The same answer with each TTL replaced by what `change` makes of it (seconds).
     #[must_use]
     pub fn with_ttls(mut self, change: impl Fn(u32) -> u32) -> Self {
-        for &at in &self.ttls {
-            let ttl = change(read_ttl(&self.wire, at));
-            write_ttl(&mut self.wire, at, ttl);
+        let (wire, ttls) = self.bytes.split_at_mut(self.wire_len.into());
+        for at in offsets(ttls) {
+            let ttl = change(read_ttl(wire, at));
+            write_ttl(wire, at, ttl);
         }
         self
     }
 
     /// The bytes: id 0, TTLs as they were when it was made.
     pub fn message(&self) -> Message<'_> {
-        Message::parse(&self.wire).expect("an answer is made of a composed message")
+        Message::parse(self.wire()).expect("an answer is made of a composed message")
+    }
+
+    fn wire(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.wire_len)]
+    }
+
+    fn ttls(&self) -> impl Iterator<Item = usize> {
+        offsets(&self.bytes[usize::from(self.wire_len)..])
     }
 
     /// The response code.
@@ -147,12 +164,12 @@ impl Answer {
     /// Octets on the heap, for the store's bound.
     pub fn size(&self) -> usize {
         let ede = self.ede.as_ref().map_or(0, |ede| size_of::<Ede>() + ede.text.len());
-        self.wire.len() + 2 * self.ttls.len() + ede
+        self.bytes.len() + ede
     }
 
     /// True if it was cut by its upstream.
     pub fn is_truncated(&self) -> bool {
-        self.wire[2] & (Flags::TC >> 8) as u8 != 0
+        self.bytes[2] & (Flags::TC >> 8) as u8 != 0
     }
 
     /// NXDOMAIN, or NOERROR whose answer section has nothing of the type asked for (RFC 2308).
@@ -170,7 +187,7 @@ impl Answer {
 
     /// The smallest TTL of all records; `None` if there are none.
     pub fn smallest_ttl(&self) -> Option<u32> {
-        self.ttls.iter().map(|&at| read_ttl(&self.wire, at)).min()
+        self.ttls().map(|at| read_ttl(&self.bytes, at)).min()
     }
 
     /// How long a negative answer may be memorised: the smaller of the SOA's TTL and its MINIMUM (RFC 2308 5), and no
@@ -197,12 +214,13 @@ impl Answer {
         let asker = &Asker { nsid: asker.nsid.filter(|nsid| OPT_FIXED + 4 + nsid.len() <= room), ..*asker };
         let ede = ede.or(self.ede.as_deref()).filter(|ede| opt_length(asker, Some(ede)) <= room);
         let opt = opt_length(asker, ede);
-        let (mut length, complete) = match self.wire.len() + opt <= limit {
-            true => (self.wire.len(), true),
+        let wire = self.wire();
+        let (mut length, complete) = match wire.len() + opt <= limit {
+            true => (wire.len(), true),
             false => self.cut(limit.saturating_sub(opt)),
         };
-        out[..length].copy_from_slice(&self.wire[..length]);
-        if length < self.wire.len() {
+        out[..length].copy_from_slice(&wire[..length]);
+        if length < wire.len() {
             count_records(&mut out[..length], asker.question.len());
         }
         if !complete {
@@ -221,7 +239,7 @@ impl Answer {
 
     fn age(&self, age: Age, out: &mut [u8]) {
         let end = out.len();
-        for &at in self.ttls.iter().take_while(|&&at| usize::from(at) < end) {
+        for at in self.ttls().take_while(|&at| at < end) {
             let ttl = match age {
                 Age::Fresh(0) | Age::Kept => return,
                 Age::Fresh(seconds) => read_ttl(out, at).saturating_sub(seconds),
@@ -235,7 +253,7 @@ impl Answer {
     /// The end of the last whole record within `limit` octets, at least the question's; and true if nothing but additional
     /// records is cut, which needs no TC (RFC 2181 9).
     fn cut(&self, limit: usize) -> (usize, bool) {
-        let mut end = skip_name(&self.wire, HEADER).map_or(HEADER, |end| end + 4);
+        let mut end = skip_name(self.wire(), HEADER).map_or(HEADER, |end| end + 4);
         for record in self.message().records().flatten() {
             if record.end > limit {
                 return (end, record.section == Section::Additional);
@@ -285,13 +303,16 @@ fn covered_type(message: &Message<'_>, record: &Record) -> Option<RecordType> {
     (record.rtype == RecordType::RRSIG).then(|| RecordType(u16::from_be_bytes(*octets)))
 }
 
-fn read_ttl(wire: &[u8], at: u16) -> u32 {
-    let at = usize::from(at);
+/// Offsets of TTLs as an answer holds them.
+fn offsets(ttls: &[u8]) -> impl Iterator<Item = usize> {
+    ttls.chunks_exact(2).map(|pair| usize::from(u16::from_be_bytes([pair[0], pair[1]])))
+}
+
+fn read_ttl(wire: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([wire[at], wire[at + 1], wire[at + 2], wire[at + 3]])
 }
 
-fn write_ttl(wire: &mut [u8], at: u16, ttl: u32) {
-    let at = usize::from(at);
+fn write_ttl(wire: &mut [u8], at: usize, ttl: u32) {
     wire[at..at + 4].copy_from_slice(&ttl.to_be_bytes());
 }
 

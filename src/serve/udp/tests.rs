@@ -14,6 +14,8 @@ use super::counters::Counters;
 use super::late::Late;
 use super::worker::{Listen as _, Station};
 use super::{UdpSockets, UdpWorkers};
+use contract::Transport;
+
 use crate::serve::desk::{TestDoor, apology, packet};
 use crate::serve::{Door as _, sockets};
 
@@ -262,7 +264,8 @@ fn a_hit_allocates_nothing() {
         let socket = client("127.0.0.1:0", SocketAddr::from(([127, 0, 0, 1], local.port())));
         let (under_way, _all) = tokio::sync::mpsc::channel(1);
         let late = Late { runtime: runtime.handle().clone(), counters: Arc::default(), under_way };
-        let mut station = Station { socket: Arc::new(server), local, lane: Lane::new(local), desk: door.desk(), late };
+        let mut station =
+            Station { socket: Arc::new(server), local, lane: Lane::new(local), desk: door.desk(Transport::Udp), late };
         let (mut batch, counters) = (Batch::new(), Counters::default());
         (0..100).for_each(|id| assert!(socket.send(&packet(id, b'E', 0)).is_ok()));
         let mut served = 0;

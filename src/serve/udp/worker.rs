@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 
 use contract::limits::{RECEIVE_BUFFER, UDP_PLAIN_MAX};
-use contract::{Client, Transport};
+use contract::{Client, Moment, Transport};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
@@ -65,8 +65,9 @@ impl<D: Desk> Listen for Station<D> {
             return 0;
         };
         let mut counts = UdpCounts { received: received as u64, batches: 1, ..UdpCounts::default() };
+        let now = self.desk.now();
         for index in 0..received {
-            self.answer(batch, index, &mut counts);
+            self.answer(batch, index, now, &mut counts);
         }
         let outcome = batch.send(&self.socket, &mut self.lane);
         counters.add_as_owner(UdpCounts { sent: outcome.sent, unsent: outcome.unsent, ..counts });
@@ -75,7 +76,7 @@ impl<D: Desk> Listen for Station<D> {
 }
 
 impl<D: Desk> Station<D> {
-    fn answer(&mut self, batch: &mut Batch, index: usize, counts: &mut UdpCounts) {
+    fn answer(&mut self, batch: &mut Batch, index: usize, now: Moment, counts: &mut UdpCounts) {
         let Some((query, back, out)) = batch.question(index) else {
             counts.silent += 1;
             return;
@@ -86,7 +87,7 @@ impl<D: Desk> Station<D> {
         };
         let client = Client { address, local: back.from.address(self.local), transport: Transport::Udp };
         let desk = &mut self.desk;
-        match catch_unwind(AssertUnwindSafe(|| desk.answer(query, &client, out))) {
+        match catch_unwind(AssertUnwindSafe(|| desk.answer(query, &client, now, out))) {
             Ok(Outcome::Reply(length)) => batch.keep(length, back),
             Ok(Outcome::Silent) => counts.silent += 1,
             Ok(Outcome::Miss(miss)) => self.late.spawn(&self.socket, back, miss, apology::kept(query)),

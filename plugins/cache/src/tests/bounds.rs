@@ -98,12 +98,11 @@ fn octets_stay_within_their_bound_under_a_flood() {
             highest = highest.max(given.store.bytes());
         }
     }
-    given.store.settle();
     let (bytes, entries) = (given.store.bytes(), given.store.entries(BLOCK, Class::Success));
     println!("bound {BYTES}: {bytes} octets, {entries} entries, {highest} at most during the flood");
     assert!(bytes <= BYTES && bytes > BYTES / 2, "{bytes}");
     assert!(highest <= BYTES + BYTES / 8, "{highest}");
-    assert!(entries as u64 * crate::store::ENTRY_OCTETS as u64 <= BYTES, "{entries}");
+    assert!(entries as u64 * crate::entry::ENTRY_OCTETS as u64 <= BYTES, "{entries}");
     assert!(given.store.queued(BLOCK, Class::Success) < 2 * entries + 100);
     assert_eq!(given.told(&hot), "fresh", "what is asked for stays");
     assert!(given.text().contains(&format!("nearpath_cache_bytes {bytes}\n")), "{}", given.text());

@@ -14,7 +14,7 @@ use contract::metrics::Metrics;
 use contract::wire::{Class as QueryClass, Composer, Name, Rcode, RecordType, Section};
 use contract::{Answer, Clock, Failure, FakeClock, ListId, Moment, Reply, Scope, Source};
 
-use crate::{BlockId, KeyBuffer, Lookup, Policy, Store};
+use crate::{BlockId, KeyBuffer, Lookup, Policy, Reader, Store};
 
 /// The block that most tests ask.
 const BLOCK: BlockId = BlockId(1);
@@ -54,8 +54,20 @@ impl Given {
         self.store.insert(key, reply, &self.policy, self.now())
     }
 
-    fn lookup(&self, key: &KeyBuffer) -> Lookup {
-        self.store.lookup(key, &self.policy, self.now())
+    fn lookup<'r>(&self, reader: &'r Reader<'_>, key: &KeyBuffer) -> Lookup<'r> {
+        reader.lookup(key, &self.policy, self.now())
+    }
+
+    /// A look-up as metrics count it.
+    fn kind(&self, key: &KeyBuffer) -> &'static str {
+        match self.lookup(&self.store.read(), key) {
+            Lookup::Stale { serve_now: false, .. } | Lookup::Miss => "miss",
+            Lookup::Stale { entry, .. } if entry.is_denial() => "stale denial",
+            Lookup::Stale { .. } => "stale success",
+            Lookup::Fresh { entry, .. } if entry.is_denial() => "denial",
+            Lookup::Fresh { .. } => "success",
+            Lookup::Failed(_) => "failure",
+        }
     }
 
     fn failed(&self, key: &KeyBuffer, failure: &Failure) {
@@ -64,7 +76,7 @@ impl Given {
 
     /// A look-up in one word.
     fn told(&self, key: &KeyBuffer) -> &'static str {
-        match self.lookup(key) {
+        match self.lookup(&self.store.read(), key) {
             Lookup::Fresh { refresh: false, .. } => "fresh",
             Lookup::Fresh { refresh: true, .. } => "fresh, refresh",
             Lookup::Stale { serve_now: true, refresh: false, .. } => "stale now",

@@ -7,7 +7,6 @@ use contract::wire::{Class as QueryClass, Flags, Message, Rcode, RecordType};
 use contract::{Age, Answer, Asker, Bound, Failure, Reply};
 
 use super::*;
-use crate::Entry;
 
 /// The TTLs of a reply as a client reads them.
 fn written(answer: &Answer, age: Age) -> Vec<u32> {
@@ -21,7 +20,7 @@ fn written(answer: &Answer, age: Age) -> Vec<u32> {
 }
 
 fn ttls_of_hit(given: &Given, key: &KeyBuffer) -> Vec<u32> {
-    match given.lookup(key) {
+    match given.lookup(&given.store.read(), key) {
         Lookup::Fresh { entry, age, .. } => written(entry.answer(), age),
         Lookup::Stale { entry, .. } => written(entry.answer(), given.policy.stale_age()),
         other => panic!("{other:?}"),
@@ -124,7 +123,8 @@ fn an_answer_lives_no_longer_than_what_it_rests_on() {
 fn a_reply_from_the_store_is_true_as_long_as_its_entry() {
     let given = Given::new(Policy::default());
     given.insert(&shared("a.example"), nxdomain("a.example", 60, 0));
-    let Lookup::Fresh { entry, age, .. } = given.lookup(&shared("a.example")) else { panic!("just stored") };
+    let reader = given.store.read();
+    let Lookup::Fresh { entry, age, .. } = given.lookup(&reader, &shared("a.example")) else { panic!("just stored") };
     assert_eq!(entry.reply(age, given.now()).lifetime, Some(Duration::from_secs(5)));
     given.wait(2_400);
     assert_eq!(entry.reply(age, given.now()).lifetime, Some(Duration::from_millis(2_600)));
@@ -196,7 +196,8 @@ fn failures_are_memorised_for_a_while_if_they_are_upstreams() {
         }
         given.wait(milliseconds - 1);
         assert_eq!(given.told(&x), "failed", "{text}: {failure}");
-        let Lookup::Failed(memorised) = given.lookup(&x) else { panic!("just seen") };
+        let reader = given.store.read();
+        let Lookup::Failed(memorised) = given.lookup(&reader, &x) else { panic!("just seen") };
         assert_eq!(memorised, Failure::Memorised { text: failure.to_string().into() });
         given.failed(&x, &timeout()); // does not prolong it
         given.wait(1);
@@ -260,11 +261,9 @@ fn an_answer_within_its_bounds_is_not_copied() {
     let reply = addresses("a.example", &[60]);
     let answer = Arc::clone(&reply.answer);
     assert!(Arc::ptr_eq(&given.insert(&shared("a.example"), reply).answer, &answer));
-    let entry: Arc<Entry> = match given.lookup(&shared("a.example")) {
-        Lookup::Fresh { entry, .. } => entry,
-        other => panic!("{other:?}"),
-    };
-    assert!(Arc::ptr_eq(entry.answer(), &answer));
+    let reader = given.store.read();
+    let Lookup::Fresh { entry, .. } = given.lookup(&reader, &shared("a.example")) else { panic!("just stored") };
+    assert_eq!(entry.answer(), &*answer);
     assert_eq!(entry.stored(), given.now());
-    assert!(matches!(entry.source(), Source::Upstream(_)));
+    assert!(matches!(given.store.source(entry), Source::Upstream(_)));
 }
