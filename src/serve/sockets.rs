@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use contract::limits;
 use nix::sys::socket::{setsockopt, sockopt};
+use rustix::net::sockopt::{self as sockopt_of, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that the kernel holds ready before they are accepted.
@@ -28,9 +29,25 @@ pub(crate) fn datagram(address: SocketAddr) -> io::Result<UdpSocket> {
             SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?,
         }
     }
+    never_fragment(&socket, address)?;
     socket.bind(&address.into())?;
     socket.set_reuse_port(true)?;
     Ok(socket.into())
+}
+
+/// Replies of `limits::UDP_REPLY_MAX` octets fit every link that IPv6 knows, so they bear DF (RFC 9715 R1): nobody can
+/// put fragments of his own among ours, and the kernel has no identification to draw for each.
+fn never_fragment(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    match address {
+        SocketAddr::V4(_) => sockopt_of::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?,
+        SocketAddr::V6(v6) => {
+            sockopt_of::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?;
+            if v6.ip().is_unspecified() {
+                sockopt_of::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A listening socket, non-blocking. With `reuse_port` another one may listen on the same address, so that a reload

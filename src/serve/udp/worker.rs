@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 
-use contract::limits::{RECEIVE_BUFFER, UDP_PLAIN_MAX};
+use contract::limits::{BATCH_MAX, RECEIVE_BUFFER, UDP_PLAIN_MAX};
 use contract::{Client, Moment, Transport};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -161,11 +161,11 @@ impl Worker {
         commands
     }
 
-    /// One batch of each ready socket; false if none had anything.
+    /// One batch of each ready socket; false if none can have more: epoll tells what comes after a batch that was not full.
     fn round(&mut self) -> bool {
         let mut any = false;
         for served in self.served.values_mut().filter(|served| served.ready) {
-            served.ready = served.listen.serve_batch(&mut self.batch, &self.counters) > 0;
+            served.ready = served.listen.serve_batch(&mut self.batch, &self.counters) == BATCH_MAX;
             any |= served.ready;
         }
         any
