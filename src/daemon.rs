@@ -15,6 +15,7 @@ use cache::Store;
 use contract::corefile::Disk;
 use contract::metrics::Metrics;
 use contract::{Bound as BoundName, RuntimeClock};
+use foldhash::quality::SeedableRandomState;
 use ready::Monitor;
 use reload::ReloadSpec;
 use tokio::runtime::Runtime;
@@ -26,7 +27,7 @@ use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::cli::ServeFlags;
 use crate::listening::{Listening, Sockets};
 use crate::plan::{self, Checked, Plan};
-use crate::serve::zones::Shared;
+use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
 use crate::{loops, wiring};
@@ -55,6 +56,8 @@ pub struct Options {
     pub node_name: String,
     /// Where the process id is written.
     pub pidfile: Option<PathBuf>,
+    /// How the store hashes: by chance, but for whoever counts instructions.
+    pub hasher: SeedableRandomState,
 }
 
 impl Default for Options {
@@ -67,6 +70,7 @@ impl Default for Options {
             cache_bytes: 32 << 20,
             node_name: host_name(),
             pidfile: None,
+            hasher: SeedableRandomState::random(),
         }
     }
 }
@@ -82,6 +86,7 @@ impl Options {
             cache_bytes: flags.cache_mib << 20,
             node_name: flags.node_name.clone().unwrap_or(default.node_name),
             pidfile: flags.pidfile.clone(),
+            hasher: default.hasher,
         }
     }
 }
@@ -224,7 +229,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         )
         .set(1);
     Shared {
-        store: Store::new(options.cache_bytes, Arc::clone(&metrics)),
+        store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
         flights: Arc::new(Flights::default()),
         turnstile: Arc::new(Turnstile::default()),
         clock: Arc::new(RuntimeClock::start()),
@@ -265,18 +270,16 @@ async fn sweep(shared: Arc<Shared>, register: Arc<Register>) {
     }
 }
 
-/// The blocks of a text's first listener, without sockets: for tests of the way of a query.
-#[cfg(test)]
-pub(crate) fn entrance_for_tests(
-    text: &str,
-    options: &Options,
-    runtime: &tokio::runtime::Handle,
-) -> crate::serve::zones::Entrance {
+/// The blocks of a text's first listener, without sockets: for tests and measurements of the way of a query.
+///
+/// # Errors
+/// What is wrong with the text, or cannot be had.
+pub fn without_sockets(text: &str, options: &Options, runtime: &tokio::runtime::Handle) -> anyhow::Result<Entrance> {
     let checked = plan::check("Corefile", text, &Disk, options.dns_port);
-    let plan = checked.plan.unwrap_or_else(|| panic!("{}", checked.report));
+    let plan = checked.plan.ok_or_else(|| anyhow::anyhow!("{}", checked.report))?;
     let shared = Arc::new(shared(options, runtime));
-    let assembly = assemble(&plan, options.dns_port, &shared, &Register::default()).expect("it can be built");
-    assembly.entrances().next().expect("a listener")
+    let assembly = assemble(&plan, options.dns_port, &shared, &Register::default())?;
+    assembly.entrances().next().context("the text has no server block")
 }
 
 impl Daemon {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::*;
-use crate::daemon::{Options, entrance_for_tests};
+use crate::daemon::{Options, without_sockets};
 use crate::serve::tls_pair::pair;
 use crate::serve::zones::Zones;
 
@@ -22,7 +22,7 @@ const NOERROR: u8 = 0;
 const REFUSED: u8 = 5;
 
 fn blocks(text: &str) -> Arc<Zones> {
-    entrance_for_tests(text, &Options::default(), &Handle::current()).0
+    without_sockets(text, &Options::default(), &Handle::current()).unwrap().0
 }
 
 fn assembly(listeners: Vec<assembly::Listener>) -> Assembly {

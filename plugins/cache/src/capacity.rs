@@ -12,12 +12,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use contract::metrics::{Counter, Gauge, Metrics};
+use foldhash::quality::SeedableRandomState;
 
 use crate::Entry;
 use crate::key::{BlockId, block_of};
 
 /// The map of the store, pinned: what is read in it stays in memory meanwhile.
-pub(crate) type Answers = papaya::HashMap<Arc<[u8]>, Entry, foldhash::quality::RandomState>;
+pub(crate) type Answers = papaya::HashMap<Arc<[u8]>, Entry, SeedableRandomState>;
 
 /// A class of memorised answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +202,7 @@ impl Rooms {
 
 /// The entry that a key of a queue stands for.
 fn own<'p, G: papaya::Guard>(
-    pin: &'p papaya::HashMapRef<'_, Arc<[u8]>, Entry, foldhash::quality::RandomState, G>,
+    pin: &'p papaya::HashMapRef<'_, Arc<[u8]>, Entry, SeedableRandomState, G>,
     key: &Arc<[u8]>,
     class: Class,
 ) -> Option<&'p Entry> {

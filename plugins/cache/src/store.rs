@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::metrics::{Gauge, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{Age, Answer, Failure, Fault, Moment, Reply, Source};
+use foldhash::quality::SeedableRandomState;
 
 use crate::capacity::{Answers, BlockLabels, Class, Rooms};
 use crate::entry::{Draft, Entry};
@@ -34,7 +35,7 @@ pub struct Store {
 
 /// A look into the store: what it finds stays in memory as long as it is there. Never held across an await.
 pub struct Reader<'s> {
-    answers: papaya::HashMapRef<'s, Arc<[u8]>, Entry, foldhash::quality::RandomState, papaya::LocalGuard<'s>>,
+    answers: papaya::HashMapRef<'s, Arc<[u8]>, Entry, SeedableRandomState, papaya::LocalGuard<'s>>,
 }
 
 /// What the store knows about a question.
@@ -92,8 +93,13 @@ impl Reader<'_> {
 impl Store {
     /// An empty store that holds at most so many octets, see [`STORE_OCTETS`].
     pub fn new(bytes: u64, metrics: Arc<Metrics>) -> Self {
+        Self::with_hasher(bytes, metrics, SeedableRandomState::random())
+    }
+
+    /// The same with hashes of the caller's choice, so that instructions can be counted. Clients could aim at known ones.
+    pub fn with_hasher(bytes: u64, metrics: Arc<Metrics>, hasher: SeedableRandomState) -> Self {
         let octets = metrics.gauge("nearpath_cache_bytes", "Octets that memorised answers take.", &[]);
-        let (answers, rooms, sources) = (Answers::default(), Mutex::default(), Sources::default());
+        let (answers, rooms, sources) = (Answers::with_hasher(hasher), Mutex::default(), Sources::default());
         Self { answers, rooms, bound: bytes, sources, metrics, octets }
     }
 

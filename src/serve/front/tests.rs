@@ -87,7 +87,7 @@ fn house(name: &str) -> House {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let entrance = {
         let _inside = runtime.enter();
-        daemon::entrance_for_tests(&text, &Options::default(), runtime.handle())
+        daemon::without_sockets(&text, &Options::default(), runtime.handle()).unwrap()
     };
     House { runtime, entrance, dir }
 }
