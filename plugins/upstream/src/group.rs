@@ -130,7 +130,7 @@ impl Group {
             return Err(failure);
         }
         let first = &self.upstreams[self.order.numbers(self.upstreams.len())[0]];
-        let answer = first.attempt(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
+        let answer = first.attempt_until(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
         answer.map(|answer| (answer, first.address())).map_err(|_| failure)
     }
 
