@@ -174,7 +174,8 @@ impl Entrance {
         };
         let shareable = if query.scope == Scope::Shared { block.coalesce } else { block.coalesce_walks };
         if !shareable || block.store.is_some() && !open {
-            return self.ask(&block, &query, None).await;
+            // boxed, as its state would make every question that is shared as large
+            return Box::pin(self.ask(&block, &query, None)).await;
         }
         let aged =
             stale.map(|entry| Aged { entry, block: Arc::clone(&block), key: key.clone(), arrived: query.arrived });

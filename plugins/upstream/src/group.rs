@@ -102,7 +102,8 @@ impl Group {
         let mut numbers = self.order.numbers(self.upstreams.len());
         numbers.retain(|&number| !self.is_down(&self.upstreams[number]));
         if numbers.is_empty() {
-            return self.exchange_when_down(query, deadline).await;
+            // rare, and boxed: its state would make every exchange as large
+            return Box::pin(self.exchange_when_down(query, deadline)).await;
         }
         Exchange::new(self, query, deadline, self.attempts()).run(&numbers).await
     }

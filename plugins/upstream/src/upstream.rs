@@ -170,16 +170,22 @@ impl Upstream {
             Protocol::Tcp | Protocol::Tls { .. } => false,
         };
         let reply = self.converse(&question, datagram, fresh).await.map_err(|broken| self.failure(broken))?;
-        self.round_trip.observe(begun.elapsed());
+        let mut took = begun.elapsed();
+        self.round_trip.observe(took);
         let reply = match datagram && reply.is_truncated() {
-            true => self.whole(&question, deadline.min(Instant::now() + self.attempt_within)).await.unwrap_or(reply),
+            true => {
+                let within = deadline.min(Instant::now() + self.attempt_within);
+                let whole = Box::pin(self.whole(&question, within)).await; // rare, and boxed as it is large
+                took = begun.elapsed();
+                whole.unwrap_or(reply)
+            }
             false => reply,
         };
         let answer = self.answer(query, &reply)?;
         if answer.is_truncated() && !datagram {
             return Err(self.broken("truncated over TCP"));
         }
-        self.tally.replied(answer.rcode(), begun.elapsed());
+        self.tally.replied(answer.rcode(), took);
         Ok(answer)
     }
 
@@ -191,8 +197,8 @@ impl Upstream {
 
     /// Asks with EDNS, and without it if the upstream does not know it (RFC 6891 7), which is remembered for a while.
     async fn converse(&self, question: &Arc<Question>, datagram: bool, fresh: bool) -> Result<Reply, Broken> {
-        let now = Instant::now();
-        if self.plain_until().is_some_and(|until| now < until) {
+        let plain_until = *self.plain_until();
+        if plain_until.is_some_and(|until| Instant::now() < until) {
             return self.exchange(question, false, datagram, fresh).await;
         }
         let reply = self.exchange(question, true, datagram, fresh).await?;
@@ -202,7 +208,7 @@ impl Upstream {
         self.tally.retries.increment();
         let reply = self.exchange(question, false, datagram, fresh).await?;
         if !reply.refuses_edns() {
-            *self.plain_until() = Some(now + PLAIN_FOR); // it was the OPT that it did not like, not the question
+            *self.plain_until() = Some(Instant::now() + PLAIN_FOR); // it was the OPT that it did not like, not the question
         }
         Ok(reply)
     }
@@ -219,7 +225,8 @@ impl Upstream {
         fresh: bool,
     ) -> Result<Reply, Broken> {
         match datagram {
-            true => self.datagrams.exchange(question, edns, self.round_trip.retransmit_wait()).await,
+            // boxed beside the socket that it opens, so that questions over TCP stay small
+            true => Box::pin(self.datagrams.exchange(question, edns, self.round_trip.retransmit_wait())).await,
             false => self.pool.exchange(question, edns, fresh).await,
         }
     }
