@@ -3,19 +3,23 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use contract::limits::{MISSES_MAX, MISSES_PER_CLIENT_MAX};
-use contract::{Bound, Failure, Served};
-use tokio::sync::watch;
+use contract::{Bound, Boxed, Failure, Served};
+use foldhash::fast::RandomState;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
-/// What a flight has found so far: nothing, or its end.
-type Found = Option<Served>;
+/// Those who wait for somebody else's question.
+type Waiters = Vec<oneshot::Sender<Served>>;
 
 /// The questions under way by their store key.
 #[derive(Debug, Default)]
-pub struct Flights(Mutex<HashMap<Box<[u8]>, watch::Receiver<Found>>>);
+pub struct Flights(Mutex<HashMap<Arc<[u8]>, Waiters, RandomState>>);
 
 /// A place in a flight.
 pub enum Seat {
@@ -28,25 +32,25 @@ pub enum Seat {
 /// The right and duty to ask. Dropping it without landing tells the waiters that the question was lost.
 pub struct Lead {
     flights: Arc<Flights>,
-    key: Box<[u8]>,
-    result: watch::Sender<Found>,
+    /// `None` once it has landed.
+    key: Option<Arc<[u8]>>,
 }
 
-/// A question under way.
-#[derive(Clone)]
-pub struct Flight(watch::Receiver<Found>);
+/// A question that somebody else asks.
+pub struct Flight(oneshot::Receiver<Served>);
 
 impl Flights {
     /// Takes a seat for a key.
     pub fn board(self: &Arc<Self>, key: &[u8]) -> Seat {
-        match self.map().entry(key.into()) {
-            Entry::Occupied(flight) => Seat::Wait(Flight(flight.get().clone())),
-            Entry::Vacant(free) => {
-                let (result, waiting) = watch::channel(None);
-                free.insert(waiting);
-                Seat::Lead(Lead { flights: Arc::clone(self), key: key.into(), result })
-            }
+        let mut map = self.map();
+        if let Some(waiters) = map.get_mut(key) {
+            let (tell, told) = oneshot::channel();
+            waiters.push(tell);
+            return Seat::Wait(Flight(told));
         }
+        let key: Arc<[u8]> = key.into();
+        map.insert(Arc::clone(&key), Waiters::new());
+        Seat::Lead(Lead { flights: Arc::clone(self), key: Some(key) })
     }
 
     /// Questions under way.
@@ -59,35 +63,77 @@ impl Flights {
         self.len() == 0
     }
 
-    fn map(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, watch::Receiver<Found>>> {
+    fn map(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, Waiters, RandomState>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lead {
-    /// The flight itself, to wait in it like everybody else.
-    pub fn flight(&self) -> Flight {
-        Flight(self.result.subscribe())
+    /// Tells all waiters. What is stored must be stored before.
+    pub fn land(mut self, served: &Served) {
+        for waiter in self.leave() {
+            let _ = waiter.send(served.clone()); // who waited may have gone
+        }
     }
 
-    /// Tells all waiters. What is stored must be stored before.
-    pub fn land(self, served: Served) {
-        self.result.send_replace(Some(served));
+    /// Frees the key; whoever waited is told when these are used or dropped.
+    fn leave(&mut self) -> Waiters {
+        self.key.take().and_then(|key| self.flights.map().remove(&key)).unwrap_or_default()
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.flights.map().remove(&self.key);
+        self.leave();
     }
 }
 
 impl Flight {
-    /// Waits for the end. A leader that panicked is told as [`Failure::Panicked`].
-    pub async fn landed(&mut self) -> Served {
-        match self.0.wait_for(Option::is_some).await {
-            Ok(found) => found.clone().unwrap_or(Err(Failure::Panicked)),
-            Err(_) => Err(Failure::Panicked),
+    /// Waits for the end. A leader that was lost is told as [`Failure::Panicked`].
+    pub async fn landed(self) -> Served {
+        self.0.await.unwrap_or(Err(Failure::Panicked))
+    }
+}
+
+/// A question asked within the task of its first asker. If that asker has gone before the end, it goes on in a task of its
+/// own: others may wait for it, and the store will have its answer.
+pub(super) struct Voyage {
+    /// `None` at the end.
+    asking: Option<Boxed<'static, Served>>,
+    runtime: Handle,
+}
+
+impl Voyage {
+    /// A question that is asked once it is polled.
+    pub(super) fn new(asking: impl Future<Output = Served> + Send + 'static, runtime: &Handle) -> Self {
+        Self { asking: Some(Box::pin(asking)), runtime: runtime.clone() }
+    }
+
+    /// Goes on in a task of its own from the start.
+    pub(super) async fn depart(mut self) -> Served {
+        let asking = self.asking.take().expect("it has not begun");
+        self.runtime.spawn(asking).await.unwrap_or(Err(Failure::Panicked))
+    }
+}
+
+impl Future for Voyage {
+    type Output = Served;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Served> {
+        let asking = self.asking.as_mut().expect("it is not polled after its end");
+        let served = asking.as_mut().poll(context);
+        if served.is_ready() {
+            self.asking = None;
+        }
+        served
+    }
+}
+
+impl Drop for Voyage {
+    fn drop(&mut self) {
+        // What panicked cannot go on.
+        if let Some(asking) = self.asking.take().filter(|_| !std::thread::panicking()) {
+            self.runtime.spawn(asking);
         }
     }
 }
@@ -148,9 +194,9 @@ mod tests {
     async fn one_leads_the_others_hear_of_it() {
         let flights = Arc::new(Flights::default());
         let Seat::Lead(lead) = flights.board(b"k") else { panic!("the first leads") };
-        let Seat::Wait(mut waiting) = flights.board(b"k") else { panic!("the second waits") };
+        let Seat::Wait(waiting) = flights.board(b"k") else { panic!("the second waits") };
         assert!(matches!(flights.board(b"other"), Seat::Lead(_)));
-        lead.land(Err(Failure::Prohibited));
+        lead.land(&Err(Failure::Prohibited));
         assert_eq!(waiting.landed().await.unwrap_err(), Failure::Prohibited);
         assert!(flights.is_empty());
     }
@@ -159,10 +205,28 @@ mod tests {
     async fn a_lost_leader_is_told() {
         let flights = Arc::new(Flights::default());
         let Seat::Lead(lead) = flights.board(b"k") else { panic!("the first leads") };
-        let mut flight = lead.flight();
+        let Seat::Wait(flight) = flights.board(b"k") else { panic!("the second waits") };
         drop(lead);
         assert_eq!(flight.landed().await.unwrap_err(), Failure::Panicked);
         assert!(matches!(flights.board(b"k"), Seat::Lead(_)), "the key is free again");
+    }
+
+    #[tokio::test]
+    async fn a_question_outlives_its_first_asker() {
+        let flights = Arc::new(Flights::default());
+        let Seat::Lead(lead) = flights.board(b"k") else { panic!("the first leads") };
+        let Seat::Wait(flight) = flights.board(b"k") else { panic!("the second waits") };
+        let (answer, answered) = oneshot::channel();
+        let asking = async move {
+            let served = answered.await.unwrap_or(Err(Failure::Panicked));
+            lead.land(&served);
+            served
+        };
+        let mut voyage = Voyage::new(asking, &Handle::current());
+        assert!(futures_util::poll!(&mut voyage).is_pending(), "it waits for its upstream");
+        drop(voyage);
+        answer.send(Err(Failure::Prohibited)).unwrap();
+        assert_eq!(flight.landed().await.unwrap_err(), Failure::Prohibited);
     }
 
     #[test]

@@ -126,11 +126,8 @@ impl UdpWorkers {
         self.next_number += 1;
         for (thread, socket) in self.threads.iter().zip(sockets) {
             let (door, socket, local) = (Arc::clone(door), Arc::new(socket), added.local);
-            let late = Late {
-                runtime: self.runtime.clone(),
-                counters: Arc::clone(&thread.late),
-                under_way: self.under_way.clone(),
-            };
+            let (counters, under_way) = (Arc::clone(&thread.late), self.under_way.clone());
+            let late = Late::start(&self.runtime, counters, under_way);
             thread.tell(Command::Serve(
                 number,
                 Box::new(move || -> Box<dyn Listen> {

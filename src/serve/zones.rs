@@ -8,6 +8,7 @@
 //! ```
 
 use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use cache::{KeyBuffer, Lookup, Policy, Store};
@@ -15,12 +16,14 @@ use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Next, Plugin, Query, Reply, Scope, Served, Source, Verdict,
+    Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Moment, Next, Plugin, Query, Reply, Scope, Served, Source,
+    Verdict,
 };
+use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::block::Block;
-use super::flights::{Flights, Seat, Turnstile};
+use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::tally::Places;
 
 /// What all listeners share. Outlives a reload.
@@ -162,22 +165,31 @@ impl Entrance {
         };
         let shareable = if query.scope == Scope::Shared { block.coalesce } else { block.coalesce_walks };
         if !shareable || block.store.is_some() && !open {
-            return self.ask_alone(block, query).await;
+            // boxed, as its state would make every question that is shared as large
+            return Box::pin(self.ask(&block, &query, None)).await;
         }
-        let flight = match shared.flights.board(key.as_bytes()) {
+        let aged =
+            stale.map(|reply| Aged { reply, block: Arc::clone(&block), key: key.clone(), arrived: query.arrived });
+        match shared.flights.board(key.as_bytes()) {
             Seat::Wait(flight) => {
                 shared.coalesced.increment();
-                flight
+                self.wait(flight.landed(), aged).await
             }
             Seat::Lead(lead) => {
-                let flight = lead.flight();
-                let entrance = self.clone();
-                let (block, query, key) = (Arc::clone(&block), query.clone(), key.clone());
-                shared.runtime.spawn(async move { lead.land(entrance.ask(&block, &query, Some(&key)).await) });
-                flight
+                let (entrance, is_candidate) = (self.clone(), query.reentries > 0);
+                let asking = async move {
+                    let served = entrance.ask(&block, &query, Some(&key)).await;
+                    lead.land(&served);
+                    served
+                };
+                let voyage = Voyage::new(asking, &shared.runtime);
+                match is_candidate {
+                    // a walk may look at its candidates one after the other, while clients wait for them all
+                    true => self.wait(voyage.depart(), aged).await,
+                    false => self.wait(voyage, aged).await,
+                }
             }
-        };
-        self.wait(flight, &block, &query, &key, stale).await
+        }
     }
 
     /// Starts a question that nobody waits for.
@@ -202,35 +214,28 @@ impl Entrance {
     /// Asks the block of a name without store and without sharing the question, so that it is seen if it comes back.
     pub async fn probe(&self, query: Query) -> Served {
         match self.0.find(query.name.as_wire()) {
-            Some(block) => self.ask_alone(Arc::clone(block), query).await,
+            Some(block) => self.ask(block, &query, None).await,
             None => Err(Failure::NoBlock { name: query.name.to_string() }),
         }
     }
 
     /// Waits for the flight; with a stale answer at hand only for a while.
-    async fn wait(
-        &self,
-        mut flight: super::flights::Flight,
-        block: &Block,
-        query: &Query,
-        key: &KeyBuffer,
-        stale: Option<Reply>,
-    ) -> Served {
+    async fn wait(&self, flight: impl Future<Output = Served>, aged: Option<Aged>) -> Served {
         let shared = &self.0.shared;
-        let Some(stale) = stale else { return flight.landed().await };
+        let Some(Aged { reply, block, key, arrived }) = aged else { return flight.await };
         let patience = block.store.as_ref().map_or(STALE_AFTER, Policy::patience);
-        let patience = patience.saturating_sub(shared.clock.now().since(query.arrived));
-        match timeout(patience, flight.landed()).await {
+        let patience = patience.saturating_sub(shared.clock.now().since(arrived));
+        match timeout(patience, flight).await {
             Ok(served) if !is_failure(&served) => return served,
             Ok(_) => {}
             Err(_) => {
                 if let Some(policy) = &block.store {
-                    shared.store.slow(key, policy, shared.clock.now());
+                    shared.store.slow(&key, policy, shared.clock.now());
                 }
             }
         }
         shared.stale.increment();
-        Ok(stale)
+        Ok(reply)
     }
 
     /// What the store says, or goes on with what may be told where nobody answers in time.
@@ -263,18 +268,15 @@ impl Entrance {
         }
     }
 
-    /// Asks the chain in a task of its own, so that a panic is this query's alone.
-    async fn ask_alone(&self, block: Arc<Block>, query: Query) -> Served {
-        let entrance = self.clone();
-        let task = self.0.shared.runtime.spawn(async move { entrance.ask(&block, &query, None).await });
-        task.await.unwrap_or(Err(Failure::Panicked))
-    }
-
-    /// Asks the chain and memorises what it says.
+    /// Asks the chain and memorises what it says. A panic of the chain is this query's alone.
     async fn ask(&self, block: &Block, query: &Query, key: Option<&KeyBuffer>) -> Served {
         let shared = &self.0.shared;
-        let chain = Next::new(&block.chain, self).serve(query);
-        let served = timeout(CHAIN_WITHIN, chain).await.unwrap_or(Err(Failure::TooLate { waited: CHAIN_WITHIN }));
+        let chain = AssertUnwindSafe(async { Next::new(&block.chain, self).serve(query).await }).catch_unwind();
+        let served = match timeout(CHAIN_WITHIN, chain).await {
+            Ok(Ok(served)) => served,
+            Ok(Err(_)) => return Err(Failure::Panicked),
+            Err(_) => Err(Failure::TooLate { waited: CHAIN_WITHIN }),
+        };
         let (Some(policy), Some(key)) = (&block.store, key) else { return served };
         let now = shared.clock.now();
         match served {
@@ -285,6 +287,14 @@ impl Entrance {
             }
         }
     }
+}
+
+/// An answer past its end, and for which question it will do if a fresh one is late.
+struct Aged {
+    reply: Reply,
+    block: Arc<Block>,
+    key: KeyBuffer,
+    arrived: Moment,
 }
 
 /// True if a stale answer is better: upstream or we failed, or upstream says that it did (RFC 8767 4: any RCODE but

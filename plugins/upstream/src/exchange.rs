@@ -1,13 +1,14 @@
 //! One question's way through a group: when the next attempt begins, and which answer is taken. An attempt that is late
 //! is joined by the next one, not ended: what it brings before the deadline is as good as any other answer.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use contract::{Answer, Failure, Query, limits};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::time::Instant;
+use contract::{Answer, Boxed, Failure, Query, limits};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::group::Group;
 
@@ -24,30 +25,22 @@ pub(crate) struct Exchange<'g> {
     query: &'g Query,
     deadline: Instant,
     attempts_left: usize,
-    /// Those under way.
-    attempts: Vec<Attempt>,
+    /// Those under way, mostly a single one.
+    attempts: Vec<Attempt<'g>>,
     /// What to say if nothing better comes.
     last: Option<(usize, Result<Answer, Failure>)>,
 }
 
 /// An attempt under way.
-struct Attempt {
-    id: AttemptId,
+struct Attempt<'g> {
+    /// The upstream's.
+    number: usize,
+    begun: Instant,
     /// When it will count as failed; `None` once it does.
     late_at: Option<Instant>,
+    work: Boxed<'g, Result<Answer, Failure>>,
 }
 
-/// Each upstream is asked once in each pass.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct AttemptId {
-    /// The upstream's number.
-    number: usize,
-    /// In the second pass, on a new connection.
-    fresh: bool,
-}
-
-/// What an attempt came to.
-type Outcome = (AttemptId, Result<Answer, Failure>);
 /// A usable answer, and who gave it.
 type Found = (Answer, SocketAddr);
 
@@ -58,81 +51,99 @@ impl<'g> Exchange<'g> {
 
     /// Tries the upstreams in order, once more if they fail or are late, and waits for the late ones to the end.
     pub(crate) async fn run(mut self, numbers: &[usize]) -> Result<Found, Failure> {
-        let (group, query, deadline) = (self.group, self.query, self.deadline);
-        let ask =
-            |id: AttemptId| async move { (id, group.upstreams[id.number].attempt(query, deadline, id.fresh).await) };
-        let mut running = FuturesUnordered::new();
+        let mut timer = std::pin::pin!(sleep_until(self.deadline)); // one for all waits of the question
         for fresh in [false, true] {
-            if let Some(found) = self.pass(numbers, fresh, ask, &mut running).await {
+            if let Some(found) = self.pass(numbers, fresh, timer.as_mut()).await {
                 return Ok(found);
             }
             let answered = matches!(self.last, Some((_, Ok(_)))); // a failover RCODE from all is an answer
             if answered || self.attempts_left == 0 {
                 break;
             }
-            if running.is_empty() {
-                if Instant::now() + PASS_PAUSE >= deadline {
+            if self.attempts.is_empty() {
+                if Instant::now() + PASS_PAUSE >= self.deadline {
                     break;
                 }
                 tokio::time::sleep(PASS_PAUSE).await;
             }
         }
-        while let Some(outcome) = running.next().await {
-            self.ended(outcome.0);
-            if let Some(found) = self.judge(outcome) {
-                return Ok(found);
+        timer.as_mut().reset(self.deadline);
+        while !self.attempts.is_empty() {
+            tokio::select! {
+                biased;
+                (attempt, outcome) = self.next() => {
+                    if let Some(found) = self.judge(attempt.number, outcome) {
+                        return Ok(found);
+                    }
+                }
+                () = timer.as_mut() => self.give_up(),
             }
         }
         let too_late = Failure::TooLate { waited: limits::EXCHANGE_WITHIN };
         let (number, outcome) = self.last.ok_or(too_late)?; // none: no time was left for a single attempt
-        outcome.map(|answer| (answer, group.upstreams[number].address()))
+        outcome.map(|answer| (answer, self.group.upstreams[number].address()))
     }
 
-    /// Asks each upstream once: the next one when one fails or is late, or as a hedge when one is slow. Ends with a usable
-    /// answer, or when every attempt has failed or is late.
-    async fn pass<F: Future<Output = Outcome>>(
-        &mut self,
-        numbers: &[usize],
-        fresh: bool,
-        ask: impl Fn(AttemptId) -> F,
-        running: &mut FuturesUnordered<F>,
-    ) -> Option<Found> {
-        let mut waiting = numbers.iter().map(|&number| AttemptId { number, fresh });
+    /// Asks each upstream once, in the second pass (`fresh`) on a new connection: the next one when one fails or is late,
+    /// or as a hedge when one is slow. Ends with a usable answer, or when every attempt has failed or is late, or at the
+    /// deadline.
+    async fn pass(&mut self, numbers: &[usize], fresh: bool, mut timer: Pin<&mut Sleep>) -> Option<Found> {
+        let mut waiting = numbers.iter().copied();
         let mut slow_at = self.deadline; // when the last one asked counts as slow
         let mut due = true; // nobody is asked yet, or somebody just failed or became late
         loop {
-            if due && let Some(id) = waiting.next().filter(|_| self.take_attempt()) {
-                slow_at = self.begin(id);
-                running.push(ask(id));
+            if due && let Some(number) = waiting.next().filter(|_| self.take_attempt()) {
+                slow_at = self.begin(number, fresh);
             }
             due = false;
-            let prompt = self.attempts.iter().filter_map(|attempt| attempt.late_at);
-            let (count, late_at) = (prompt.clone().count(), prompt.min()?);
+            let (count, late_at) = self.prompt()?;
             let may_hedge = waiting.len() > 0 && self.attempts_left > 0 && count < PROMPT_MAX;
             let is_hedge = may_hedge && slow_at < late_at.min(self.deadline);
+            timer.as_mut().reset(if is_hedge { slow_at } else { late_at.min(self.deadline) });
             tokio::select! {
                 biased;
-                Some(outcome) = running.next() => {
-                    due = self.ended(outcome.0);
-                    if let Some(found) = self.judge(outcome) {
+                (attempt, outcome) = self.next() => {
+                    due = attempt.late_at.is_some(); // a late one was replaced already
+                    if let Some(found) = self.judge(attempt.number, outcome) {
                         return Some(found);
                     }
                 }
-                () = tokio::time::sleep_until(if is_hedge { slow_at } else { late_at }) => {
-                    if !is_hedge {
+                () = timer.as_mut() => {
+                    if is_hedge && self.group.hedge.spend() && self.take_attempt() {
+                        let number = waiting.next().expect("there are more");
+                        self.group.upstreams[number].tally.hedges.increment();
+                        self.begin(number, fresh);
+                    } else if is_hedge {
+                        slow_at = self.deadline; // no hedge for this question
+                    } else if late_at < self.deadline {
                         self.late(late_at);
                         due = true;
-                    } else if self.group.hedge.spend() && self.take_attempt() {
-                        let id = waiting.next().expect("there are more");
-                        self.group.upstreams[id.number].tally.hedges.increment();
-                        self.begin(id);
-                        running.push(ask(id));
                     } else {
-                        slow_at = self.deadline; // no hedge for this question
+                        self.give_up();
+                        return None;
                     }
                 }
             }
         }
+    }
+
+    /// How many attempts are not late, and when the first of them will be; `None` if all are.
+    fn prompt(&self) -> Option<(usize, Instant)> {
+        let prompt = self.attempts.iter().filter_map(|attempt| attempt.late_at);
+        Some((prompt.clone().count(), prompt.min()?))
+    }
+
+    /// The next attempt that ends, and what it came to; never, if there is none.
+    async fn next(&mut self) -> (Attempt<'g>, Result<Answer, Failure>) {
+        poll_fn(|context| {
+            for index in 0..self.attempts.len() {
+                if let Poll::Ready(outcome) = self.attempts[index].work.as_mut().poll(context) {
+                    return Poll::Ready((self.attempts.swap_remove(index), outcome));
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// False if there may be no further attempt, or there is no time for one.
@@ -142,33 +153,37 @@ impl<'g> Exchange<'g> {
         left
     }
 
-    /// Notes an attempt that begins; says when it will count as slow.
-    fn begin(&mut self, id: AttemptId) -> Instant {
-        let (now, upstream) = (Instant::now(), &self.group.upstreams[id.number]);
-        self.attempts.push(Attempt { id, late_at: Some(now + upstream.attempt_within) });
-        now + upstream.round_trip.hedge_wait()
+    /// Begins an attempt; says when it will count as slow.
+    fn begin(&mut self, number: usize, fresh: bool) -> Instant {
+        let (begun, upstream) = (Instant::now(), &self.group.upstreams[number]);
+        let work = Box::pin(upstream.attempt(self.query, self.deadline, fresh));
+        self.attempts.push(Attempt { number, begun, late_at: Some(begun + upstream.attempt_within), work });
+        begun + upstream.round_trip.hedge_wait()
     }
 
     /// Notes that an attempt had no reply for so long that it counts as failed.
     fn late(&mut self, since: Instant) {
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.late_at == Some(since)) {
             attempt.late_at = None;
-            self.group.upstreams[attempt.id.number].health.suspect();
+            self.group.upstreams[attempt.number].health.suspect();
         }
     }
 
-    /// Notes an attempt that ended; true if it was not late, so that nobody was asked in its place yet.
-    fn ended(&mut self, id: AttemptId) -> bool {
-        let index = self.attempts.iter().position(|attempt| attempt.id == id).expect("it was begun");
-        self.attempts.swap_remove(index).late_at.is_some()
+    /// Ends all attempts at the deadline.
+    fn give_up(&mut self) {
+        for Attempt { number, begun, .. } in std::mem::take(&mut self.attempts) {
+            let upstream = self.group.upstreams[number].address();
+            self.judge(number, Err(Failure::Timeout { upstream, waited: begun.elapsed() }));
+        }
+        self.attempts_left = 0;
     }
 
     /// The answer, if it is one to be content with; else it is kept for the end.
-    fn judge(&mut self, (AttemptId { number, .. }, outcome): Outcome) -> Option<Found> {
+    fn judge(&mut self, number: usize, outcome: Result<Answer, Failure>) -> Option<Found> {
         match outcome {
             Ok(answer) if !self.group.settings.failover.contains(&answer.rcode()) => {
                 // who was overtaken may hang: a check will tell
-                let overtaken = self.attempts.iter().map(|attempt| attempt.id.number).filter(|&other| other != number);
+                let overtaken = self.attempts.iter().map(|attempt| attempt.number).filter(|&other| other != number);
                 overtaken.for_each(|slow| self.group.upstreams[slow].health.suspect());
                 return Some((answer, self.group.upstreams[number].address()));
             }

@@ -102,7 +102,8 @@ impl Group {
         let mut numbers = self.order.numbers(self.upstreams.len());
         numbers.retain(|&number| !self.is_down(&self.upstreams[number]));
         if numbers.is_empty() {
-            return self.exchange_when_down(query, deadline).await;
+            // rare, and boxed: its state would make every exchange as large
+            return Box::pin(self.exchange_when_down(query, deadline)).await;
         }
         Exchange::new(self, query, deadline, self.attempts()).run(&numbers).await
     }
@@ -130,7 +131,7 @@ impl Group {
             return Err(failure);
         }
         let first = &self.upstreams[self.order.numbers(self.upstreams.len())[0]];
-        let answer = first.attempt(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
+        let answer = first.attempt_until(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
         answer.map(|answer| (answer, first.address())).map_err(|_| failure)
     }
 

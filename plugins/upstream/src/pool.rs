@@ -194,7 +194,8 @@ impl Pool {
             let ticket = usable.into_iter().find_map(|connection| connection.ask(question, edns, Some(quota)));
             return ticket.map_or(Plan::Own(quota), |ticket| self.hit(ticket));
         }
-        state.any_order |= state.connections.iter().any(|connection| connection.table().is_out_of_order());
+        state.any_order =
+            state.any_order || state.connections.iter().any(|connection| connection.table().is_out_of_order());
         let choice = self.choose(&state, fresh, now);
         let opening = if choice.open { Some(self.open(&mut state)) } else { state.opening.clone() };
         if choice.wait
@@ -213,14 +214,22 @@ impl Pool {
 
     /// The best connection that there is, and whether another one would be better.
     fn choose(&self, state: &State, fresh: bool, now: Instant) -> Choice {
-        let count = state.taking(now).count();
-        let below_bound = count < self.bounds.connections_max;
-        let usable = state.taking(now).filter(|connection| !fresh || !below_bound || is_new(connection));
-        let rated = usable.map(|connection| {
+        let (mut count, mut best, mut best_new) = (0, None, None);
+        for connection in &state.connections {
             let table = connection.table();
-            ((!state.any_order && table.is_blocked(now), table.load()), connection)
-        });
-        let Some(((held_up, load), connection)) = rated.min_by_key(|(rating, _)| *rating) else {
+            if table.is_stalled(now) {
+                continue;
+            }
+            count += 1;
+            let rating = (!state.any_order && table.is_blocked(now), table.load());
+            keep_least(&mut best, rating, connection);
+            if table.answered() == 0 {
+                keep_least(&mut best_new, rating, connection);
+            }
+        }
+        let below_bound = count < self.bounds.connections_max;
+        let best = if fresh && below_bound { best_new } else { best };
+        let Some(((held_up, load), connection)) = best else {
             return Choice { connection: None, open: below_bound, wait: true };
         };
         let better = if state.any_order { load >= SPREAD_AT } else { load > 0 };
@@ -275,8 +284,9 @@ impl Pool {
         let old = self.bounds.max_age.is_some_and(|age| now.duration_since(connection.born()) >= age);
         let table = connection.table();
         let used_up = quota.is_some_and(|quota| table.issued() >= quota);
-        let expired = table.load() == 0 && now.duration_since(table.last_use()) >= self.bounds.expire;
-        let given_up = table.load() == 0 && table.is_stalled(now);
+        let is_idle = table.load() == 0;
+        let expired = is_idle && now.duration_since(table.last_use()) >= self.bounds.expire;
+        let given_up = is_idle && table.is_stalled(now);
         !(old || used_up || expired || given_up || table.is_closed())
     }
 
@@ -307,6 +317,13 @@ impl Pool {
     /// Questions outstanding on all connections that take more, or will once they have answered these.
     pub(crate) fn load(&self) -> usize {
         self.state().connections.iter().map(|connection| connection.table().load()).sum()
+    }
+}
+
+/// Keeps the connection with the least rating, the first of several.
+fn keep_least<'s, R: Ord>(best: &mut Option<(R, &'s Arc<Connection>)>, rating: R, connection: &'s Arc<Connection>) {
+    if best.as_ref().is_none_or(|(least, _)| rating < *least) {
+        *best = Some((rating, connection));
     }
 }
 

@@ -6,6 +6,9 @@ use contract::wire::{Class, Flags, HEADER, Message, Name, Rcode, RecordType, ski
 /// The size of datagram that is announced, octets (DNS flag day 2020).
 const UDP_SIZE: u16 = contract::limits::UDP_REPLY_MAX as u16;
 
+/// The longest question on a stream, octets: length, header, the longest name, type and class, OPT.
+pub(crate) const FRAME_MAX: usize = 2 + HEADER + 255 + 4 + 11;
+
 /// What is asked, without the id, which is chosen per attempt.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -57,6 +60,11 @@ impl Question {
     /// The message, with an OPT record (RFC 6891) or without.
     pub(crate) fn wire(&self, id: u16, edns: bool) -> Vec<u8> {
         let mut wire = Vec::with_capacity(HEADER + self.name.as_wire().len() + 15);
+        self.write(id, edns, &mut wire);
+        wire
+    }
+
+    fn write(&self, id: u16, edns: bool, wire: &mut Vec<u8>) {
         for pair in [id, self.flags, 1, 0, 0, u16::from(edns)] {
             wire.extend_from_slice(&pair.to_be_bytes());
         }
@@ -68,14 +76,15 @@ impl Question {
             let dnssec_ok = if self.dnssec_ok { 0x80 } else { 0 };
             wire.extend_from_slice(&[0, 0, 41, high, low, 0, 0, dnssec_ok, 0, 0, 0]);
         }
-        wire
     }
 
-    /// The same, with the two octets of length that go before it on a stream (RFC 1035 4.2.2).
-    pub(crate) fn frame(&self, id: u16, edns: bool) -> Vec<u8> {
-        let wire = self.wire(id, edns);
-        let length = u16::try_from(wire.len()).expect("a name, an OPT and a header are short");
-        [&length.to_be_bytes(), &wire[..]].concat()
+    /// Adds the message to others on a stream, behind the two octets of its length (RFC 1035 4.2.2).
+    pub(crate) fn write_frame(&self, id: u16, edns: bool, frames: &mut Vec<u8>) {
+        let begin = frames.len();
+        frames.extend_from_slice(&[0; 2]);
+        self.write(id, edns, frames);
+        let length = u16::try_from(frames.len() - begin - 2).expect("a name, an OPT and a header are short");
+        frames[begin..begin + 2].copy_from_slice(&length.to_be_bytes());
     }
 
     /// Whether `wire` is the reply to this question asked with this id.
@@ -162,7 +171,10 @@ mod tests {
         assert_eq!(read.edns.map(|edns| (edns.udp_size, edns.dnssec_ok)), Some((1232, false)));
         let signed = Question { dnssec_ok: true, ..question() };
         assert!(contract::wire::Question::parse(&signed.wire(7, true)).unwrap().dnssec_ok());
-        assert_eq!(question().frame(7, false)[..2], [0, 29]);
+        let mut frames = b"before".to_vec();
+        question().write_frame(7, false, &mut frames);
+        assert_eq!(frames[..6 + 2], *b"before\x00\x1d");
+        assert_eq!(frames[6 + 2..], question().wire(7, false));
     }
 
     #[test]

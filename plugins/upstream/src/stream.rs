@@ -1,9 +1,9 @@
 //! One long-lived connection with many questions outstanding (RFC 7766 6.2.1.1).
 //!
 //! ```text
-//!   reserve --> Table (id) --> queue --> write: one system call for all that is queued
+//!   reserve --> Table (id) --> Outgoing --> write: one system call for all that is queued
 //!                 |                                         peer
-//!   Ticket <--- settle <------------- read: a frame, the question that it answers
+//!   Ticket <--- settle <------------- read: one system call for all the frames that have come
 //! ```
 //!
 //! The connection's task ends when the peer closes or sends junk, when it has been idle for long enough, or when nobody
@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use contract::limits;
 use contract::wire::HEADER;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader, ReadHalf, WriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
 use crate::dial::Stream;
-use crate::question::{Question, Reply};
+use crate::question::{FRAME_MAX, Question, Reply};
 use crate::quota::Quota;
 use crate::table::{Place, Table};
 use crate::tally::Tally;
@@ -28,8 +28,8 @@ use crate::tally::Tally;
 /// What is read from the socket at once, octets.
 const READ_BUFFER: usize = 16 << 10;
 
-/// Frames waiting to be written; those of questions whose asker has gone are among them.
-const QUEUE_MAX: usize = 2 * limits::UPSTREAM_PIPELINE_MAX;
+/// Octets of frames waiting to be written; those of questions whose asker has gone are among them.
+const QUEUE_MAX: usize = limits::UPSTREAM_PIPELINE_MAX * FRAME_MAX;
 
 /// How long is read on from a peer that takes no more questions.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -42,9 +42,17 @@ pub(crate) struct Closed;
 #[derive(Debug)]
 pub(crate) struct Connection {
     table: Arc<Mutex<Table>>,
-    queue: mpsc::Sender<Vec<u8>>,
+    outgoing: Arc<Outgoing>,
     born: Instant,
     _slot: OwnedSemaphorePermit,
+}
+
+/// Frames that wait for the writer, one behind the other.
+#[derive(Debug, Default)]
+struct Outgoing {
+    /// `None` once nobody can ask any more.
+    frames: Mutex<Option<Vec<u8>>>,
+    changed: Notify,
 }
 
 /// What a connection is told at its start.
@@ -62,17 +70,16 @@ impl Connection {
     pub(crate) fn start(stream: Box<dyn Stream>, manners: Manners, slot: OwnedSemaphorePermit) -> Arc<Self> {
         let born = Instant::now();
         let table = Arc::new(Mutex::new(Table::new(born)));
-        let (queue, frames) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(drive(stream, Arc::clone(&table), frames, manners));
-        Arc::new(Self { table, queue, born, _slot: slot })
+        let outgoing = Arc::new(Outgoing { frames: Mutex::new(Some(Vec::new())), changed: Notify::new() });
+        tokio::spawn(drive(stream, Arc::clone(&table), Arc::clone(&outgoing), manners));
+        Arc::new(Self { table, outgoing, born, _slot: slot })
     }
 
     /// Takes a question, if there is room, and queues it.
     pub(crate) fn ask(self: &Arc<Self>, question: &Arc<Question>, edns: bool, quota: Option<u64>) -> Option<Ticket> {
         let place = self.table().reserve(question, quota, Instant::now())?;
-        let frame = question.frame(place.id, edns);
-        let ticket = Ticket { connection: Arc::clone(self), place };
-        self.queue.try_send(frame).ok().map(|()| ticket)
+        let ticket = Ticket { connection: Arc::clone(self), place, settled: false };
+        self.outgoing.add(question, ticket.place.id, edns).then_some(ticket)
     }
 
     /// The table, for a moment.
@@ -86,8 +93,51 @@ impl Connection {
     }
 }
 
-fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.outgoing.end();
+    }
+}
+
+impl Outgoing {
+    /// Queues a question; false if there is no room.
+    fn add(&self, question: &Question, id: u16, edns: bool) -> bool {
+        let mut queued = lock(&self.frames);
+        let Some(frames) = queued.as_mut().filter(|frames| frames.len() < QUEUE_MAX) else { return false };
+        let wake = frames.is_empty();
+        question.write_frame(id, edns, frames);
+        drop(queued);
+        if wake {
+            self.changed.notify_one();
+        }
+        true
+    }
+
+    /// Nothing more comes.
+    fn end(&self) {
+        let left = lock(&self.frames).take();
+        drop(left);
+        self.changed.notify_one();
+    }
+
+    /// Waits for frames and takes them all, in exchange for an empty buffer; false at the end.
+    async fn take(&self, batch: &mut Vec<u8>) -> bool {
+        loop {
+            match lock(&self.frames).as_mut() {
+                Some(frames) if frames.is_empty() => {}
+                Some(frames) => {
+                    std::mem::swap(frames, batch);
+                    return true;
+                }
+                None => return false,
+            }
+            self.changed.notified().await;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A question outstanding. Dropped, its id is free again.
@@ -95,25 +145,30 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 pub(crate) struct Ticket {
     connection: Arc<Connection>,
     place: Place,
+    settled: bool,
 }
 
 impl Ticket {
     /// Waits for the reply.
     pub(crate) async fn reply(mut self) -> Result<Reply, Closed> {
-        (&mut self.place.reply).await.map_err(|_| Closed)
+        let reply = (&mut self.place.reply).await.map_err(|_| Closed);
+        self.settled = true;
+        reply
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.connection.table().release(self.place.id, self.place.serial, Instant::now());
+        if !self.settled {
+            self.connection.table().release(self.place.id, self.place.serial, Instant::now());
+        }
     }
 }
 
-async fn drive(stream: Box<dyn Stream>, table: Arc<Mutex<Table>>, frames: mpsc::Receiver<Vec<u8>>, manners: Manners) {
+async fn drive(stream: Box<dyn Stream>, table: Arc<Mutex<Table>>, outgoing: Arc<Outgoing>, manners: Manners) {
     let (reader, writer) = tokio::io::split(stream);
     let writing = async {
-        let _ = write(writer, frames).await;
+        let _ = write(writer, &outgoing).await;
         // a peer that closes with questions unread may have answered before: what it said is still there
         lock(&table).refuse();
         tokio::time::sleep(LAST_WORDS).await;
@@ -128,34 +183,46 @@ async fn drive(stream: Box<dyn Stream>, table: Arc<Mutex<Table>>, frames: mpsc::
 
 /// Gives each frame to the question that it answers. Ends with the stream, or at a frame too short to be a message: the
 /// peer and we no longer agree where messages begin.
-async fn read(stream: ReadHalf<Box<dyn Stream>>, table: &Mutex<Table>, tally: &Tally) -> io::Result<()> {
-    let mut stream = BufReader::with_capacity(READ_BUFFER, stream);
-    let mut message = Vec::new();
+async fn read(mut stream: ReadHalf<Box<dyn Stream>>, table: &Mutex<Table>, tally: &Tally) -> io::Result<()> {
+    let mut inbox = Vec::new();
     loop {
-        let length = usize::from(stream.read_u16().await?);
-        if length < HEADER {
-            return Err(io::ErrorKind::InvalidData.into());
+        inbox.reserve(READ_BUFFER);
+        if stream.read_buf(&mut inbox).await? == 0 {
+            return Ok(());
         }
-        message.resize(length, 0);
-        stream.read_exact(&mut message).await?;
-        if let Err(why) = lock(table).settle(&message, Instant::now()) {
-            tally.discard(why);
-        }
+        let settled = settle(&inbox, &mut lock(table), tally)?;
+        inbox.drain(..settled);
     }
 }
 
+/// Settles the whole frames; how many octets they are.
+fn settle(inbox: &[u8], table: &mut Table, tally: &Tally) -> io::Result<usize> {
+    let (now, mut at) = (Instant::now(), 0);
+    while let Some(length) = inbox[at..].first_chunk() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        if length < HEADER {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let begin = at + size_of::<u16>();
+        let Some(message) = inbox.get(begin..begin + length) else { break };
+        if let Err(why) = table.settle(message, now) {
+            tally.discard(why);
+        }
+        at = begin + length;
+    }
+    Ok(at)
+}
+
 /// Writes what is queued, all of it in one go. Ends when nobody can ask any more.
-async fn write(mut stream: WriteHalf<Box<dyn Stream>>, mut queue: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
-    let mut frames = Vec::with_capacity(limits::BATCH_MAX);
+async fn write(mut stream: WriteHalf<Box<dyn Stream>>, outgoing: &Outgoing) -> io::Result<()> {
     let mut batch = Vec::new();
-    while queue.recv_many(&mut frames, limits::BATCH_MAX).await > 0 {
-        batch.clear();
-        frames.drain(..).for_each(|frame| batch.extend_from_slice(&frame));
+    while outgoing.take(&mut batch).await {
         tokio::time::timeout(limits::WRITE_WITHIN, async {
             stream.write_all(&batch).await?;
             stream.flush().await
         })
         .await??;
+        batch.clear();
     }
     tokio::time::timeout(limits::WRITE_WITHIN, stream.shutdown()).await?
 }

@@ -1,10 +1,12 @@
 //! The questions outstanding on one stream connection, by id, and what their fate tells about the peer.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::limits;
+use foldhash::fast::RandomState;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -23,7 +25,7 @@ const IDLE_GAP: Duration = Duration::from_millis(100);
 /// The id table of a connection.
 #[derive(Debug)]
 pub(crate) struct Table {
-    outstanding: HashMap<u16, Outstanding>,
+    outstanding: HashMap<u16, Outstanding, RandomState>,
     closed: bool,
     stalled: bool,
     /// Questions ever asked; also tells two questions apart that had the same id.
@@ -69,7 +71,7 @@ pub(crate) struct Ending {
 impl Table {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            outstanding: HashMap::new(),
+            outstanding: HashMap::default(),
             closed: false,
             stalled: false,
             issued: 0,
@@ -95,17 +97,16 @@ impl Table {
                 self.answered_since_idle = 0;
             }
         }
-        let id = loop {
+        let (id, free) = loop {
             let id = rand::random();
-            if !self.outstanding.contains_key(&id) {
-                break id;
+            if let Entry::Vacant(free) = self.outstanding.entry(id) {
+                break (id, free);
             }
         };
         self.issued += 1;
         self.last_use = now;
         let (sender, reply) = oneshot::channel();
-        let question = Arc::clone(question);
-        self.outstanding.insert(id, Outstanding { serial: self.issued, question, reply: sender });
+        free.insert(Outstanding { serial: self.issued, question: Arc::clone(question), reply: sender });
         Some(Place { id, serial: self.issued, reply })
     }
 
@@ -114,9 +115,9 @@ impl Table {
         self.stalled |= self.is_stalled(now);
         self.waiting_since = now; // whatever it says, the peer is alive
         let id = wire.first_chunk::<2>().map(|octets| u16::from_be_bytes(*octets)).ok_or(Foreign::Malformed)?;
-        let asked = self.outstanding.get(&id).ok_or(Foreign::Id)?;
-        let reply = asked.question.judge(id, wire)?;
-        let asked = self.outstanding.remove(&id).expect("it was there");
+        let Entry::Occupied(asked) = self.outstanding.entry(id) else { return Err(Foreign::Id) };
+        let reply = asked.get().question.judge(id, wire)?;
+        let asked = asked.remove();
         self.answered += 1;
         self.stalled &= self.answered < self.issued;
         self.out_of_order |= asked.serial < self.youngest_answered;

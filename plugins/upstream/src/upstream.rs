@@ -1,7 +1,7 @@
 //! One upstream: its address and protocol, and the way of a question through datagrams and connections to an answer.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::metrics::Metrics;
@@ -26,6 +26,9 @@ const EDE_TEXT_MAX: usize = 160;
 
 /// A connection is open for at least this, so that the question for which it was opened finds it.
 const EXPIRE_MIN: Duration = Duration::from_millis(20);
+
+/// How long an upstream that answers only questions without EDNS is not asked with it.
+const PLAIN_FOR: Duration = Duration::from_secs(60);
 
 /// How an upstream is asked.
 #[derive(Clone, Debug)]
@@ -91,6 +94,8 @@ pub struct Upstream {
     pub(crate) attempt_within: Duration,
     pool: Arc<Pool>,
     datagrams: Datagrams,
+    /// Until then it is asked without EDNS.
+    plain_until: Mutex<Option<Instant>>,
     pub(crate) round_trip: RoundTrip,
     pub(crate) health: Health,
     pub(crate) tally: Arc<Tally>,
@@ -119,6 +124,7 @@ impl Upstream {
             attempt_within: settings.attempt_within,
             pool: Pool::new(dial.clone(), bounds, Arc::clone(&tally)),
             datagrams: Datagrams::new(dial, Arc::clone(&tally)),
+            plain_until: Mutex::default(),
             round_trip: RoundTrip::default(),
             health: Health::default(),
             tally,
@@ -143,11 +149,18 @@ impl Upstream {
     /// Asks, for as long as one attempt may take and no later than `deadline`. A reply that was truncated over UDP and
     /// could not be had over TCP is returned as it is ([`Answer::is_truncated`]): it must not be memorised.
     pub async fn ask(&self, query: &Query, deadline: Instant) -> Result<Answer, Failure> {
-        self.attempt(query, deadline.min(Instant::now() + self.attempt_within), false).await
+        self.attempt_until(query, deadline.min(Instant::now() + self.attempt_within), false).await
     }
 
-    /// As [`Upstream::ask`], but until `deadline`; `fresh`: on a new connection, because an attempt on another one has
-    /// failed or is late.
+    /// As [`Upstream::attempt`], ended at `deadline`.
+    pub(crate) async fn attempt_until(&self, query: &Query, deadline: Instant, fresh: bool) -> Result<Answer, Failure> {
+        let begun = Instant::now();
+        let late = |_| Err(Failure::Timeout { upstream: self.address, waited: begun.elapsed() });
+        timeout_at(deadline, self.attempt(query, deadline, fresh)).await.unwrap_or_else(late)
+    }
+
+    /// Asks, for as long as it is polled; only to a TCP connection for what was truncated it holds on until `deadline`.
+    /// `fresh`: on a new connection, because an attempt on another one has failed or is late.
     pub(crate) async fn attempt(&self, query: &Query, deadline: Instant, fresh: bool) -> Result<Answer, Failure> {
         let begun = Instant::now();
         let question = Arc::new(Question::of(query));
@@ -156,20 +169,23 @@ impl Upstream {
             Protocol::AsAsked => query.client.transport == Transport::Udp,
             Protocol::Tcp | Protocol::Tls { .. } => false,
         };
-        let reply = timeout_at(deadline, self.converse(&question, datagram, fresh))
-            .await
-            .map_err(|_| Failure::Timeout { upstream: self.address, waited: begun.elapsed() })?
-            .map_err(|broken| self.failure(broken))?;
-        self.round_trip.observe(begun.elapsed());
+        let reply = self.converse(&question, datagram, fresh).await.map_err(|broken| self.failure(broken))?;
+        let mut took = begun.elapsed();
+        self.round_trip.observe(took);
         let reply = match datagram && reply.is_truncated() {
-            true => self.whole(&question, deadline.min(Instant::now() + self.attempt_within)).await.unwrap_or(reply),
+            true => {
+                let within = deadline.min(Instant::now() + self.attempt_within);
+                let whole = Box::pin(self.whole(&question, within)).await; // rare, and boxed as it is large
+                took = begun.elapsed();
+                whole.unwrap_or(reply)
+            }
             false => reply,
         };
         let answer = self.answer(query, &reply)?;
         if answer.is_truncated() && !datagram {
             return Err(self.broken("truncated over TCP"));
         }
-        self.tally.replied(answer.rcode(), begun.elapsed());
+        self.tally.replied(answer.rcode(), took);
         Ok(answer)
     }
 
@@ -179,14 +195,26 @@ impl Upstream {
         (!reply.is_truncated()).then_some(reply)
     }
 
-    /// Asks with EDNS, and without it if the upstream does not know it (RFC 6891 7).
+    /// Asks with EDNS, and without it if the upstream does not know it (RFC 6891 7), which is remembered for a while.
     async fn converse(&self, question: &Arc<Question>, datagram: bool, fresh: bool) -> Result<Reply, Broken> {
+        let plain_until = *self.plain_until();
+        if plain_until.is_some_and(|until| Instant::now() < until) {
+            return self.exchange(question, false, datagram, fresh).await;
+        }
         let reply = self.exchange(question, true, datagram, fresh).await?;
         if !reply.refuses_edns() {
             return Ok(reply);
         }
         self.tally.retries.increment();
-        self.exchange(question, false, datagram, fresh).await
+        let reply = self.exchange(question, false, datagram, fresh).await?;
+        if !reply.refuses_edns() {
+            *self.plain_until() = Some(Instant::now() + PLAIN_FOR); // it was the OPT that it did not like, not the question
+        }
+        Ok(reply)
+    }
+
+    fn plain_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.plain_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn exchange(
@@ -197,7 +225,8 @@ impl Upstream {
         fresh: bool,
     ) -> Result<Reply, Broken> {
         match datagram {
-            true => self.datagrams.exchange(question, edns, self.round_trip.retransmit_wait()).await,
+            // boxed beside the socket that it opens, so that questions over TCP stay small
+            true => Box::pin(self.datagrams.exchange(question, edns, self.round_trip.retransmit_wait())).await,
             false => self.pool.exchange(question, edns, fresh).await,
         }
     }

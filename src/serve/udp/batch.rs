@@ -16,12 +16,13 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, sendmmsg, sendmsg,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, sendmmsg,
 };
 
 use crate::serve::sockets::canonical;
 
-type Headers = MultiHeaders<SockaddrStorage>;
+/// Headers of several datagrams.
+pub(super) type Headers = MultiHeaders<SockaddrStorage>;
 
 /// The address of ours that a datagram came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +49,15 @@ impl Asked {
             }
             _ => None,
         })
+    }
+
+    /// What is to be said of datagrams to a socket that is bound to this address.
+    fn at(bound: IpAddr) -> Self {
+        match bound {
+            IpAddr::V4(ip) if ip.is_unspecified() => Self::V4(ip),
+            IpAddr::V6(ip) if ip.is_unspecified() => Self::V6(ip, 0),
+            IpAddr::V4(_) | IpAddr::V6(_) => Self::Bound,
+        }
     }
 
     /// As an address; `bound` is the socket's own.
@@ -88,7 +98,8 @@ pub(super) struct Lane {
 impl Lane {
     /// Headers for a socket that is bound to `address`.
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { receive: headers(address), send: headers(address), address }
+        let asked = Asked::at(address.ip());
+        Self { receive: headers(asked, BATCH_MAX), send: headers(asked, BATCH_MAX), address }
     }
 
     /// Control messages are asked for and sent on wildcard sockets, and on no other.
@@ -97,13 +108,14 @@ impl Lane {
     }
 }
 
-fn headers(address: SocketAddr) -> Headers {
-    let control = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Some(nix::cmsg_space!(libc::in_pktinfo)),
-        IpAddr::V6(ip) if ip.is_unspecified() => Some(nix::cmsg_space!(libc::in6_pktinfo)),
-        IpAddr::V4(_) | IpAddr::V6(_) => None,
+/// Headers for so many datagrams that come to, or leave from, such an address.
+pub(super) fn headers(asked: Asked, count: usize) -> Headers {
+    let control = match asked {
+        Asked::Bound => None,
+        Asked::V4(_) => Some(nix::cmsg_space!(libc::in_pktinfo)),
+        Asked::V6(..) => Some(nix::cmsg_space!(libc::in6_pktinfo)),
     };
-    Headers::preallocate(BATCH_MAX, control)
+    Headers::preallocate(count, control)
 }
 
 /// What became of a batch of replies.
@@ -158,7 +170,7 @@ impl Batch {
         }
         if astray {
             // A header without its control message has none the next time either; new ones have.
-            lane.receive = headers(lane.address);
+            lane.receive = headers(Asked::at(lane.address.ip()), BATCH_MAX);
         }
         Ok(count)
     }
@@ -207,37 +219,33 @@ impl Batch {
             std::array::from_fn(|index| [IoSlice::new(&self.replies[index][..self.lengths[index]])]);
         let slices = &slices[first..first + run];
         let clients = &self.clients[first..first + run];
-        let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        // The wrapper tells the number only as the length of an iterator.
-        let sent = match source {
-            Asked::Bound => sendmmsg(fd, &mut lane.send, slices, clients, [], flags)?.count(),
-            Asked::V4(ip) => {
-                let info = v4_info(ip);
-                sendmmsg(fd, &mut lane.send, slices, clients, [ControlMessage::Ipv4PacketInfo(&info)], flags)?.count()
-            }
-            Asked::V6(ip, link) => {
-                let info = v6_info(ip, link);
-                sendmmsg(fd, &mut lane.send, slices, clients, [ControlMessage::Ipv6PacketInfo(&info)], flags)?.count()
-            }
-        };
-        if sent == 0 { Err(Errno::EIO) } else { Ok(sent) }
+        send_together(socket, &mut lane.send, source, slices, clients)
     }
 }
 
-/// Sends one reply by itself, without waiting.
+/// Sends replies that leave from the same address, without waiting; how many went, at least one.
 ///
 /// # Errors
-/// What the system says; `EAGAIN` if the socket has no room.
-pub(super) fn send_one(socket: &UdpSocket, reply: &[u8], back: &Return) -> nix::Result<()> {
-    let (fd, flags, slices) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT, [IoSlice::new(reply)]);
-    match back.from {
-        Asked::Bound => sendmsg(fd, &slices, &[], flags, Some(&back.to)),
-        Asked::V4(ip) => sendmsg(fd, &slices, &[ControlMessage::Ipv4PacketInfo(&v4_info(ip))], flags, Some(&back.to)),
-        Asked::V6(ip, link) => {
-            sendmsg(fd, &slices, &[ControlMessage::Ipv6PacketInfo(&v6_info(ip, link))], flags, Some(&back.to))
+/// What the system says of the first; `EAGAIN` if the socket has no room.
+pub(super) fn send_together(
+    socket: &UdpSocket,
+    headers: &mut Headers,
+    source: Asked,
+    slices: &[[IoSlice<'_>; 1]],
+    clients: &[Option<SockaddrStorage>],
+) -> nix::Result<usize> {
+    let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+    // The wrapper tells the number only as the length of an iterator.
+    let sent = match source {
+        Asked::Bound => sendmmsg(fd, headers, slices, clients, [], flags)?.count(),
+        Asked::V4(ip) => {
+            sendmmsg(fd, headers, slices, clients, [ControlMessage::Ipv4PacketInfo(&v4_info(ip))], flags)?.count()
         }
-    }
-    .map(drop)
+        Asked::V6(ip, link) => {
+            sendmmsg(fd, headers, slices, clients, [ControlMessage::Ipv6PacketInfo(&v6_info(ip, link))], flags)?.count()
+        }
+    };
+    if sent == 0 { Err(Errno::EIO) } else { Ok(sent) }
 }
 
 fn v4_info(ip: Ipv4Addr) -> libc::in_pktinfo {

@@ -1,68 +1,162 @@
-//! Replies that come later: the future of a miss runs on the runtime, and its reply leaves by the socket that was asked.
+//! Replies that come later: the misses of a socket run in one task of the runtime, taken over batch by batch. The replies
+//! that are ready together leave together, by the socket that was asked.
+//!
+//! ```text
+//!   worker: Late::keep .. hand_over --batch--> Answering: polls what can go on --replies--> sendmmsg
+//! ```
 
+use std::io::IoSlice;
 use std::net::UdpSocket;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use contract::Boxed;
-use futures_util::FutureExt as _;
+use contract::limits::BATCH_MAX;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use nix::errno::Errno;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::batch::{Return, send_one};
+use super::batch::{self, Return};
 use super::counters::{Counters, UdpCounts};
 
 /// Waits between attempts to send while the socket has no room; together they are still short for a client.
 const ROOM_WAITS: [Duration; 4] =
     [Duration::from_millis(1), Duration::from_millis(2), Duration::from_millis(4), Duration::from_millis(8)];
 
-/// What the misses of one worker share.
-#[derive(Clone)]
+/// Where a worker leaves the misses of one socket. Dropped, those under way are still answered.
 pub(super) struct Late {
-    /// Where futures run.
-    pub(super) runtime: Handle,
-    /// Counted by the tasks, apart from the worker's own.
-    pub(super) counters: Arc<Counters>,
-    /// Held by every miss under way: who drains waits until all are gone.
-    pub(super) under_way: mpsc::Sender<()>,
+    kept: Vec<Miss>,
+    /// As long as the misses that the front door lets in (`limits::MISSES_MAX`).
+    queue: mpsc::UnboundedSender<Batch>,
 }
+
+/// The misses of a batch of datagrams, and the socket that was asked: it stays open until they are answered, and no longer.
+type Batch = (Arc<UdpSocket>, Vec<Miss>);
 
 impl Late {
-    /// Runs a miss to its end and sends its reply, or the `apology` if it panics. The socket stays open until then.
-    pub(super) fn spawn(
-        &self,
-        socket: &Arc<UdpSocket>,
-        back: Return,
-        miss: Boxed<'static, Option<Vec<u8>>>,
-        apology: Option<Box<[u8]>>,
-    ) {
-        let (socket, counters, under_way) = (Arc::clone(socket), Arc::clone(&self.counters), self.under_way.clone());
-        self.runtime.spawn(async move {
-            let (reply, mut counts) = match AssertUnwindSafe(miss).catch_unwind().await {
-                Ok(Some(reply)) => (Some(reply), UdpCounts::default()),
-                Ok(None) => (None, UdpCounts { silent: 1, ..Default::default() }),
-                Err(_) => (apology.map(Vec::from), UdpCounts { panicked: 1, ..Default::default() }),
-            };
-            if let Some(reply) = reply {
-                match send(&socket, &reply, &back).await {
-                    Ok(()) => counts.sent = 1,
-                    Err(_) => counts.unsent = 1,
-                }
-            }
-            counters.add(counts);
+    /// Starts the task. `counters` are its own, apart from the worker's; `under_way` is held until all is answered.
+    pub(super) fn start(runtime: &Handle, counters: Arc<Counters>, under_way: mpsc::Sender<()>) -> Self {
+        let (queue, batches) = mpsc::unbounded_channel();
+        let answering = Answering { socket: None, counters, misses: FuturesUnordered::new(), replies: Vec::new() };
+        runtime.spawn(async move {
+            answering.run(batches).await;
             drop(under_way);
         });
+        Self { kept: Vec::new(), queue }
+    }
+
+    /// Keeps a miss, and what is said if it panics.
+    pub(super) fn keep(&mut self, back: Return, reply: Boxed<'static, Option<Vec<u8>>>, apology: Option<Box<[u8]>>) {
+        self.kept.push(Miss { back, reply, apology });
+    }
+
+    /// Hands over what was kept: the other thread wakes once for all of them.
+    pub(super) fn hand_over(&mut self, socket: &Arc<UdpSocket>) {
+        if !self.kept.is_empty() {
+            let batch = (Arc::clone(socket), std::mem::take(&mut self.kept));
+            let _ = self.queue.send(batch); // refused only when the runtime has ended
+        }
     }
 }
 
-async fn send(socket: &UdpSocket, reply: &[u8], back: &Return) -> nix::Result<()> {
-    for wait in ROOM_WAITS {
-        match send_one(socket, reply, back) {
-            Err(Errno::EAGAIN | Errno::EINTR | Errno::ENOBUFS) => tokio::time::sleep(wait).await,
-            outcome => return outcome,
+/// A miss under way.
+struct Miss {
+    back: Return,
+    reply: Boxed<'static, Option<Vec<u8>>>,
+    apology: Option<Box<[u8]>>,
+}
+
+/// What a miss came to.
+struct Ended {
+    back: Return,
+    reply: Option<Vec<u8>>,
+    panicked: bool,
+}
+
+impl Future for Miss {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
+        let (reply, panicked) = match catch_unwind(AssertUnwindSafe(|| self.reply.as_mut().poll(context))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(reply)) => (reply, false),
+            Err(_) => (self.apology.take().map(Vec::from), true),
+        };
+        Poll::Ready(Ended { back: self.back, reply, panicked })
+    }
+}
+
+/// The task of a socket's misses.
+struct Answering {
+    /// While misses are under way.
+    socket: Option<Arc<UdpSocket>>,
+    counters: Arc<Counters>,
+    misses: FuturesUnordered<Miss>,
+    replies: Vec<(Return, Vec<u8>)>,
+}
+
+impl Answering {
+    /// Answers until the worker has gone and nothing is under way.
+    async fn run(mut self, mut batches: mpsc::UnboundedReceiver<Batch>) {
+        let mut open = true;
+        while open || !self.misses.is_empty() {
+            tokio::select! {
+                biased; // what has come is asked before answers are looked for, so that it is asked in one go
+                batch = batches.recv(), if open => match batch {
+                    Some((socket, misses)) => {
+                        self.socket = Some(socket);
+                        self.misses.extend(misses);
+                    }
+                    None => open = false,
+                },
+                Some(ended) = self.misses.next() => {
+                    self.ended(ended);
+                    while self.replies.len() < BATCH_MAX && let Some(Some(ended)) = self.misses.next().now_or_never() {
+                        self.ended(ended);
+                    }
+                    self.send().await;
+                    if self.misses.is_empty() {
+                        self.socket = None;
+                    }
+                }
+            }
         }
     }
-    send_one(socket, reply, back)
+
+    fn ended(&mut self, Ended { back, reply, panicked }: Ended) {
+        let silent = u64::from(reply.is_none() && !panicked);
+        self.counters.add(UdpCounts { silent, panicked: u64::from(panicked), ..UdpCounts::default() });
+        self.replies.extend(reply.map(|reply| (back, reply)));
+    }
+
+    /// Sends the replies that are ready. One that cannot be sent is dropped, the rest goes on.
+    async fn send(&mut self) {
+        let socket = self.socket.as_ref().expect("it is there while misses are under way");
+        let mut waits = ROOM_WAITS.iter();
+        let (mut sent, mut unsent) = (0, 0);
+        while let Some(left) = self.replies.get(sent + unsent..).filter(|left| !left.is_empty()) {
+            match send_some(socket, left) {
+                Ok(some) => sent += some,
+                Err(Errno::EAGAIN | Errno::EINTR | Errno::ENOBUFS) if let Some(&wait) = waits.next() => {
+                    tokio::time::sleep(wait).await;
+                }
+                Err(_) => unsent += 1,
+            }
+        }
+        self.replies.clear();
+        self.counters.add(UdpCounts { sent: sent as u64, unsent: unsent as u64, ..UdpCounts::default() });
+    }
+}
+
+/// Sends the first of the replies and those behind it that leave from the same address; how many went, at least one.
+fn send_some(socket: &UdpSocket, replies: &[(Return, Vec<u8>)]) -> nix::Result<usize> {
+    let source = replies[0].0.from;
+    let run = replies.iter().take_while(|(back, _)| back.from == source);
+    let (clients, slices): (Vec<_>, Vec<_>) = run.map(|(back, reply)| (Some(back.to), [IoSlice::new(reply)])).unzip();
+    batch::send_together(socket, &mut batch::headers(source, clients.len()), source, &slices, &clients)
 }

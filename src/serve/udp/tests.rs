@@ -263,9 +263,9 @@ fn a_hit_allocates_nothing() {
         let local = server.local_addr().unwrap();
         let socket = client("127.0.0.1:0", SocketAddr::from(([127, 0, 0, 1], local.port())));
         let (under_way, _all) = tokio::sync::mpsc::channel(1);
-        let late = Late { runtime: runtime.handle().clone(), counters: Arc::default(), under_way };
-        let mut station =
-            Station { socket: Arc::new(server), local, lane: Lane::new(local), desk: door.desk(Transport::Udp), late };
+        let late = Late::start(runtime.handle(), Arc::default(), under_way);
+        let desk = door.desk(Transport::Udp);
+        let mut station = Station { socket: Arc::new(server), local, lane: Lane::new(local), desk, late };
         let (mut batch, counters) = (Batch::new(), Counters::default());
         (0..100).for_each(|id| assert!(socket.send(&packet(id, b'E', 0)).is_ok()));
         let mut served = 0;

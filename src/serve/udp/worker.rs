@@ -69,6 +69,7 @@ impl<D: Desk> Listen for Station<D> {
         for index in 0..received {
             self.answer(batch, index, now, &mut counts);
         }
+        self.late.hand_over(&self.socket);
         let outcome = batch.send(&self.socket, &mut self.lane);
         counters.add_as_owner(UdpCounts { sent: outcome.sent, unsent: outcome.unsent, ..counts });
         received
@@ -90,7 +91,7 @@ impl<D: Desk> Station<D> {
         match catch_unwind(AssertUnwindSafe(|| desk.answer(query, &client, now, out))) {
             Ok(Outcome::Reply(length)) => batch.keep(length, back),
             Ok(Outcome::Silent) => counts.silent += 1,
-            Ok(Outcome::Miss(miss)) => self.late.spawn(&self.socket, back, miss, apology::kept(query)),
+            Ok(Outcome::Miss(miss)) => self.late.keep(back, miss, apology::kept(query)),
             Err(_) => {
                 counts.panicked += 1;
                 if let Some(length) = apology::write(query, out) {

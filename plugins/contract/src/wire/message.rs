@@ -137,9 +137,15 @@ impl<'m> Message<'m> {
 
     /// True if the question is this one, names compared without case.
     pub fn asks(&self, name: &Name, rtype: RecordType, class: Class) -> bool {
-        self.question_type() == rtype
-            && self.question_class() == class
-            && self.question_name().is_some_and(|asked| asked == *name)
+        self.question_type() == rtype && self.question_class() == class && self.stands_at(HEADER, name)
+    }
+
+    /// True if this name stands at an offset, compression followed, names compared without case.
+    fn stands_at(&self, at: usize, name: &Name) -> bool {
+        let mut buffer = [0; 255];
+        // octets of length are smaller than letters
+        read_name(self.wire, at, &mut buffer)
+            .is_some_and(|length| buffer[..length].eq_ignore_ascii_case(name.as_wire()))
     }
 
     /// The name at an offset, compression followed; `None` if it is broken.

@@ -337,6 +337,31 @@ async fn an_upstream_that_does_not_know_edns_is_asked_without() {
         .await;
         let upstream = upstream(&context, address, Protocol::Tcp);
         ask_at_once(&context, &upstream, 3).await;
+        let refused = counted(&context, "nearpath_upstream_retries_total");
+        ask_at_once(&context, &upstream, 3).await;
+        assert_eq!(counted(&context, "nearpath_upstream_retries_total"), refused, "it is remembered");
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::resume();
+        ask_at_once(&context, &upstream, 1).await;
+        assert_eq!(counted(&context, "nearpath_upstream_retries_total"), refused + 1, "it may have learnt meanwhile");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_is_refused_either_way_says_nothing_of_edns() {
+    let context = context();
+    let (address, _) = tcp(|mut stream, _| async move {
+        while let Some(question) = read_frame(&mut stream).await {
+            write_frame(&mut stream, &reply(&question, 0, Rcode::NOTIMP)).await;
+        }
+    })
+    .await;
+    let upstream = upstream(&context, address, Protocol::Tcp);
+    for asked in 1..=2 {
+        let answer = upstream.ask(&query(&context, "n1.example"), soon()).await.unwrap();
+        assert_eq!(answer.rcode(), Rcode::NOTIMP);
+        assert_eq!(counted(&context, "nearpath_upstream_retries_total"), asked);
     }
 }
 
