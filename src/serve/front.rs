@@ -131,7 +131,7 @@ impl Clerk {
         let (dnssec_ok, checking_disabled) = (question.dnssec_ok(), question.checking_disabled());
         let id = block.id_for(visit.scope);
         self.key.set(id, visit.scope, question.rtype, question.class, dnssec_ok, checking_disabled);
-        if visit.scope != Scope::Shared && zones.is_gated() && !zones.walk_is_open(block, &self.query(visit)) {
+        if !zones.walk_is_open(block, visit.scope, &visit.client, self.key.name(), question.rtype) {
             return None;
         }
         match self.shared.store.read().lookup(&self.key, policy, visit.now) {

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use cache::{KeyBuffer, Lookup, Policy, Store};
 use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
-use contract::wire::{Ede, Name, Rcode, ede};
+use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Clock, Failure, Fault, Moment, Next, Plugin, Query, Reply, Scope, Served, Source,
-    Verdict,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Failure, Fault, Moment, Next, Plugin, Query, Reply, Scope, Served,
+    Source, Verdict,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -101,25 +101,24 @@ impl Zones {
         &self.shared
     }
 
-    /// True if any block has a gate.
-    pub fn is_gated(&self) -> bool {
-        self.gated
-    }
-
     /// True if a memorised walk may be used for this client: no gate stands in the way of any of its candidates.
-    pub fn walk_is_open(&self, block: &Block, query: &Query) -> bool {
-        let Scope::Search(id) = query.scope else { return true };
+    pub fn walk_is_open(&self, block: &Block, scope: Scope, client: &Client, name: &[u8], rtype: RecordType) -> bool {
+        let Scope::Search(id) = scope else { return true };
         if !self.gated {
             return true;
         }
         let Some(list) = block.list(id) else { return false };
-        let rest = list.domains.first().and_then(|first| Name::strip(query.name.as_wire(), first.as_wire()));
-        let Some(rest) = rest else { return false };
-        let root = Name::root();
-        list.domains.iter().chain([&root]).filter_map(|domain| Name::join(rest, domain)).all(|candidate| {
-            let verdict = self
-                .find(candidate.as_wire())
-                .map(|block| block.verdict(&query.client, candidate.as_wire(), query.rtype));
+        let Some(rest) = list.domains.first().and_then(|first| Name::strip(name, first.as_wire())) else {
+            return false;
+        };
+        let root: &[u8] = &[0];
+        let mut candidate = [0; NAME_MAX];
+        list.domains.iter().map(Name::as_wire).chain([root]).all(|domain| {
+            let length = rest.len() + domain.len();
+            let Some(candidate) = candidate.get_mut(..length) else { return true }; // such a name is passed over
+            candidate[..rest.len()].copy_from_slice(rest);
+            candidate[rest.len()..].copy_from_slice(domain);
+            let verdict = self.find(candidate).map(|block| block.verdict(client, candidate, rtype));
             verdict.is_none_or(|verdict| verdict == Verdict::Allow)
         })
     }
@@ -154,7 +153,8 @@ impl Entrance {
     /// Answers from a block whose gates have spoken.
     pub async fn answer(&self, block: Arc<Block>, query: Query) -> Served {
         let shared = &self.0.shared;
-        let open = block.store.is_some() && self.0.walk_is_open(&block, &query);
+        let open = block.store.is_some()
+            && self.0.walk_is_open(&block, query.scope, &query.client, query.name.as_wire(), query.rtype);
         let key = key_of(&block, &query);
         let stale = match block.store.as_ref().filter(|_| open) {
             Some(policy) => match self.recall(&block, &query, &key, policy) {

@@ -2,7 +2,7 @@
 //! nothing.
 
 use contract::Scope;
-use contract::wire::{Class, RecordType};
+use contract::wire::{Class, NAME_MAX, RecordType};
 
 /// The number of a server block. The same as long as what shapes the block's answers stays the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,8 +10,6 @@ pub struct BlockId(pub u32);
 
 /// Octets before the name: block, scope, type, class, bits.
 const PREFIX: usize = 4 + 4 + 2 + 2 + 1;
-/// The longest name on the wire, octets (RFC 1035 2.3.4).
-const NAME_MAX: usize = 255;
 
 /// A key under way, on the stack or kept by a thread.
 #[derive(Clone, Debug)]

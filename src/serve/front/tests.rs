@@ -75,6 +75,11 @@ fn denying_centre() -> SocketAddr {
 }
 
 fn house(name: &str) -> House {
+    house_with(name, "")
+}
+
+/// With `gate` in the block of the outside names.
+fn house_with(name: &str, gate: &str) -> House {
     let dir = tempdir::Dir::new(name);
     let pods =
         dir.write("pods", "shop/cart-0 127.0.0.9 search shop.svc.cluster.local svc.cluster.local cluster.local\n");
@@ -82,7 +87,7 @@ fn house(name: &str) -> House {
     let centre = denying_centre();
     let text = format!(
         "cluster.local {{\n cache\n autopath {{\n pods {pods}\n }}\n forward . {centre}\n}}\n\
-         . {{\n cache\n hosts {hosts}\n}}\n"
+         . {{\n {gate} cache\n hosts {hosts}\n}}\n"
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let entrance = {
@@ -122,7 +127,15 @@ fn hit(house: &House, desk: &mut crate::serve::FrontDesk, packet: &[u8], client:
 
 #[test]
 fn a_hit_allocates_nothing_whatever_kind_it_is() {
-    let house = house("hits");
+    hits_allocate_nothing(&house("hits"));
+}
+
+#[test]
+fn a_hit_allocates_nothing_behind_a_gate() {
+    hits_allocate_nothing(&house_with("gated-hits", "acl {\n block net 192.0.2.0/24\n }\n"));
+}
+
+fn hits_allocate_nothing(house: &House) {
     assert!(house.dir.0.exists());
     let front = Front::new(Arc::clone(&house.entrance.0));
     let mut desk = front.desk(Transport::Udp);
@@ -133,7 +146,7 @@ fn a_hit_allocates_nothing_whatever_kind_it_is() {
     ];
     for (kind, packet, from) in kinds {
         let client = client(from);
-        let reply = hit(&house, &mut desk, &packet, &client);
+        let reply = hit(house, &mut desk, &packet, &client);
         let message = Message::parse(&reply).unwrap();
         assert_eq!(message.rcode(), Rcode::NOERROR, "{kind}");
         let mut out = [0; 1_232];

@@ -17,6 +17,6 @@ pub use compose::{Composed, Composer, Full};
 pub use edns::{Ede, EdnsView, ede};
 pub(crate) use edns::{OPTION_EDE, OPTION_NSID};
 pub use message::{Malformed, Message, Record, Section, read_name, skip_name};
-pub use name::{Name, NameError};
+pub use name::{NAME_MAX, Name, NameError};
 pub use question::{HEADER, Question, Reject, reject_reply};
 pub use types::{Class, Flags, Rcode, RecordType};

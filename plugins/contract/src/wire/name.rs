@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The longest name on the wire, in octets with the root label (RFC 1035 2.3.4).
-const NAME_MAX: usize = 255;
+pub const NAME_MAX: usize = 255;
 /// The longest label, in octets (RFC 1035 2.3.4).
 const LABEL_MAX: usize = 63;
 
