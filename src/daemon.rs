@@ -55,6 +55,8 @@ pub struct Options {
     pub node_name: String,
     /// Where the process id is written.
     pub pidfile: Option<PathBuf>,
+    /// Where is kept what should be known after a restart.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -67,6 +69,7 @@ impl Default for Options {
             cache_bytes: 32 << 20,
             node_name: host_name(),
             pidfile: None,
+            state_dir: None,
         }
     }
 }
@@ -82,6 +85,7 @@ impl Options {
             cache_bytes: flags.cache_mib << 20,
             node_name: flags.node_name.clone().unwrap_or(default.node_name),
             pidfile: flags.pidfile.clone(),
+            state_dir: flags.statedir.clone(),
         }
     }
 }
@@ -228,6 +232,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         flights: Arc::new(Flights::default()),
         turnstile: Arc::new(Turnstile::default()),
         clock: Arc::new(RuntimeClock::start()),
+        state_dir: options.state_dir.clone(),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         coalesced: metrics.counter("nearpath_coalesced_total", "Questions that waited for an identical one.", &[]),

@@ -16,6 +16,7 @@ pub mod connections;
 mod desk;
 mod flights;
 mod front;
+mod handle;
 pub mod https;
 pub(crate) mod sockets;
 pub mod stream;

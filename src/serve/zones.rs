@@ -7,6 +7,7 @@
 //!                                                     '--Wait--> fresh, or stale after STALE_AFTER
 //! ```
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache::{Entry, KeyBuffer, Lookup, Policy, Store};
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 
 use super::block::Block;
 use super::flights::{Flights, Seat, Turnstile};
+use super::handle::Handle;
 
 /// What all listeners share. Outlives a reload.
 pub struct Shared {
@@ -34,6 +36,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where plugins keep what should be known after a restart.
+    pub state_dir: Option<PathBuf>,
     /// Where misses run.
     pub runtime: tokio::runtime::Handle,
     /// What `hostname.bind`, `id.server` and NSID say.
@@ -134,6 +138,42 @@ impl Blocks for Entrance {
                 Verdict::Filter => Ok(filtered(&query)),
             }
         })
+    }
+
+    fn stored(&self, query: &Query) -> Option<Served> {
+        let block = self.0.find(query.name.as_wire())?;
+        let policy = block.store.as_ref()?;
+        if block.verdict(&query.client, query.name.as_wire(), query.rtype) != Verdict::Allow {
+            return None;
+        }
+        let now = self.0.shared.clock.now();
+        match self.0.shared.store.lookup(&key_of(block, query), policy, now) {
+            Lookup::Fresh { entry, age, .. } => Some(Ok(entry.reply(age, now))),
+            _ => None,
+        }
+    }
+
+    fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            let block = self.0.find(query.name.as_wire());
+            let verdict = block.map(|block| block.verdict(&query.client, query.name.as_wire(), query.rtype));
+            match verdict {
+                Some(Verdict::Filter) => Ok(filtered(&query)),
+                Some(Verdict::Block | Verdict::Drop) => Err(Failure::Prohibited),
+                Some(Verdict::Allow) | None => self.probe(query).await,
+            }
+        })
+    }
+
+    fn is_same_block(&self, one: &Name, other: &Name) -> bool {
+        match (self.0.find(one.as_wire()), self.0.find(other.as_wire())) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
+    fn handle(&self) -> Option<Arc<dyn Blocks>> {
+        Some(Arc::new(Handle::new(&self.0)))
     }
 }
 

@@ -14,18 +14,25 @@
 mod answers;
 mod ask;
 mod candidates;
+mod care;
 mod counters;
+mod cut;
+mod cuts;
 mod facts;
 mod index;
 mod judge;
+mod lean;
+mod off;
 mod plugin;
 mod pods;
 mod qualify;
 mod resolv_conf;
+mod seen;
 mod source;
 mod spec;
 mod walk;
 
+pub use cut::CutRules;
 pub use index::{Pod, PodIndex};
 #[doc(hidden)] // for tests that break the rules on purpose
 pub use judge::{Finding, Judge, Judgement, Sibling, judge};

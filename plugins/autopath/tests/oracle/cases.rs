@@ -58,6 +58,7 @@ impl Cluster {
             metrics: Arc::new(Metrics::default()),
             lists: Arc::default(),
             server: "dns://.:53".to_owned(),
+            state_dir: None,
         };
         let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
         index.replace(pods.clone());
