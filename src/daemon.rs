@@ -283,6 +283,12 @@ pub(crate) fn entrance_for_tests(
     assembly.entrances().next().expect("a listener")
 }
 
+/// What all listeners share: for tests that make their blocks by hand.
+#[cfg(test)]
+pub(crate) fn shared_for_tests(options: &Options, runtime: &tokio::runtime::Handle) -> Arc<Shared> {
+    Arc::new(shared(options, runtime))
+}
+
 impl Daemon {
     /// Serves the Corefile as it is now, if it is good. Nothing is lost: sockets whose address stays are kept, and so are
     /// answers of blocks that stay. Unless it was `asked` for, a text that is served or was refused already is passed over.

@@ -18,6 +18,8 @@ mod flights;
 mod front;
 mod handle;
 pub mod https;
+#[cfg(test)]
+mod proofs;
 pub(crate) mod sockets;
 pub mod stream;
 pub mod tally;
