@@ -100,13 +100,13 @@ impl<'a> Search<'a> {
     }
 
     /// The walk ended at the step in this place, or behind the last: which cuts would have been of use, and what need not be
-    /// asked in full next time.
-    pub(crate) fn ended(&self, at: usize, steps: &[Step]) {
+    /// asked in full next time. One that `failed` says nothing of what was known before.
+    pub(crate) fn ended(&self, at: usize, steps: &[Step], failed: bool) {
         let Some(known) = &self.cuts else { return };
         if steps.iter().all(|step| step.cut.is_none()) {
             return;
         }
-        known.cuts.seen.note(known.search, at);
+        known.cuts.seen.note(known.search, if failed { at.max(known.judged) } else { at });
         for step in steps.iter().take(at).filter(|step| step.lean == Lean::Unknown) {
             if let Some(cut) = &step.cut {
                 known.cuts.want(cut, known.name, step.again, self.asking.query, self.asking.blocks);

@@ -52,13 +52,13 @@ pub(crate) async fn walk(
                     first = first.or_else(|| proofs.into_iter().next());
                 }
                 decided => {
-                    search.ended(at, &steps);
+                    search.ended(at, &steps, matches!(decided, Outcome::Failed(..)));
                     return end_of(asking.query, &step.candidate, decided, facts);
                 }
             }
         }
     }
-    search.ended(steps.len(), &steps);
+    search.ended(steps.len(), &steps, false);
     // the rule never passes over a candidate without a proof; a rule broken by a test may
     let Some(first) = first else { return (End::Failed, Err(Failure::NotReady { what: "autopath" })) };
     (End::None, answers::denial(asking.query, Rcode::NXDOMAIN, &[&first], &facts))
