@@ -27,6 +27,9 @@ use crate::seen::Seen;
 /// A proof with next to no life is not renewed more often than this.
 const RENEWALS_APART: Duration = Duration::from_millis(500);
 
+/// Uses no further apart than this are one: a look-up asks for two address families, and asks again when it waits.
+const ONE_LOOK_UP: Duration = Duration::from_secs(1);
+
 /// All that one directive knows of cuts.
 pub(crate) struct Cuts {
     pub(crate) seen: Seen,
@@ -70,6 +73,8 @@ struct Entry {
     /// It is being asked because it was due.
     busy: bool,
     used: Moment,
+    /// It is used again and again: then it is worth renewing ahead.
+    regular: bool,
     renewals: u32,
     /// The next search that leans on it asks its candidate in full as well.
     check: bool,
@@ -184,7 +189,7 @@ impl Cuts {
         if !matches!(entry.state, State::Denied(..)) {
             return Lean::Unknown;
         }
-        entry.used = now;
+        entry.touch(now);
         if std::mem::take(&mut entry.check) { Lean::Check } else { Lean::Denied }
     }
 
@@ -209,6 +214,7 @@ impl Cuts {
                 due: None,
                 busy: false,
                 used: now,
+                regular: false,
                 renewals: 0,
                 check: false,
                 way,
@@ -217,7 +223,7 @@ impl Cuts {
             self.counts.known.set(i64::try_from(table.known.len()).unwrap_or(i64::MAX));
         }
         let entry = table.entry(cut.name().as_wire(), rtype).expect("it is there or was just put there");
-        entry.used = now;
+        entry.touch(now);
         let wanted = match entry.state {
             State::Wanted(first) => again || first != by,
             State::Useless(until) => now >= until,
@@ -385,13 +391,26 @@ impl Entry {
         self.state = State::Denied(until, whole);
     }
 
-    /// True if somebody used it within its last few lives, or waits for its first word.
+    /// Marks a use.
+    fn touch(&mut self, now: Moment) {
+        let gap = now.since(self.used);
+        if gap > ONE_LOOK_UP {
+            self.regular = matches!(self.state, State::Denied(..)) && gap <= self.grace();
+            self.used = now;
+        }
+    }
+
+    /// True if it is used again and again and was so lately, or somebody waits for its first word.
     fn is_in_use(&self, now: Moment) -> bool {
-        let life = match self.state {
-            State::Denied(_, life) => life,
+        (self.regular || !matches!(self.state, State::Denied(..))) && now.since(self.used) <= self.grace()
+    }
+
+    /// A cut that was not used for so long is let go.
+    fn grace(&self) -> Duration {
+        match self.state {
+            State::Denied(_, life) => life * CUT_USED_WITHIN_LIVES,
             State::Wanted(_) | State::Useless(_) => CUT_RETRY,
-        };
-        now.since(self.used) <= life * CUT_USED_WITHIN_LIVES
+        }
     }
 }
 

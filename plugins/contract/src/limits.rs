@@ -40,7 +40,7 @@ pub const PODS_FILE_MAX: usize = 4 << 20;
 pub const CUTS_MAX: usize = 4_096;
 /// Cuts that one `autopath` renews at the same moment.
 pub const CUT_RENEWALS_MAX: usize = 64;
-/// A cut is renewed ahead of its end while it was used within so many of its last lives.
+/// A cut is renewed ahead of its end while its uses lie no further apart than so many of its lives.
 pub const CUT_USED_WITHIN_LIVES: u32 = 3;
 /// One in so many renewals of a cut is done in full: a name below it is asked as well.
 pub const CUT_CHECK_EVERY: u32 = 64;

@@ -50,36 +50,41 @@ impl Tree {
     }
 
     pub(crate) fn add(&mut self, owner: &Name, node: Node) {
-        self.owners.insert(owner.clone(), node);
-        self.rebuild();
+        self.owners.insert(owner.clone(), node.clone());
+        self.nodes.insert(owner.clone(), node);
+        self.add_above(owner);
     }
 
     pub(crate) fn add_wildcard(&mut self, above: &Name, node: Node) {
         self.wildcards.insert(above.clone(), node);
-        self.rebuild();
+        self.nodes.entry(above.clone()).or_default();
+        self.add_above(above);
     }
 
     /// Removes a name and all below it. The apex stays.
     pub(crate) fn remove(&mut self, above: &Name) {
         let apex = self.apex.clone().unwrap();
         self.owners.retain(|owner, _| *owner == apex || !above.encloses(owner));
-        self.rebuild();
+        self.nodes = self.owners.clone().into_iter().collect();
+        for owner in self.owners() {
+            self.add_above(&owner);
+        }
+        for above in self.wildcards.keys().cloned().collect::<Vec<_>>() {
+            self.nodes.entry(above.clone()).or_default();
+            self.add_above(&above);
+        }
     }
 
     pub(crate) fn owners(&self) -> Vec<Name> {
         self.owners.keys().cloned().collect()
     }
 
-    fn rebuild(&mut self) {
-        self.nodes = self.owners.clone().into_iter().collect();
-        let apex = self.apex.clone().unwrap();
-        for owner in self.owners.keys().chain(self.wildcards.keys()) {
-            // empty non-terminals exist (RFC 8020)
-            let mut above = Some(owner.clone());
-            while let Some(name) = above.filter(|name| apex.encloses(name)) {
-                self.nodes.entry(name.clone()).or_default();
-                above = name.parent();
-            }
+    /// Empty non-terminals exist (RFC 8020).
+    fn add_above(&mut self, owner: &Name) {
+        let mut above = owner.parent();
+        while let Some(name) = above.filter(|name| self.apex.as_ref().unwrap().encloses(name)) {
+            self.nodes.entry(name.clone()).or_default();
+            above = name.parent();
         }
     }
 
