@@ -1,20 +1,11 @@
 //! What is known of cuts: which names do not exist, until when that is proven, who uses them, and what contradicts them.
-//!
-//! ```text
-//!                 a second search wants it            NXDOMAIN
-//!   Wanted --------------------------------> due ------------------> Denied --due, in use--> renewed
-//!                                             |  exists, or no proof    |  `--due, not used--> rests, known
-//!                                             v                         v  a name below it exists
-//!                                           Useless, for a while      Suspicion: off at once --care looks again--> off | on
-//! ```
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use contract::limits::{CUT_CHECK_EVERY, CUT_RETRY, CUT_USED_WITHIN_LIVES, CUTS_MAX, STALE_RECHECK};
+use contract::limits::{CUT_RETRY, CUTS_MAX, STALE_RECHECK};
 use contract::metrics::{Counter, Gauge};
 use contract::wire::{Class, Name, Rcode, RecordType};
 use contract::{Blocks, Clock, Context, Moment, Query, Served, Source};
@@ -23,12 +14,10 @@ use tokio::sync::Notify;
 use crate::cut::{Cut, CutRules, renewed_after};
 use crate::off::Off;
 use crate::seen::Seen;
+use crate::table::{Entry, State, Table, family};
 
 /// A proof with next to no life is not renewed more often than this.
 const RENEWALS_APART: Duration = Duration::from_millis(500);
-
-/// Uses no further apart than this are one: a look-up asks for two address families, and asks again when it waits.
-const ONE_LOOK_UP: Duration = Duration::from_secs(1);
 
 /// All that one directive knows of cuts.
 pub(crate) struct Cuts {
@@ -50,44 +39,6 @@ pub(crate) struct Counts {
     pub(crate) contradictions: Arc<Counter>,
     refused: Arc<Counter>,
     known: Arc<Gauge>,
-}
-
-/// A cut's name in wire form, and the type that it denies; A stands for both address families.
-type Key = (Box<[u8]>, RecordType);
-
-#[derive(Default)]
-struct Table {
-    /// By the name, then by type: what contradicts one type contradicts all.
-    known: HashMap<Box<[u8]>, Vec<Entry>, foldhash::quality::RandomState>,
-    due: BinaryHeap<Reverse<(Moment, Key)>>,
-    suspicions: HashMap<Name, Suspicion>,
-    tidied: Moment,
-}
-
-struct Entry {
-    rtype: RecordType,
-    cut: Cut,
-    state: State,
-    /// When it is to be asked; absent while that is under way, and while it rests.
-    due: Option<Moment>,
-    /// It is being asked because it was due.
-    busy: bool,
-    used: Moment,
-    /// It is used again and again: then it is worth renewing ahead.
-    regular: bool,
-    renewals: u32,
-    /// The next search that leans on it asks its candidate in full as well.
-    check: bool,
-    way: Way,
-}
-
-enum State {
-    /// A search, by its name's number, would have been shorter with it.
-    Wanted(u64),
-    /// It does not exist, and that is true until then; and how long it was when it was new.
-    Denied(Moment, Duration),
-    /// It exists, or nobody can prove that it does not. Not asked before then.
-    Useless(Moment),
 }
 
 /// A question of the search that used the cut last, and the blocks that it came through.
@@ -147,7 +98,7 @@ impl Cuts {
             ),
             renewed: counter(
                 "nearpath_autopath_cut_renewals_total",
-                "Proofs of cuts that were renewed before their end.",
+                "Cuts asked beside the searches: learned, or renewed ahead of their end.",
             ),
             contradictions: counter(
                 "nearpath_autopath_cut_contradictions_total",
@@ -337,86 +288,6 @@ impl Cuts {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Table {
-    fn entry(&mut self, name: &[u8], rtype: RecordType) -> Option<&mut Entry> {
-        self.known.get_mut(name)?.iter_mut().find(|entry| entry.rtype == rtype)
-    }
-
-    fn plan(&mut self, name: &[u8], rtype: RecordType, at: Moment) {
-        let Some(entry) = self.entry(name, rtype) else { return };
-        entry.due = Some(at);
-        self.due.push(Reverse((at, (name.into(), rtype))));
-    }
-
-    /// A cut above a name that is denied at this moment.
-    fn denied_above(&self, name: &[u8], now: Moment) -> Option<Cut> {
-        let mut above = name;
-        loop {
-            let length = usize::from(*above.first()?);
-            above = above.get(1 + length..).filter(|_| length > 0)?;
-            let entries = self.known.get(above).into_iter().flatten();
-            let denied = |entry: &&Entry| matches!(entry.state, State::Denied(until, _) if now < until);
-            if let Some(entry) = entries.into_iter().find(denied) {
-                return Some(entry.cut.clone());
-            }
-        }
-    }
-
-    /// When there are many: forgets what is not in use, at most once a second.
-    fn tidy(&mut self, now: Moment) {
-        if self.known.len() >= CUTS_MAX && now.since(self.tidied) >= Duration::from_secs(1) {
-            self.tidied = now;
-            self.known.retain(|_, entries| {
-                entries.iter().any(|entry| entry.busy || entry.due.is_some() || entry.is_in_use(now))
-            });
-        }
-    }
-}
-
-impl Entry {
-    /// Takes a denial in. It is a renewal if it lasts longer than what was known, and not the first one.
-    fn deny(&mut self, life: Duration, now: Moment) {
-        let until = now.after(life);
-        let before = match self.state {
-            State::Denied(until, whole) => Some((until, whole)),
-            State::Wanted(_) | State::Useless(_) => None,
-        };
-        // to the second: the age of what memory says is told in whole ones
-        let renewed = before.is_some_and(|(before, _)| until > before.after(Duration::from_secs(1)));
-        self.renewals = self.renewals.wrapping_add(u32::from(renewed));
-        self.check |= renewed && self.renewals.is_multiple_of(CUT_CHECK_EVERY);
-        let whole = before.filter(|_| !renewed).map_or(life, |(_, whole)| whole.max(life));
-        self.state = State::Denied(until, whole);
-    }
-
-    /// Marks a use.
-    fn touch(&mut self, now: Moment) {
-        let gap = now.since(self.used);
-        if gap > ONE_LOOK_UP {
-            self.regular = matches!(self.state, State::Denied(..)) && gap <= self.grace();
-            self.used = now;
-        }
-    }
-
-    /// True if it is used again and again and was so lately, or somebody waits for its first word.
-    fn is_in_use(&self, now: Moment) -> bool {
-        (self.regular || !matches!(self.state, State::Denied(..))) && now.since(self.used) <= self.grace()
-    }
-
-    /// A cut that was not used for so long is let go.
-    fn grace(&self) -> Duration {
-        match self.state {
-            State::Denied(_, life) => life * CUT_USED_WITHIN_LIVES,
-            State::Wanted(_) | State::Useless(_) => CUT_RETRY,
-        }
-    }
-}
-
-/// Both address families decide alike, so they are one.
-fn family(rtype: RecordType) -> RecordType {
-    if rtype == RecordType::AAAA { RecordType::A } else { rtype }
 }
 
 impl std::fmt::Debug for Cuts {

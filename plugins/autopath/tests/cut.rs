@@ -48,7 +48,7 @@ struct House {
     plugin: Arc<Autopath>,
     clock: Arc<dyn Clock>,
     says: Mutex<HashMap<Name, Says>>,
-    memory: Mutex<HashMap<(Scope, Name, RecordType), (Reply, Moment, Moment)>>,
+    memory: Mutex<HashMap<(Scope, Name, RecordType), Memorised>>,
     asked: Mutex<Vec<String>>,
     metrics: Arc<Metrics>,
     work: tokio::task::AbortHandle,
@@ -59,6 +59,9 @@ impl Drop for House {
         self.work.abort();
     }
 }
+
+/// A reply, since when and until when.
+type Memorised = (Reply, Moment, Moment);
 
 /// The block's way to its server.
 #[derive(Debug)]
