@@ -1,4 +1,7 @@
 //! What proofs cost: the real blocks, store and AutoPath before a centre that counts, while paused time passes.
+//!
+//! `NEARPATH_PROOFS_FULL=1 cargo test --release --lib serve::proofs -- --nocapture` asks in the full size: 1,000 names, 20
+//! namespaces, some ten minutes.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -219,7 +222,7 @@ fn block(id: u32, zone: Name, chain: Vec<Arc<dyn Plugin>>) -> Block {
 #[tokio::test(start_paused = true)]
 async fn proofs_cost_by_top_level_labels_and_not_by_names() {
     // the short size has as few names for each top-level label as the bounds below allow
-    let load = match std::env::var_os("NEARPATH_LONG").is_some() {
+    let load = match std::env::var_os("NEARPATH_PROOFS_FULL").is_some() {
         true => Load { names: 1_000, top_labels: 5, namespaces: 20 },
         false => Load { names: 150, top_labels: 1, namespaces: 2 },
     };
