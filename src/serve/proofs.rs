@@ -13,7 +13,8 @@ use cache::BlockId;
 use contract::corefile::Disk;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
-    Answer, Blocks as _, Boxed, Client, Context, Next, Plugin, Query, Reply, Scope, Served, Source, Transport,
+    Answer, Blocks as _, Boxed, Client, Context, Failure, Gate, Moment, Next, Plugin, Query, Reply, Scope, Served,
+    Source, Transport, Verdict,
 };
 use tokio::task::AbortHandle;
 
@@ -153,24 +154,7 @@ impl Node {
         let scope = self.plugin.scoper().unwrap().scope(client, name.as_wire(), rtype, false);
         assert_ne!(scope, Scope::Shared);
         let arrived = self.shared().clock.now();
-        let query = Query {
-            name,
-            rtype,
-            class: Class::IN,
-            dnssec_ok: false,
-            checking_disabled: false,
-            scope,
-            client: Client {
-                address: SocketAddr::new(client, 40_000),
-                local: SocketAddr::from(([169, 254, 20, 10], 53)),
-                transport: Transport::Udp,
-            },
-            edns: None,
-            header: (1, 0x0100),
-            arrived,
-            reentries: 0,
-            refresh: false,
-        };
+        let query = question(client, &name.to_string(), rtype, scope, arrived);
         let reply = self.entrance.resolve(query).await.unwrap();
         assert_eq!(reply.answer.rcode(), Rcode::NOERROR);
         assert_eq!(reply.answer.message().section(Section::Answer).count(), 2, "a CNAME and an address");
@@ -194,6 +178,27 @@ impl Node {
             counts.push(self.centre.count());
         }
         counts
+    }
+}
+
+fn question(client: IpAddr, name: &str, rtype: RecordType, scope: Scope, arrived: Moment) -> Query {
+    Query {
+        name: Name::parse(name).unwrap(),
+        rtype,
+        class: Class::IN,
+        dnssec_ok: false,
+        checking_disabled: false,
+        scope,
+        client: Client {
+            address: SocketAddr::new(client, 40_000),
+            local: SocketAddr::from(([169, 254, 20, 10], 53)),
+            transport: Transport::Udp,
+        },
+        edns: None,
+        header: (1, 0x0100),
+        arrived,
+        reentries: 0,
+        refresh: false,
     }
 }
 
@@ -299,4 +304,46 @@ async fn work_beside_the_queries_does_not_keep_the_blocks() {
     assert!(zones.upgrade().is_none() && plugin.upgrade().is_none());
     let query = |name: &str| Name::parse(name).unwrap();
     assert!(!handle.is_same_block(&query("a.cluster.local"), &query("b.cluster.local")));
+}
+
+/// A gate that one client does not pass.
+#[derive(Debug)]
+struct Closed(IpAddr);
+
+impl Plugin for Closed {
+    fn name(&self) -> &'static str {
+        "closed"
+    }
+
+    fn gate(&self) -> Option<&dyn Gate> {
+        Some(self)
+    }
+}
+
+impl Gate for Closed {
+    fn verdict(&self, client: &Client, _: &[u8], _: RecordType) -> Verdict {
+        if client.ip() == self.0 { Verdict::Block } else { Verdict::Allow }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_is_told_while_it_is_true_and_to_whom_the_gates_let_know() {
+    let shared = shared_for_tests(&Options::default(), &tokio::runtime::Handle::current());
+    let centre = Centre::new(Duration::ZERO, |_| false);
+    let closed: Arc<dyn Plugin> = Arc::new(Closed(pod_address(1)));
+    let mut block = block(1, Name::root(), vec![closed.clone(), centre.clone()]);
+    block.gates = [closed].into();
+    let entrance = Entrance(Arc::new(Zones::new(&[Arc::new(block)], Arc::clone(&shared))));
+    let query = |namespace| question(pod_address(namespace), "com.d", RecordType::A, Scope::Shared, shared.clock.now());
+    assert!(entrance.stored(&query(0)).is_none() && centre.count() == 0, "nobody is asked");
+    entrance.resolve(query(0)).await.unwrap();
+    let stored = entrance.stored(&query(0)).unwrap().unwrap();
+    assert_eq!((stored.answer.rcode(), stored.source), (Rcode::NXDOMAIN, Source::Store));
+    assert!(entrance.stored(&query(1)).is_none(), "a gate is closed");
+    assert_eq!(entrance.ask_anew(query(1)).await.unwrap_err(), Failure::Prohibited);
+    centre.count();
+    entrance.ask_anew(query(0)).await.unwrap();
+    assert_eq!(centre.count(), 1, "past the store");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(entrance.stored(&query(0)).is_none(), "past its end");
 }

@@ -125,7 +125,7 @@ fn exists(served: &Served) -> Option<bool> {
 
 async fn tell(cuts: &Cuts, cut: &Cut, name: &Name) {
     let domain = &cut.domain;
-    let kept = cuts.off.path().map_or("until the next start".to_owned(), |path| {
+    let kept = cuts.off.path().map_or("until the next reload or start".to_owned(), |path| {
         format!("until {} is deleted and the daemon started anew", path.display())
     });
     tracing::warn!(
