@@ -140,6 +140,7 @@ pub fn assemble(
             metrics: Arc::clone(&shared.metrics),
             lists: Arc::clone(&register.lists),
             server: block.keys.first().map(|key| server_label(key, dns_port)).unwrap_or_default(),
+            state_dir: shared.state_dir.clone(),
         };
         let mut chain = Vec::new();
         for spec in &block.chain {

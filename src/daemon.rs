@@ -58,6 +58,8 @@ pub struct Options {
     pub pidfile: Option<PathBuf>,
     /// How the store hashes: by chance, but for whoever counts instructions.
     pub hasher: SeedableRandomState,
+    /// Where is kept what should be known after a restart.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             node_name: host_name(),
             pidfile: None,
             hasher: SeedableRandomState::random(),
+            state_dir: None,
         }
     }
 }
@@ -87,6 +90,7 @@ impl Options {
             node_name: flags.node_name.clone().unwrap_or(default.node_name),
             pidfile: flags.pidfile.clone(),
             hasher: default.hasher,
+            state_dir: flags.statedir.clone(),
         }
     }
 }
@@ -233,6 +237,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         flights: Arc::new(Flights::default()),
         turnstile: Arc::new(Turnstile::default()),
         clock: Arc::new(RuntimeClock::start()),
+        state_dir: options.state_dir.clone(),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         places: Arc::default(),
@@ -280,6 +285,12 @@ pub fn without_sockets(text: &str, options: &Options, runtime: &tokio::runtime::
     let shared = Arc::new(shared(options, runtime));
     let assembly = assemble(&plan, options.dns_port, &shared, &Register::default())?;
     assembly.entrances().next().context("the text has no server block")
+}
+
+/// What all listeners share: for tests that make their blocks by hand.
+#[cfg(test)]
+pub(crate) fn shared_for_tests(options: &Options, runtime: &tokio::runtime::Handle) -> Arc<Shared> {
+    Arc::new(shared(options, runtime))
 }
 
 impl Daemon {

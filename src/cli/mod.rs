@@ -92,6 +92,9 @@ mod tests {
             let flags = parse(&arguments).unwrap();
             assert_eq!((flags.conf.to_str(), flags.port), (Some("x"), 5300), "{arguments:?}");
         }
+        let flags = parse(&["nearpath", "-statedir", "/var/lib/nearpath"]).unwrap();
+        let options = crate::daemon::Options::from_flags(&flags);
+        assert_eq!(options.state_dir.as_deref(), Some("/var/lib/nearpath".as_ref()));
         assert!(parse(&["nearpath", "-p", "x"]).is_err());
         assert!(parse(&["nearpath", "-confg", "x"]).is_err());
     }

@@ -16,7 +16,10 @@ pub mod connections;
 mod desk;
 mod flights;
 mod front;
+mod handle;
 pub mod https;
+#[cfg(test)]
+mod proofs;
 pub(crate) mod sockets;
 pub mod stream;
 pub mod tally;

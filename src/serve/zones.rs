@@ -9,6 +9,7 @@
 
 use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache::{KeyBuffer, Lookup, Policy, Store};
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 
 use super::block::Block;
 use super::flights::{Flights, Seat, Turnstile, Voyage};
+use super::handle::Handle;
 use super::tally::Places;
 
 /// What all listeners share. Outlives a reload.
@@ -40,6 +42,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Where desks count.
     pub places: Arc<Places>,
+    /// Where plugins keep what should be known after a restart.
+    pub state_dir: Option<PathBuf>,
     /// Where misses run.
     pub runtime: tokio::runtime::Handle,
     /// What `hostname.bind`, `id.server` and NSID say.
@@ -139,6 +143,39 @@ impl Blocks for Entrance {
                 Verdict::Filter => Ok(filtered(&query)),
             }
         })
+    }
+
+    fn stored(&self, query: &Query) -> Option<Served> {
+        let block = self.0.find(query.name.as_wire())?;
+        let policy = block.store.as_ref()?;
+        if block.verdict(&query.client, query.name.as_wire(), query.rtype) != Verdict::Allow {
+            return None;
+        }
+        let now = self.0.shared.clock.now();
+        self.0.shared.store.read().peek(&key_of(block, query), policy, now).map(Ok)
+    }
+
+    fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            let block = self.0.find(query.name.as_wire());
+            let verdict = block.map(|block| block.verdict(&query.client, query.name.as_wire(), query.rtype));
+            match verdict {
+                Some(Verdict::Filter) => Ok(filtered(&query)),
+                Some(Verdict::Block | Verdict::Drop) => Err(Failure::Prohibited),
+                Some(Verdict::Allow) | None => self.probe(query).await,
+            }
+        })
+    }
+
+    fn is_same_block(&self, one: &Name, other: &Name) -> bool {
+        match (self.0.find(one.as_wire()), self.0.find(other.as_wire())) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
+    fn handle(&self) -> Option<Arc<dyn Blocks>> {
+        Some(Arc::new(Handle::new(&self.0)))
     }
 }
 

@@ -53,7 +53,7 @@ pub static DIRECTIVES: &[Row] = &[
     ignored("loadbalance", "records keep the order in which the upstream sends them"),
     refused("tsig", NOT_YET, CENTRE),
     refused("rewrite", NOT_YET, CENTRE),
-    served("autopath", &["pods"]),
+    served("autopath", &["pods", "nxdomain_cut"]),
     served("acl", &["allow", "block", "filter", "drop"]),
     served(
         "cache",

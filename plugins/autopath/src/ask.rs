@@ -62,7 +62,8 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn outcome(self, own: Served, sibling: Option<Served>) -> Outcome {
+    /// What the reply to the type asked for and that of its sibling, if there is one, come to.
+    pub(crate) fn outcome(self, own: Served, sibling: Option<Served>) -> Outcome {
         let said = match &sibling {
             Some(sibling) => Sibling::Known(finding(sibling)),
             None if qualify::sibling(self.query.rtype).is_some() => Sibling::Unknown,

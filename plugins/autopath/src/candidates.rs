@@ -20,7 +20,9 @@ pub(crate) struct Candidate {
     pub(crate) name: Name,
     pub(crate) position: Position,
     /// Below the cluster's zone: asking it tells nobody outside.
-    inside: bool,
+    pub(crate) inside: bool,
+    /// So is its search domain: a cut may stand between the two.
+    pub(crate) covered: bool,
 }
 
 impl Candidate {
@@ -45,8 +47,12 @@ pub(crate) fn candidates(rest: &[u8], list: &SearchList, zones: &[Name]) -> Vec<
     for (position, name) in joined.chain([(Position::Absolute, absolute.clone())]) {
         let Some(name) = name.filter(|name| !all.iter().any(|one| one.name == *name)) else { continue };
         let position = if absolute.as_ref() == Some(&name) { Position::Absolute } else { position };
+        let covered = match position {
+            Position::Domain(number) => inside.iter().any(|zone| zone.encloses(&list.domains[number])),
+            Position::Absolute => false,
+        };
         let inside = inside.iter().any(|zone| zone.encloses(&name));
-        all.push(Candidate { name, position, inside });
+        all.push(Candidate { name, position, inside, covered });
     }
     all
 }

@@ -33,8 +33,9 @@ pub struct PodIndex {
     conflicts: Arc<Gauge>,
 }
 
-type ByAddress = HashMap<IpAddr, Client, foldhash::fast::RandomState>;
-type ById = HashMap<ListId, Arc<SearchList>, foldhash::fast::RandomState>;
+// fixed hashes: the keys come from the cluster, not from clients
+type ByAddress = HashMap<IpAddr, Client, foldhash::fast::FixedState>;
+type ById = HashMap<ListId, Arc<SearchList>, foldhash::fast::FixedState>;
 
 /// One state of the index; never changed once it is published.
 #[derive(Debug, Default)]

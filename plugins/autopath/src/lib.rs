@@ -4,8 +4,10 @@
 //!   FileSource --load--> PodIndex --replace--> Snapshot (address -> search list, ndots)
 //!                                                 |
 //!   hit path   question --Scoper::scope-----------+--> Scope::Search(list) | Scope::Shared
-//!   miss path  Search   --Walk::run--> candidates --ask--> Finding --judge--> answer | next candidate | SERVFAIL
-//!              Shared   --> the next plugin
+//!   miss path  Search   --walk--> candidates --ask--> Finding --judge--> answer | next candidate | SERVFAIL
+//!                                     '--lean--> Cuts: a name above it is known not to exist
+//!              Shared   --> the next plugin; its answer may contradict a cut
+//!   beside     care     --renews proofs in use, looks into contradictions--> Cuts
 //! ```
 //!
 //! Knows search lists and how their names are judged. Does not know where an answer comes from: each candidate enters
@@ -14,18 +16,26 @@
 mod answers;
 mod ask;
 mod candidates;
+mod care;
 mod counters;
+mod cut;
+mod cuts;
 mod facts;
 mod index;
 mod judge;
+mod lean;
+mod off;
 mod plugin;
 mod pods;
 mod qualify;
 mod resolv_conf;
+mod seen;
 mod source;
 mod spec;
+mod table;
 mod walk;
 
+pub use cut::CutRules;
 pub use index::{Pod, PodIndex};
 #[doc(hidden)] // for tests that break the rules on purpose
 pub use judge::{Finding, Judge, Judgement, Sibling, judge};

@@ -7,8 +7,13 @@ use std::time::Duration;
 use contract::wire::{Name, RecordType};
 use contract::{Blocks, Boxed, Context, ListId, Next, Plugin, Query, Scope, Scoper, SearchList, Served};
 
+use futures_util::future::join;
+
 use crate::ask::Asking;
+use crate::care::care;
 use crate::counters::Counters;
+use crate::cut::CutRules;
+use crate::cuts::Cuts;
 use crate::index::PodIndex;
 use crate::judge::{Judge, judge};
 use crate::qualify;
@@ -26,13 +31,22 @@ pub struct Autopath {
     source: Option<FileSource>,
     counters: Counters,
     judge: Judge,
+    /// Absent if the cut is off.
+    cuts: Option<Cuts>,
 }
 
 impl Autopath {
     /// Serves `zones` with what the index holds. Whoever fills the index otherwise than from a file gives no `source`.
     pub fn new(zones: Vec<Name>, index: Arc<PodIndex>, source: Option<FileSource>, context: &Context) -> Self {
         let counters = Counters::new(&context.metrics, &context.server);
-        Self { zones, index, source, counters, judge }
+        Self { zones, index, source, counters, judge, cuts: None }
+    }
+
+    /// The same, with proofs at the shortest name below a search domain (RFC 8020), by these rules.
+    #[must_use]
+    pub fn with_cut(mut self, rules: CutRules, context: &Context) -> Self {
+        self.cuts = Some(Cuts::new(context, rules));
+        self
     }
 
     /// The same with another rule of judgement: for tests that break the rule on purpose.
@@ -53,9 +67,37 @@ impl Autopath {
         let rest = Name::strip(query.name.as_wire(), first.as_wire()).filter(|rest| !rest.is_empty())?;
         let labels = query.name.label_count() - first.label_count();
         let asking = Asking { query, blocks, judge: self.judge, labels };
-        let (end, served) = walk(asking, rest, list, &self.zones).await;
+        let (end, served) = walk(asking, rest, list, &self.zones, self.cuts.as_ref()).await;
         self.counters.count(end);
         Some(served)
+    }
+
+    /// A question for the next plugins as it is. Its answer may contradict a cut.
+    fn pass<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
+        let Some(cuts) = self.cuts.as_ref().filter(|cuts| cuts.is_in_use()) else { return next.serve(query) };
+        Box::pin(async move {
+            let served = next.serve(query).await;
+            cuts.look(query, &served, next.blocks());
+            served
+        })
+    }
+
+    async fn look_after_file(self: Arc<Self>) {
+        if self.source.is_none() {
+            return;
+        }
+        loop {
+            tokio::time::sleep(REFRESH_EVERY).await;
+            let this = Arc::clone(&self);
+            let refresh = tokio::task::spawn_blocking(move || {
+                if let Some(source) = &this.source {
+                    source.refresh(&this.index);
+                }
+            });
+            if refresh.await.is_err() {
+                tracing::error!("autopath: reading the file of search lists panicked; the lists read before stay");
+            }
+        }
     }
 }
 
@@ -65,7 +107,7 @@ impl Plugin for Autopath {
     }
 
     fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
-        let Scope::Search(id) = query.scope else { return next.serve(query) };
+        let Scope::Search(id) = query.scope else { return self.pass(query, next) };
         Box::pin(async move {
             if let Some(list) = self.index.list(id)
                 && let Some(served) = self.search(query, &list, next.blocks()).await
@@ -83,21 +125,12 @@ impl Plugin for Autopath {
 
     fn run(self: Arc<Self>) -> Boxed<'static, ()> {
         Box::pin(async move {
-            if self.source.is_none() {
-                return;
-            }
-            loop {
-                tokio::time::sleep(REFRESH_EVERY).await;
-                let this = Arc::clone(&self);
-                let refresh = tokio::task::spawn_blocking(move || {
-                    if let Some(source) = &this.source {
-                        source.refresh(&this.index);
-                    }
-                });
-                if refresh.await.is_err() {
-                    tracing::error!("autopath: reading the file of search lists panicked; the lists read before stay");
+            let cares = async {
+                if let Some(cuts) = &self.cuts {
+                    care(cuts, self.judge).await;
                 }
-            }
+            };
+            join(Arc::clone(&self).look_after_file(), cares).await;
         })
     }
 }

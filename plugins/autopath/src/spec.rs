@@ -7,6 +7,7 @@ use contract::corefile::{Report, Statement, Word, no_body, unknown_property, val
 use contract::wire::Name;
 use contract::{BuildError, Context, Plugin, Spec};
 
+use crate::cut::CutRules;
 use crate::index::PodIndex;
 use crate::plugin::Autopath;
 use crate::source::{FileSource, Format};
@@ -29,28 +30,48 @@ pub struct AutopathSpec {
     pub zones: Vec<Name>,
     /// With these lists.
     pub lists: Lists,
+    /// Proofs are renewed at the shortest name below a search domain (RFC 8020).
+    pub nxdomain_cut: bool,
 }
 
 /// What follows the zones, for messages.
 const EXPECTED: &str = "a RESOLV-CONF file, `@kubernetes`, or `{ pods FILE }`";
+/// What may stand between the braces.
+const PROPERTIES: [&str; 2] = ["pods", "nxdomain_cut"];
 
 /// Reads a statement. `zones` are the server block's, which count if the directive names none.
 pub fn check(statement: &Statement, zones: &[Name], report: &mut Report) -> Option<AutopathSpec> {
-    let (own, lists) = match &statement.body {
-        Some(properties) => (statement.arguments.as_slice(), table(statement, properties, report)),
-        None => {
-            let mut reader = statement.reader(report);
-            let Some((last, own)) = reader.rest().split_last() else {
-                reader.missing(EXPECTED);
-                return None;
-            };
-            (own, source(last, report))
-        }
+    let before = report.errors();
+    let properties = statement.body.as_ref().map(|body| properties(body, report));
+    let Properties { pods, nxdomain_cut } = properties.unwrap_or_default();
+    // with `pods` between the braces, or nothing at all, every word of the line is a zone; else the last is the source
+    let in_line = pods.is_none() && statement.body.as_ref().is_none_or(|_| nxdomain_cut.is_some());
+    let (own, lists) = if in_line {
+        let Some((last, own)) = statement.reader(report).rest().split_last() else {
+            if report.errors() == before {
+                nothing(statement, report);
+            }
+            return None;
+        };
+        (own, source(last, report))
+    } else {
+        (statement.arguments.as_slice(), pods.flatten())
     };
+    if !in_line && lists.is_none() && report.errors() == before {
+        nothing(statement, report);
+    }
     let own: Vec<Option<Vec<Name>>> = own.iter().map(|word| zone(word, report)).collect();
     let own: Vec<Name> = own.into_iter().collect::<Option<Vec<_>>>()?.concat();
     let zones = if own.is_empty() { zones.to_vec() } else { own };
-    Some(AutopathSpec { zones, lists: lists? })
+    Some(AutopathSpec { zones, lists: lists?, nxdomain_cut: nxdomain_cut.unwrap_or(Some(true))? })
+}
+
+fn nothing(statement: &Statement, report: &mut Report) {
+    if statement.body.is_some() {
+        report.error(statement.name.span, "`autopath` has no search lists").expected(EXPECTED);
+    } else {
+        statement.reader(report).missing(EXPECTED);
+    }
 }
 
 fn source(word: &Word, report: &mut Report) -> Option<Lists> {
@@ -65,27 +86,49 @@ fn source(word: &Word, report: &mut Report) -> Option<Lists> {
     }
 }
 
-fn table(statement: &Statement, properties: &[Statement], report: &mut Report) -> Option<Lists> {
-    let mut lists: Option<Lists> = None;
-    let before = report.errors();
+/// What stands between the braces: absent, or there, well written or not.
+#[derive(Default)]
+struct Properties {
+    pods: Option<Option<Lists>>,
+    nxdomain_cut: Option<Option<bool>>,
+}
+
+fn properties(properties: &[Statement], report: &mut Report) -> Properties {
+    let mut all = Properties::default();
     for property in properties {
-        if property.name != "pods" {
-            unknown_property(property, &["pods"], report);
-            continue;
+        match property.name.as_str() {
+            "pods" => {
+                no_body(property, report);
+                if all.pods.is_some() {
+                    report.error(property.name.span, "a second `pods`").help("write all pods into one file");
+                }
+                let mut reader = property.reader(report);
+                let path = reader.value("the path of a table of pods", value::text);
+                reader.finish();
+                all.pods = all.pods.or(Some(path.map(|path| Lists::Pods(path.into()))));
+            }
+            "nxdomain_cut" => {
+                no_body(property, report);
+                if all.nxdomain_cut.is_some() {
+                    report.error(property.name.span, "a second `nxdomain_cut`");
+                }
+                let mut reader = property.reader(report);
+                let switch = reader.value("`on` or `off`", switch);
+                reader.finish();
+                all.nxdomain_cut = all.nxdomain_cut.or(Some(switch));
+            }
+            _ => unknown_property(property, &PROPERTIES, report),
         }
-        no_body(property, report);
-        if lists.is_some() {
-            report.error(property.name.span, "a second `pods`").help("write all pods into one file");
-        }
-        let mut reader = property.reader(report);
-        let path = reader.value("the path of a table of pods", value::text);
-        reader.finish();
-        lists = lists.or(path.map(|path| Lists::Pods(path.into())));
     }
-    if lists.is_none() && report.errors() == before {
-        report.error(statement.name.span, "`autopath` has no search lists").expected(EXPECTED);
+    all
+}
+
+fn switch(word: &str) -> Result<bool, String> {
+    match word {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(format!("`{other}` is neither `on` nor `off`")),
     }
-    lists
 }
 
 fn zone(word: &Word, report: &mut Report) -> Option<Vec<Name>> {
@@ -113,15 +156,13 @@ impl Spec for AutopathSpec {
 
     fn describe(&self) -> String {
         let zones = self.zones.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        match &self.lists {
-            Lists::ResolvConf(path) => {
-                format!("expands names below {zones} by the search list of {}, for every client", path.display())
-            }
-            Lists::Pods(path) => {
-                format!("expands names below {zones} by the search lists of the pods in {}", path.display())
-            }
-            Lists::Kubernetes => format!("expands names below {zones} by the search lists of this node's pods"),
-        }
+        let lists = match &self.lists {
+            Lists::ResolvConf(path) => format!("the search list of {}, for every client", path.display()),
+            Lists::Pods(path) => format!("the search lists of the pods in {}", path.display()),
+            Lists::Kubernetes => "the search lists of this node's pods".to_owned(),
+        };
+        let cut = if self.nxdomain_cut { "" } else { ", without NXDOMAIN cut" };
+        format!("expands names below {zones} by {lists}{cut}")
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError> {
@@ -140,6 +181,7 @@ impl Spec for AutopathSpec {
         let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
         let source = FileSource::new(path, format, &context.metrics);
         source.load(&index).map_err(|reason| BuildError::file(path, reason))?;
-        Ok(Arc::new(Autopath::new(self.zones.clone(), index, Some(source), context)))
+        let plugin = Autopath::new(self.zones.clone(), index, Some(source), context);
+        Ok(Arc::new(if self.nxdomain_cut { plugin.with_cut(CutRules::default(), context) } else { plugin }))
     }
 }

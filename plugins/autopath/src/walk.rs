@@ -8,7 +8,9 @@ use futures_util::stream::FuturesOrdered;
 use crate::answers;
 use crate::ask::{Asking, Outcome};
 use crate::candidates::{self, Candidate, Position};
+use crate::cuts::Cuts;
 use crate::facts::Facts;
+use crate::lean::{Search, Step};
 
 /// How a walk ended, for the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,31 +24,48 @@ pub(crate) enum End {
 }
 
 /// Walks one search list for one question.
-pub(crate) async fn walk(asking: Asking<'_>, rest: &[u8], list: &SearchList, zones: &[Name]) -> (End, Served) {
+pub(crate) async fn walk(
+    asking: Asking<'_>,
+    rest: &[u8],
+    list: &SearchList,
+    zones: &[Name],
+    cuts: Option<&Cuts>,
+) -> (End, Served) {
     let candidates = candidates::candidates(rest, list, zones);
+    let groups = candidates::groups(&candidates, asking.labels);
+    let search = Search::new(asking, list, cuts);
+    let steps: Vec<Step> = candidates.into_iter().enumerate().map(|(at, one)| search.step(one, at, rest)).collect();
     let mut facts = Facts::new();
     let mut first: Option<Reply> = None;
-    for group in candidates::groups(&candidates, asking.labels) {
-        let group = &candidates[group];
-        let mut asked: FuturesOrdered<_> = group.iter().map(|candidate| asking.ask(candidate)).collect();
-        for candidate in group {
-            let outcome = asked.next().await.expect("one outcome for each candidate");
-            match outcome {
+    let mut asked = FuturesOrdered::new();
+    let mut begun = 0;
+    for (number, group) in groups.iter().enumerate() {
+        // what leaves the cluster goes out beside candidates that a cut proves missing already: one round for both
+        let beside = groups.get(number + 1).filter(|_| search.is_proven(&steps[group.clone()]));
+        let end = beside.map_or(group.end, |beside| beside.end);
+        asked.extend(steps.iter().take(end).skip(begun).map(|step| search.judge(step)));
+        begun = begun.max(end);
+        for (at, step) in steps.iter().enumerate().take(group.end).skip(group.start) {
+            match asked.next().await.expect("one outcome for each candidate") {
                 Outcome::Missing(proofs) => {
                     proofs.iter().for_each(|proof| facts.rest_on_proof(proof));
                     first = first.or_else(|| proofs.into_iter().next());
                 }
-                decided => return end(asking.query, candidate, decided, facts),
+                decided => {
+                    search.ended(at, &steps, matches!(decided, Outcome::Failed(..)));
+                    return end_of(asking.query, &step.candidate, decided, facts);
+                }
             }
         }
     }
+    search.ended(steps.len(), &steps, false);
     // the rule never passes over a candidate without a proof; a rule broken by a test may
     let Some(first) = first else { return (End::Failed, Err(Failure::NotReady { what: "autopath" })) };
     (End::None, answers::denial(asking.query, Rcode::NXDOMAIN, &[&first], &facts))
 }
 
 /// The answer of the candidate that decides.
-fn end(query: &Query, candidate: &Candidate, outcome: Outcome, mut facts: Facts) -> (End, Served) {
+fn end_of(query: &Query, candidate: &Candidate, outcome: Outcome, mut facts: Facts) -> (End, Served) {
     let decided = End::Decided(candidate.position);
     let as_asked = candidate.name == query.name;
     match outcome {

@@ -45,6 +45,7 @@ fn context() -> Context {
         metrics: Arc::new(Metrics::default()),
         lists: Arc::default(),
         server: "dns://.:53".to_owned(),
+        state_dir: None,
     }
 }
 
@@ -58,7 +59,7 @@ fn checked(line: &str) -> (Option<AutopathSpec>, String) {
 }
 
 fn spec(lists: Lists) -> AutopathSpec {
-    AutopathSpec { zones: vec![Name::root()], lists }
+    AutopathSpec { zones: vec![Name::root()], lists, nxdomain_cut: true }
 }
 
 /// True if the client's question is the first step of a search.
@@ -81,7 +82,18 @@ fn the_forms_of_the_directive() {
     ] {
         let (spec, printed) = checked(line);
         assert_eq!(printed, "", "{line}");
-        assert_eq!(spec, Some(AutopathSpec { zones: zones(&own), lists }), "{line}");
+        assert_eq!(spec, Some(AutopathSpec { zones: zones(&own), lists, nxdomain_cut: true }), "{line}");
+    }
+    for (line, own, lists, cut) in [
+        ("autopath {\n pods /run/pods\n nxdomain_cut off\n }", "cluster.local", Lists::Pods("/run/pods".into()), false),
+        ("autopath a.b {\n nxdomain_cut on\n pods /run/pods\n }", "a.b", Lists::Pods("/run/pods".into()), true),
+        ("autopath a.b my.conf {\n nxdomain_cut off\n }", "a.b", Lists::ResolvConf("my.conf".into()), false),
+        ("autopath @kubernetes {\n nxdomain_cut off\n }", "cluster.local", Lists::Kubernetes, false),
+    ] {
+        let (spec, printed) = checked(line);
+        assert_eq!(printed, "", "{line}");
+        assert_eq!(spec.as_ref().map(|spec| spec.describe().contains("NXDOMAIN cut")), Some(!cut), "{line}");
+        assert_eq!(spec, Some(AutopathSpec { zones: zones(&[own]), lists, nxdomain_cut: cut }), "{line}");
     }
 }
 
@@ -98,6 +110,11 @@ fn what_is_wrong_is_said_with_its_place() {
         ("autopath {\n pods a b\n }", vec!["3:9: error: unexpected argument `b`"]),
         ("autopath {\n pods a\n pods b\n }", vec!["4:2: error: a second `pods`"]),
         ("autopath /etc/x {\n pods a\n }", vec!["2:14: error: `/etc/x` is no zone"]),
+        ("autopath {\n nxdomain_cut off\n }", vec!["2:5: error: `autopath` has no search lists"]),
+        ("autopath x {\n nxdomain_cut maybe\n }", vec!["3:15: error:", "`maybe` is neither `on` nor `off`"]),
+        ("autopath x {\n nxdomain_cut\n }", vec!["3:14: error: missing argument of `nxdomain_cut`"]),
+        ("autopath x {\n nxdomain_cut on\n nxdomain_cut off\n }", vec!["4:2: error: a second `nxdomain_cut`"]),
+        ("autopath x {\n nxdomain_cot on\n }", vec!["did you mean `nxdomain_cut`?"]),
     ] {
         let (_, printed) = checked(line);
         for error in &errors {

@@ -11,10 +11,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap like tests")]
 
-use autopath::{Finding, Judge, Judgement, Sibling, judge};
+use std::sync::Arc;
+
+use autopath::{CutRules, Finding, Judge, Judgement, Sibling, judge};
+use contract::FakeClock;
 use contract::wire::{Name, Rcode, RecordType};
 
-use cases::Cluster;
+use cases::{Cluster, Rules};
 use random::Random;
 use stubs::{End, LookUp, Told};
 
@@ -24,6 +27,8 @@ mod cases;
 mod random;
 #[path = "oracle/stubs.rs"]
 mod stubs;
+#[path = "oracle/time.rs"]
+mod time;
 #[path = "oracle/world.rs"]
 mod world;
 
@@ -229,12 +234,12 @@ fn draw<'c>(cluster: &'c Cluster, typed: &'c Name, random: &mut Random) -> Optio
     (!believes && !ends_early && !too_long).then_some(Case { cluster, pod, stub, look_up })
 }
 
-fn run(seed: u64, cases: usize, judge: Judge, until_mismatches: usize) -> Tally {
+fn run(seed: u64, cases: usize, rules: &Rules, until_mismatches: usize) -> Tally {
     let mut tally = Tally::default();
     let mut number = 0;
     while tally.cases < cases && tally.mismatches.len() < until_mismatches {
         let mut random = Random::new(seed ^ (number * 0x0001_0001));
-        let cluster = Cluster::new(&mut random, judge);
+        let cluster = Cluster::new(&mut random, rules, Arc::new(FakeClock::new()), None);
         for _ in 0..CASES_PER_CLUSTER {
             let typed = cluster.typed(&mut random);
             if let Some(case) = draw(&cluster, &typed, &mut random) {
@@ -256,22 +261,34 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
 }
 
+/// The rule as it is, with the cut and without.
+fn rules(cut: bool) -> Rules {
+    Rules { judge, cut: cut.then(CutRules::default) }
+}
+
 #[expect(clippy::print_stderr, reason = "whoever sees a mismatch needs the seed")]
 #[test]
 fn a_look_up_ends_as_it_would_without_autopath() {
     let seed = setting("AUTOPATH_ORACLE_SEED", 20_260_721);
     let cases = setting("AUTOPATH_ORACLE_CASES", 110_000) as usize;
-    let tally = run(seed, cases, judge, 1);
-    eprintln!(
-        "seed {seed}: {} cases, {} expanded, {} of them found, {} excluded, {} try again",
-        tally.cases, tally.expanded, tally.found, tally.excluded, tally.again
-    );
-    assert!(tally.mismatches.is_empty(), "{}", tally.mismatches.join("\n"));
-    assert!(tally.cases >= cases);
-    // the cases are about something
-    assert!(tally.expanded * 2 > tally.cases, "{tally:?}");
-    assert!(tally.found * 4 > tally.expanded, "{tally:?}");
-    assert!(tally.excluded * 20 < tally.cases && tally.again * 20 < tally.cases, "{tally:?}");
+    for (cut, cases) in [(false, cases / 2), (true, cases / 2)] {
+        let tally = run(seed ^ u64::from(cut), cases, &rules(cut), 1);
+        eprintln!(
+            "seed {seed}, cut {cut}: {} cases, {} expanded, {} of them found, {} excluded, {} try again",
+            tally.cases, tally.expanded, tally.found, tally.excluded, tally.again
+        );
+        assert!(tally.mismatches.is_empty(), "{}", tally.mismatches.join("\n"));
+        assert!(tally.cases >= cases);
+        tally.is_about_something();
+    }
+}
+
+impl Tally {
+    fn is_about_something(&self) {
+        assert!(self.expanded * 2 > self.cases, "{self:?}");
+        assert!(self.found * 4 > self.expanded, "{self:?}");
+        assert!(self.excluded * 20 < self.cases && self.again * 20 < self.cases, "{self:?}");
+    }
 }
 
 /// Goes on behind a failed candidate.
@@ -311,8 +328,8 @@ fn the_oracle_finds_broken_rules_out() {
         ("skips NODATA", skips_nodata),
         ("ends empty on failure", ends_empty_on_failure),
     ];
-    for (what, rule) in rules {
-        let tally = run(7, 20_000, rule, 3);
+    for (what, judge) in rules {
+        let tally = run(7, 20_000, &Rules { judge, cut: None }, 3);
         assert_eq!(tally.mismatches.len(), 3, "a rule that {what} must be found out: {} cases", tally.cases);
     }
 }

@@ -119,6 +119,7 @@ fn fixture(search: &[&str], zones: &[&str]) -> Fixture {
         metrics: Arc::clone(&metrics),
         lists: Arc::default(),
         server: "dns://d.e.:53".to_owned(),
+        state_dir: None,
     };
     let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &metrics));
     let search = search.iter().map(|text| name(text)).collect();

@@ -36,6 +36,29 @@ pub const PODS_MAX: usize = 4_096;
 /// The largest file of search lists, octets.
 pub const PODS_FILE_MAX: usize = 4 << 20;
 
+/// NXDOMAIN cuts (RFC 8020) that one `autopath` knows; further ones are not learned, and names below them are asked in full.
+pub const CUTS_MAX: usize = 4_096;
+/// Cuts that one `autopath` renews at the same moment.
+pub const CUT_RENEWALS_MAX: usize = 64;
+/// A cut is renewed ahead of its end while its uses lie no further apart than so many of its lives.
+pub const CUT_USED_WITHIN_LIVES: u32 = 3;
+/// One in so many renewals of a cut is done in full: a name below it is asked as well.
+pub const CUT_CHECK_EVERY: u32 = 64;
+/// A proof is renewed this long before its end, or a quarter of its life before it, whichever is less.
+pub const CUT_AHEAD: Duration = Duration::from_secs(5);
+/// A name that turned out to exist is tried as a cut again after this.
+pub const CUT_RETRY: Duration = Duration::from_secs(60);
+/// How long the two looks at a suspected contradiction lie apart at most. It is as long as the denial, because a cache on
+/// the way may tell it until then although the name exists by now.
+pub const CUT_LOOKS_APART_MAX: Duration = Duration::from_secs(300);
+/// Search domains whose cut is off; with more of them it is off for all.
+pub const CUTS_OFF_MAX: usize = 4_096;
+/// The largest file of such domains, octets.
+pub const CUTS_OFF_FILE_MAX: usize = 1 << 20;
+/// Searches of which it is remembered that their candidates were asked in full, in one half of that memory; the older half
+/// goes when the younger one is full. About 1 MiB each when full.
+pub const SEEN_HALF_MAX: usize = 57_344;
+
 /// The largest reply over UDP, octets, whatever the client says it can take (DNS flag day 2020).
 pub const UDP_REPLY_MAX: usize = 1_232;
 /// The largest reply to a client without EDNS (RFC 1035 4.2.1), octets.
@@ -117,6 +140,7 @@ pub const LOOP_SETTLED_AFTER: Duration = Duration::from_secs(2);
 const _: () = {
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
     assert!((ERROR_LINES_PER_SECOND_MAX as usize) < ERROR_LINES_MAX, "a second's lines fit");
+    assert!(CUTS_OFF_MAX * 256 <= CUTS_OFF_FILE_MAX, "the longest names fit");
     assert!(ATTEMPT_WITHIN.as_millis() < EXCHANGE_WITHIN.as_millis());
     assert!(EXCHANGE_WITHIN.as_millis() < CHAIN_WITHIN.as_millis());
     assert!(CHAIN_WITHIN.as_millis() < ANSWER_WITHIN.as_millis());

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::query::{Client, Query};
 use crate::scope::{Scoper, SearchLists};
-use crate::wire::{Ede, RecordType};
+use crate::wire::{Ede, Name, RecordType};
 
 /// A future on the miss path.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -171,6 +171,28 @@ impl<'a> Next<'a> {
 pub trait Blocks: Send + Sync {
     /// Answers a question as if the client had asked it.
     fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served>;
+
+    /// What memory says now to that question: true at this moment, and nobody is asked. `None` if memory does not say, or
+    /// a gate does not let the client know.
+    fn stored(&self, _query: &Query) -> Option<Served> {
+        None
+    }
+
+    /// Asks the block of a name past the store and without sharing the question: what comes is what upstream says now.
+    fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        self.resolve(query)
+    }
+
+    /// True if both names enter the same server block.
+    fn is_same_block(&self, _one: &Name, _other: &Name) -> bool {
+        false
+    }
+
+    /// A way in for work that outlives the query. It does not keep the blocks alive: once they have gone, it fails. `None`
+    /// if there is no such way.
+    fn handle(&self) -> Option<Arc<dyn Blocks>> {
+        None
+    }
 }
 
 /// A policy that is asked on every query, before the store, and for every candidate of AutoPath.
@@ -237,6 +259,8 @@ pub struct Context {
     pub lists: Arc<SearchLists>,
     /// The zones of the server block, for metrics' labels: as written, with port (`dns://.:53`).
     pub server: String,
+    /// A folder for what should be known after a restart; `None`: nothing is kept.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// A directive as it was checked: everything known, nothing opened.

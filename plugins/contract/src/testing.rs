@@ -45,6 +45,7 @@ pub fn context() -> Context {
         metrics: Arc::default(),
         lists: Arc::default(),
         server: "dns://.:53".to_owned(),
+        state_dir: None,
     }
 }
 

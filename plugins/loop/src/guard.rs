@@ -235,6 +235,7 @@ mod tests {
                 metrics: Arc::clone(&metrics),
                 lists: Arc::default(),
                 server: "dns://.:53".to_owned(),
+                state_dir: None,
             };
             let guard = Arc::new(LoopGuard::new(Name::parse(zone).unwrap(), &context));
             Self { clock, metrics, guard, upstream: Arc::default() }

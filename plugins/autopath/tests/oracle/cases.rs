@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use autopath::{Autopath, Judge, Pod, PodIndex};
+use autopath::{Autopath, CutRules, Judge, Pod, PodIndex};
 use contract::metrics::Metrics;
 use contract::wire::{Name, RecordType};
-use contract::{Context, FakeClock};
+use contract::{Clock, Context};
 
 use crate::random::Random;
 use crate::world::{Broken, Node, Tree, World, name};
@@ -15,6 +15,14 @@ const NAMESPACES: [&str; 8] = ["shop", "pay", "com", "svc", "cluster", "local", 
 const SERVICES: [&str; 9] = ["web", "db", "api", "www", "shop", "com", "local", "svc", "example"];
 const HOST_DOMAINS: [&str; 6] = ["corp.example", "example.com", "com", "c.internal", "internal", "local"];
 const CLUSTERS: [&str; 4] = ["cluster.local", "c.internal", "svc.local", "k8s.example.com"];
+/// Under what is AutoPath tried.
+#[derive(Clone)]
+pub(crate) struct Rules {
+    pub(crate) judge: Judge,
+    /// Absent: without the cut.
+    pub(crate) cut: Option<CutRules>,
+}
+
 const OUTSIDE: [&str; 9] = [
     "example.com",
     "www.example.com",
@@ -29,14 +37,16 @@ const OUTSIDE: [&str; 9] = [
 
 /// A cluster, its pods, and what a few look-ups are drawn from.
 pub(crate) struct Cluster {
-    pub(crate) world: World,
+    pub(crate) world: Arc<World>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) pods: Vec<Pod>,
     pub(crate) denies_aaaa: bool,
-    zone: Name,
+    pub(crate) zone: Name,
 }
 
 impl Cluster {
-    pub(crate) fn new(random: &mut Random, judge: Judge) -> Self {
+    /// A cluster with memory, or without; `None`: either.
+    pub(crate) fn new(random: &mut Random, rules: &Rules, clock: Arc<dyn Clock>, memorises: Option<bool>) -> Self {
         let zone = name(random.pick(&CLUSTERS));
         let mut trees = vec![cluster_tree(random, &zone), outside_tree(random)];
         for stub in ["corp.example", "x.c.internal"] {
@@ -50,19 +60,24 @@ impl Cluster {
         }
         // the stock layout has `autopath` in the cluster's block; some have it in the block of the root
         let expanded = if random.per_cent(75) { zone.clone() } else { Name::root() };
-        let mut world = World::new(trees, expanded.clone());
-        world.memorises = random.per_cent(50);
+        let coin = random.per_cent(50);
+        let world = World::new(trees, expanded.clone(), memorises.unwrap_or(coin), Arc::clone(&clock));
         let pods: Vec<Pod> = (0..4).map(|number| pod(random, &zone, number)).collect();
         let context = Context {
-            clock: Arc::new(FakeClock::new()),
+            clock,
             metrics: Arc::new(Metrics::default()),
             lists: Arc::default(),
             server: "dns://.:53".to_owned(),
+            state_dir: None,
         };
         let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
         index.replace(pods.clone());
-        world.plugin = Some(Arc::new(Autopath::new(vec![expanded], index, None, &context).with_judge(judge)));
-        let mut this = Self { world, pods, denies_aaaa, zone };
+        let plugin = Autopath::new(vec![expanded], index, None, &context).with_judge(rules.judge);
+        world.install(match rules.cut {
+            Some(cut) => plugin.with_cut(cut, &context),
+            None => plugin,
+        });
+        let mut this = Self { world, metrics: context.metrics, pods, denies_aaaa, zone };
         if random.per_cent(50) {
             this.break_names(random);
         }
@@ -89,8 +104,64 @@ impl Cluster {
                 Broken::Refused,
                 Broken::Prohibited,
             ]);
-            self.world.broken.insert((victim, rtype), how);
+            self.world.change(|data| data.broken.extend([((victim, rtype), how)]));
         }
+    }
+
+    /// Services come and go inside the cluster, whose server keeps RFC 8020; outside names come and go as well, and there
+    /// half of the servers deny names that have only others below them.
+    pub(crate) fn change(&self, random: &mut Random, typed: &[Name]) {
+        let mut added: Vec<(Name, Node)> = (0..random.below(4))
+            .map(|_| {
+                let (service, namespace) = (random.pick(&SERVICES), random.pick(&NAMESPACES));
+                (name(format!("{service}.{namespace}.svc.{}", self.zone)), address(random))
+            })
+            .collect();
+        for _ in 0..random.below(8) {
+            let (typed, pod) = (random.pick(typed), random.pick(&self.pods));
+            let labels = Name::strip(typed.as_wire(), Name::root().as_wire()).unwrap();
+            let owner = Name::join(labels, random.pick(&pod.search));
+            added.extend(owner.map(|owner| (owner, address(random))));
+        }
+        let denies = random.per_cent(50);
+        self.world.change(|data| {
+            for tree in &mut data.trees {
+                let apex = tree.apex.clone().unwrap();
+                for gone in tree.owners() {
+                    if gone != apex && random.per_cent(10) {
+                        tree.remove(&gone);
+                    }
+                }
+                for (owner, node) in added.iter().filter(|(owner, _)| apex.encloses(owner)) {
+                    tree.add(owner, node.clone());
+                }
+                tree.denies_between = denies && apex != self.zone;
+            }
+        });
+    }
+
+    /// Names below a namespace that does not exist: single ones, as `hosts` has them, or all, as `template` does.
+    pub(crate) fn contradict(&self, random: &mut Random, typed: &[Name]) -> Vec<Name> {
+        let mut all = Vec::new();
+        for _ in 0..12 {
+            let (typed, pod) = (random.pick(typed), random.pick(&self.pods));
+            let domain = pod.search.iter().find(|domain| self.zone.encloses(domain));
+            let labels = Name::strip(typed.as_wire(), Name::root().as_wire()).unwrap();
+            let Some(owner) = domain.and_then(|domain| Name::join(labels, domain)) else { continue };
+            if typed.label_count() < 2 || self.world.is_broken(&owner) {
+                continue;
+            }
+            let node = Node { a: Some(7), aaaa: Some(7), txt: Some(7), srv: Some(7), cname: None };
+            let as_template = random.per_cent(40);
+            self.world.change(|data| {
+                match owner.parent().filter(|_| as_template) {
+                    Some(above) => data.templates.insert(above, node),
+                    None => data.overlay.insert(owner.clone(), node),
+                };
+            });
+            all.push(owner);
+        }
+        all
     }
 
     /// What a program types.

@@ -1,15 +1,16 @@
-//! What exists: zones with names, wildcards, broken names and servers that deny a family, as a pure function from name
-//! and type to a reply; and the server blocks in front of it.
+//! What exists: zones with names, wildcards, broken names and servers that deny a family, as a function from name and type
+//! to a reply; and the server blocks in front of it. What exists may change while time passes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 use std::time::Duration;
 
 use autopath::Autopath;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
-    Answer, Blocks, Boxed, Client, Failure, Moment, Next, Plugin, Query, Reply, Scope, Served, Source, Transport,
+    Age, Answer, Blocks, Boxed, Client, Clock, Failure, Moment, Next, Plugin, Query, Reply, Scope, Served, Source,
+    Transport,
 };
 use futures_util::FutureExt as _;
 
@@ -31,28 +32,51 @@ pub(crate) struct Node {
 #[derive(Default, Debug)]
 pub(crate) struct Tree {
     pub(crate) apex: Option<Name>,
+    owners: BTreeMap<Name, Node>,
+    wildcards: BTreeMap<Name, Node>,
+    /// The owners, and the names between them and the apex.
     nodes: HashMap<Name, Node>,
-    wildcards: HashMap<Name, Node>,
     /// Its server says NXDOMAIN to every AAAA.
     pub(crate) denies_aaaa: bool,
+    /// Its server denies names that have nothing but others below them (it breaks RFC 8020).
+    pub(crate) denies_between: bool,
 }
 
 impl Tree {
     pub(crate) fn new(apex: &Name) -> Self {
         let mut this = Self { apex: Some(apex.clone()), ..Self::default() };
-        this.nodes.insert(apex.clone(), Node::default());
+        this.add(apex, Node::default());
         this
     }
 
     pub(crate) fn add(&mut self, owner: &Name, node: Node) {
-        self.add_above(owner);
+        self.owners.insert(owner.clone(), node.clone());
         self.nodes.insert(owner.clone(), node);
+        self.add_above(owner);
     }
 
     pub(crate) fn add_wildcard(&mut self, above: &Name, node: Node) {
-        self.add_above(above);
-        self.nodes.entry(above.clone()).or_default();
         self.wildcards.insert(above.clone(), node);
+        self.nodes.entry(above.clone()).or_default();
+        self.add_above(above);
+    }
+
+    /// Removes a name and all below it. The apex stays.
+    pub(crate) fn remove(&mut self, above: &Name) {
+        let apex = self.apex.clone().unwrap();
+        self.owners.retain(|owner, _| *owner == apex || !above.encloses(owner));
+        self.nodes = self.owners.clone().into_iter().collect();
+        for owner in self.owners() {
+            self.add_above(&owner);
+        }
+        for above in self.wildcards.keys().cloned().collect::<Vec<_>>() {
+            self.nodes.entry(above.clone()).or_default();
+            self.add_above(&above);
+        }
+    }
+
+    pub(crate) fn owners(&self) -> Vec<Name> {
+        self.owners.keys().cloned().collect()
     }
 
     /// Empty non-terminals exist (RFC 8020).
@@ -66,6 +90,9 @@ impl Tree {
 
     /// The node of a name, by wildcard below the closest encloser if need be (RFC 4592).
     fn node(&self, owner: &Name) -> Option<&Node> {
+        if self.denies_between && !self.owners.contains_key(owner) && self.nodes.contains_key(owner) {
+            return None;
+        }
         if let Some(node) = self.nodes.get(owner) {
             return Some(node);
         }
@@ -86,40 +113,177 @@ pub(crate) enum Broken {
     Prohibited,
 }
 
-pub(crate) struct World {
+/// What is there at a moment.
+#[derive(Default)]
+pub(crate) struct Data {
     /// The zones of the server blocks; the root is among them.
     pub(crate) trees: Vec<Tree>,
     pub(crate) broken: HashMap<(Name, Option<RecordType>), Broken>,
-    pub(crate) plugin: Option<Arc<Autopath>>,
+    /// Single names put before a zone, as `hosts` does it: whatever the zone says of the names above them.
+    pub(crate) overlay: HashMap<Name, Node>,
+    /// Names under which every name exists, put before a zone as `template` does it: whatever the zone says of themselves.
+    pub(crate) templates: HashMap<Name, Node>,
+    /// The function's values, so that they are composed once.
+    values: Mutex<HashMap<(Name, RecordType), Served>>,
+}
+
+pub(crate) struct World {
+    data: RwLock<Data>,
+    plugin: OnceLock<Arc<Autopath>>,
     /// The zone of the block that has `autopath`.
     pub(crate) expanded: Name,
-    /// Answers are memorised by scope, name and type.
-    pub(crate) memorises: bool,
-    pub(crate) store: Mutex<HashMap<(Scope, Name, RecordType), Served>>,
-    /// The pure function's values, so that they are composed once.
-    pub(crate) values: Mutex<HashMap<(Name, RecordType), Served>>,
+    /// Answers are memorised by scope, name and type until they end.
+    memorises: bool,
+    clock: Arc<dyn Clock>,
+    store: Mutex<HashMap<(Scope, Name, RecordType), Stored>>,
+    this: Weak<World>,
+}
+
+#[derive(Clone)]
+struct Stored {
+    served: Served,
+    since: Moment,
+    until: Moment,
 }
 
 impl World {
-    pub(crate) fn new(trees: Vec<Tree>, expanded: Name) -> Self {
-        Self {
-            trees,
-            broken: HashMap::new(),
-            plugin: None,
+    pub(crate) fn new(trees: Vec<Tree>, expanded: Name, memorises: bool, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            data: RwLock::new(Data { trees, ..Data::default() }),
+            plugin: OnceLock::new(),
             expanded,
-            memorises: false,
+            memorises,
+            clock,
             store: Mutex::default(),
-            values: Mutex::default(),
-        }
+            this: Weak::clone(this),
+        })
     }
 
+    pub(crate) fn install(&self, plugin: Autopath) {
+        assert!(self.plugin.set(Arc::new(plugin)).is_ok());
+    }
+
+    pub(crate) fn plugin(&self) -> &Arc<Autopath> {
+        self.plugin.get().unwrap()
+    }
+
+    /// Changes what is there. What is memorised stays.
+    pub(crate) fn change(&self, how: impl FnOnce(&mut Data)) {
+        let mut data = self.data.write().unwrap();
+        how(&mut data);
+        data.values.lock().unwrap().clear();
+    }
+
+    pub(crate) fn is_broken(&self, owner: &Name) -> bool {
+        self.data.read().unwrap().broken.keys().any(|(broken, _)| broken == owner)
+    }
+
+    /// The reply of the block's server, whoever asks.
+    pub(crate) fn data(&self, asked: &Name, rtype: RecordType) -> Served {
+        self.data.read().unwrap().reply(asked, rtype)
+    }
+
+    /// What a pod is told, with AutoPath in front, and whether its question was taken for the first step of a search.
+    pub(crate) fn expanded(&self, client: IpAddr, asked: &Name, rtype: RecordType) -> (Served, bool) {
+        let address = SocketAddr::new(client, 40_000);
+        let client = Client { address, local: SocketAddr::from(([169, 254, 20, 10], 53)), transport: Transport::Udp };
+        let query = Query {
+            name: asked.clone(),
+            rtype,
+            class: Class::IN,
+            dnssec_ok: false,
+            checking_disabled: false,
+            scope: self.scope(address.ip(), asked, rtype),
+            client,
+            edns: None,
+            header: (0, 0x0100),
+            arrived: self.clock.now(),
+            reentries: 0,
+            refresh: false,
+        };
+        let searched = query.scope != Scope::Shared;
+        (self.resolve(query).now_or_never().expect("nothing waits in this world"), searched)
+    }
+
+    fn scope(&self, client: IpAddr, asked: &Name, rtype: RecordType) -> Scope {
+        let plugin = self.plugin.get().filter(|_| self.expanded.encloses(asked));
+        plugin.map_or(Scope::Shared, |plugin| plugin.scoper().unwrap().scope(client, asked.as_wire(), rtype, false))
+    }
+
+    async fn enter(&self, query: Query, anew: bool) -> Served {
+        if !anew && let Some(memorised) = self.stored(&query) {
+            return memorised;
+        }
+        let this = self.this.upgrade().expect("somebody asks it");
+        let chain: [Arc<dyn Plugin>; 1] = [Arc::new(Backend(this))];
+        let next = Next::new(&chain, self);
+        let served = match self.plugin.get().filter(|_| self.expanded.encloses(&query.name)) {
+            Some(plugin) => plugin.serve(&query, next).await,
+            None => next.serve(&query).await,
+        };
+        if self.memorises
+            && !anew
+            && let Ok(reply) = &served
+            && let Some(life) = reply.true_for().filter(|life| reply.storable && !life.is_zero())
+        {
+            let since = self.clock.now();
+            let stored = Stored { served: served.clone(), since, until: since.after(life) };
+            self.store.lock().unwrap().insert((query.scope, query.name, query.rtype), stored);
+        }
+        served
+    }
+}
+
+impl Blocks for World {
+    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(self.enter(query, false))
+    }
+
+    fn stored(&self, query: &Query) -> Option<Served> {
+        let now = self.clock.now();
+        let store = self.store.lock().unwrap();
+        let stored = store.get(&(query.scope, query.name.clone(), query.rtype)).filter(|stored| now < stored.until)?;
+        if query.refresh && now.since(stored.since) > stored.until.since(stored.since) / 2 {
+            return None;
+        }
+        let age = Age::Fresh(now.seconds_since(stored.since));
+        let lifetime = Some(stored.until.since(now));
+        Some(stored.served.clone().map(|reply| Reply { age, lifetime, source: Source::Store, ..reply }))
+    }
+
+    fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(self.enter(query, true))
+    }
+
+    fn is_same_block(&self, one: &Name, other: &Name) -> bool {
+        let data = self.data.read().unwrap();
+        data.tree(one).apex == data.tree(other).apex
+    }
+
+    fn handle(&self) -> Option<Arc<dyn Blocks>> {
+        Some(self.this.upgrade()?)
+    }
+}
+
+impl Data {
     fn tree(&self, of: &Name) -> &Tree {
         let zones = self.trees.iter().filter(|tree| tree.apex.as_ref().unwrap().encloses(of));
         zones.max_by_key(|tree| tree.apex.as_ref().unwrap().as_wire().len()).expect("the root is among them")
     }
 
-    /// The reply of the block's server, whoever asks.
-    pub(crate) fn data(&self, asked: &Name, rtype: RecordType) -> Served {
+    /// What a name has: what is put before its zone counts first.
+    fn node(&self, owner: &Name) -> Option<&Node> {
+        if let Some(node) = self.overlay.get(owner) {
+            return Some(node);
+        }
+        let below = |above: &&Name| above.encloses(owner) && **above != *owner;
+        if let Some(above) = self.templates.keys().find(below) {
+            return self.templates.get(above);
+        }
+        self.tree(owner).node(owner)
+    }
+
+    fn reply(&self, asked: &Name, rtype: RecordType) -> Served {
         let key = (asked.clone(), rtype);
         if let Some(value) = self.values.lock().unwrap().get(&key) {
             return value.clone();
@@ -163,7 +327,7 @@ impl World {
         let mut owner = asked.clone();
         for _ in 0..8 {
             let tree = self.tree(&owner);
-            let Some(node) = tree.node(&owner) else { return Rcode::NXDOMAIN };
+            let Some(node) = self.node(&owner) else { return Rcode::NXDOMAIN };
             if tree.denies_aaaa && rtype == RecordType::AAAA {
                 return Rcode::NXDOMAIN;
             }
@@ -186,68 +350,24 @@ impl World {
         }
         Rcode::SERVFAIL
     }
-
-    /// What a pod is told, with AutoPath in front, and whether its question was taken for the first step of a search.
-    pub(crate) fn expanded(&self, client: IpAddr, asked: &Name, rtype: RecordType) -> (Served, bool) {
-        let address = SocketAddr::new(client, 40_000);
-        let client = Client { address, local: SocketAddr::from(([169, 254, 20, 10], 53)), transport: Transport::Udp };
-        let query = Query {
-            name: asked.clone(),
-            rtype,
-            class: Class::IN,
-            dnssec_ok: false,
-            checking_disabled: false,
-            scope: self.scope(address.ip(), asked, rtype),
-            client,
-            edns: None,
-            header: (0, 0x0100),
-            arrived: Moment(0),
-            reentries: 0,
-            refresh: false,
-        };
-        let searched = query.scope != Scope::Shared;
-        (self.resolve(query).now_or_never().expect("nothing waits in this world"), searched)
-    }
-
-    fn scope(&self, client: IpAddr, asked: &Name, rtype: RecordType) -> Scope {
-        let plugin = self.plugin.as_ref().filter(|_| self.expanded.encloses(asked));
-        plugin.map_or(Scope::Shared, |plugin| plugin.scoper().unwrap().scope(client, asked.as_wire(), rtype, false))
-    }
-
-    async fn enter(&self, query: Query) -> Served {
-        let plugin = self.plugin.as_ref().filter(|_| self.expanded.encloses(&query.name));
-        let Some(plugin) = plugin else { return self.data(&query.name, query.rtype) };
-        let chain: [Arc<dyn Plugin>; 1] = [Arc::new(Backend)];
-        let key = (query.scope, query.name.clone(), query.rtype);
-        if self.memorises
-            && let Some(value) = self.store.lock().unwrap().get(&key)
-        {
-            return value.clone();
-        }
-        let served = match query.scope {
-            Scope::Shared => self.data(&query.name, query.rtype),
-            Scope::Search(_) => plugin.serve(&query, Next::new(&chain, self)).await,
-        };
-        if self.memorises && served.as_ref().is_ok_and(|reply| reply.storable) {
-            self.store.lock().unwrap().insert(key, served.clone());
-        }
-        served
-    }
 }
 
-impl Blocks for World {
-    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(self.enter(query))
+/// Stands behind `autopath`, and alone in the other blocks.
+struct Backend(Arc<World>);
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Backend")
     }
 }
-
-/// Stands behind `autopath`; a walk enters the blocks anew and never comes here.
-#[derive(Debug)]
-struct Backend;
 
 impl Plugin for Backend {
     fn name(&self) -> &'static str {
         "backend"
+    }
+
+    fn serve<'a>(&'a self, query: &'a Query, _: Next<'a>) -> Boxed<'a, Served> {
+        Box::pin(async { self.0.data(&query.name, query.rtype) })
     }
 }
 

@@ -267,3 +267,18 @@ fn an_answer_within_its_bounds_is_not_copied() {
     assert_eq!(entry.stored(), given.now());
     assert!(matches!(given.store.source(entry), Source::Upstream(_)));
 }
+
+#[test]
+fn a_peek_tells_what_is_fresh_and_leaves_no_mark() {
+    let given = Given::corefile("cache {\nprefetch 1\n}");
+    let (key, failed) = (shared("a.example"), shared("b.example"));
+    given.insert(&key, addresses("a.example", &[60]));
+    given.failed(&failed, &timeout());
+    let peek = |key: &KeyBuffer| given.store.read().peek(key, &given.policy, given.now());
+    assert!(peek(&failed).is_none() && peek(&shared("c.example")).is_none());
+    given.wait(59_000);
+    assert_eq!(peek(&key).unwrap().lifetime, Some(Duration::from_secs(1)));
+    assert_eq!(given.told(&key), "fresh, refresh", "the refresh is still there to be claimed");
+    given.wait(1_000);
+    assert!(peek(&key).is_none(), "past its end");
+}

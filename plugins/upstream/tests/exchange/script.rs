@@ -20,6 +20,7 @@ pub(crate) fn context() -> Context {
         metrics: Arc::default(),
         lists: Arc::new(SearchLists::default()),
         server: "dns://.:53".to_owned(),
+        state_dir: None,
     }
 }
 

@@ -1,0 +1,349 @@
+//! What proofs cost: the real blocks, store and AutoPath before a centre that counts, while paused time passes.
+//!
+//! `NEARPATH_PROOFS_FULL=1 cargo test --release --lib serve::proofs -- --nocapture` asks in the full size: 1,000 names, 20
+//! namespaces, some ten minutes.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use autopath::{Autopath, CutRules, Pod, PodIndex};
+use cache::BlockId;
+use contract::corefile::Disk;
+use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
+use contract::{
+    Answer, Blocks as _, Boxed, Client, Context, Failure, Gate, Moment, Next, Plugin, Query, Reply, Scope, Served,
+    Source, Transport, Verdict,
+};
+use tokio::task::AbortHandle;
+
+use super::block::Block;
+use super::zones::{Entrance, Shared, Zones};
+use crate::daemon::{Options, shared_for_tests};
+use crate::plan;
+
+const ADDRESSES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
+
+/// How much is asked, by how many.
+struct Load {
+    names: usize,
+    top_labels: usize,
+    namespaces: usize,
+}
+
+impl Load {
+    fn name(&self, number: usize) -> String {
+        format!("www.n{number}.t{}", number % self.top_labels)
+    }
+}
+
+/// The last plugin of a block: counts, waits for a while, answers.
+#[derive(Debug)]
+struct Centre {
+    asked: AtomicU64,
+    wait: Duration,
+    /// Names that exist; the others are denied for 5 s, as CoreDNS's `kubernetes` does it.
+    has: fn(&Name) -> bool,
+}
+
+impl Centre {
+    fn new(wait: Duration, has: fn(&Name) -> bool) -> Arc<Self> {
+        Arc::new(Self { asked: AtomicU64::new(0), wait, has })
+    }
+
+    /// Questions since it was last asked for them.
+    fn count(&self) -> u64 {
+        self.asked.swap(0, Ordering::Relaxed)
+    }
+
+    fn answer(&self, query: &Query) -> Answer {
+        let mut composer = Composer::new(&query.name, query.rtype, Class::IN);
+        if (self.has)(&query.name) {
+            let octets: &[u8] = if query.rtype == RecordType::AAAA { &[0xfd; 16] } else { &[192, 0, 2, 1] };
+            composer.record(Section::Answer, &query.name, query.rtype, 300, |to| to.octets(octets)).unwrap();
+            return Answer::composed(composer.finish(), Rcode::NOERROR);
+        }
+        let zone = Name::parse("cluster.local").unwrap();
+        composer.rcode(Rcode::NXDOMAIN);
+        composer
+            .record(Section::Authority, &zone, RecordType::SOA, 5, |to| {
+                to.octets(&[0; 18]);
+                to.octets(&5u32.to_be_bytes());
+            })
+            .unwrap();
+        Answer::composed(composer.finish(), Rcode::NXDOMAIN)
+    }
+}
+
+impl Plugin for Centre {
+    fn name(&self) -> &'static str {
+        "centre"
+    }
+
+    fn serve<'a>(&'a self, query: &'a Query, _: Next<'a>) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if !self.wait.is_zero() {
+                tokio::time::sleep(self.wait).await;
+            }
+            Ok(Reply::fresh(self.answer(query), Source::Plugin("centre")))
+        })
+    }
+}
+
+/// A node: the cluster's block with AutoPath, and the block of all other names.
+struct Node {
+    entrance: Entrance,
+    plugin: Arc<Autopath>,
+    centre: Arc<Centre>,
+    work: AbortHandle,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.work.abort();
+    }
+}
+
+fn pod_address(namespace: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 1, 0, u8::try_from(namespace).unwrap()))
+}
+
+impl Node {
+    fn new(namespaces: usize, cut: bool, wait: Duration) -> Self {
+        let options = Options { cache_bytes: 1 << 30, ..Options::default() };
+        let shared = shared_for_tests(&options, &tokio::runtime::Handle::current());
+        let context = Context {
+            clock: Arc::clone(&shared.clock),
+            metrics: Arc::clone(&shared.metrics),
+            lists: Arc::default(),
+            server: "dns://cluster.local.:53".to_owned(),
+            state_dir: None,
+        };
+        let zone = Name::parse("cluster.local").unwrap();
+        let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
+        let pod = |namespace: usize| Pod {
+            name: format!("ns{namespace}/pod"),
+            addresses: vec![pod_address(namespace)],
+            search: [format!("ns{namespace}.svc.cluster.local"), "svc.cluster.local".into(), "cluster.local".into()]
+                .map(|text| Name::parse(&text).unwrap())
+                .to_vec(),
+            ndots: 5,
+        };
+        index.replace((0..namespaces).map(pod).collect());
+        let plugin = Autopath::new(vec![zone.clone()], index, None, &context);
+        let plugin = Arc::new(if cut { plugin.with_cut(CutRules::default(), &context) } else { plugin });
+        let centre = Centre::new(wait, |_| false);
+        let outside = Centre::new(wait, |_| true);
+        let inside = block(1, zone, vec![plugin.clone(), centre.clone()]);
+        let other = block(2, Name::root(), vec![outside]);
+        let entrance = Entrance(Arc::new(Zones::new(&[Arc::new(inside), Arc::new(other)], Arc::clone(&shared))));
+        let work = tokio::spawn(Arc::clone(&plugin).run()).abort_handle();
+        Self { entrance, plugin, centre, work }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        self.entrance.0.shared()
+    }
+
+    /// A look-up's first question, as a pod of the namespace asks it. True if it waited for anything.
+    async fn ask(&self, namespace: usize, name: &str, rtype: RecordType) -> bool {
+        let client = pod_address(namespace);
+        let name = Name::parse(&format!("{name}.ns{namespace}.svc.cluster.local")).unwrap();
+        let scope = self.plugin.scoper().unwrap().scope(client, name.as_wire(), rtype, false);
+        assert_ne!(scope, Scope::Shared);
+        let arrived = self.shared().clock.now();
+        let query = question(client, &name.to_string(), rtype, scope, arrived);
+        let reply = self.entrance.resolve(query).await.unwrap();
+        assert_eq!(reply.answer.rcode(), Rcode::NOERROR);
+        assert_eq!(reply.answer.message().section(Section::Answer).count(), 2, "a CNAME and an address");
+        self.shared().clock.now() > arrived
+    }
+
+    /// Asks for every name from every namespace about once a second. Questions that reached the centre, by minute.
+    async fn minutes(&self, load: &Load, minutes: usize) -> Vec<u64> {
+        let mut counts = Vec::new();
+        for _ in 0..minutes {
+            for _ in 0..60 {
+                for namespace in 0..load.namespaces {
+                    for number in 0..load.names {
+                        for rtype in ADDRESSES {
+                            self.ask(namespace, &load.name(number), rtype).await;
+                        }
+                    }
+                    tokio::time::sleep(Duration::from_secs(1) / u32::try_from(load.namespaces).unwrap()).await;
+                }
+            }
+            counts.push(self.centre.count());
+        }
+        counts
+    }
+}
+
+fn question(client: IpAddr, name: &str, rtype: RecordType, scope: Scope, arrived: Moment) -> Query {
+    Query {
+        name: Name::parse(name).unwrap(),
+        rtype,
+        class: Class::IN,
+        dnssec_ok: false,
+        checking_disabled: false,
+        scope,
+        client: Client {
+            address: SocketAddr::new(client, 40_000),
+            local: SocketAddr::from(([169, 254, 20, 10], 53)),
+            transport: Transport::Udp,
+        },
+        edns: None,
+        header: (1, 0x0100),
+        arrived,
+        reentries: 0,
+        refresh: false,
+    }
+}
+
+/// A block with the directive `cache` and room enough.
+fn block(id: u32, zone: Name, chain: Vec<Arc<dyn Plugin>>) -> Block {
+    let text = ". {\n cache {\n success 1000000\n denial 1000000\n }\n whoami\n}\n";
+    let plan = plan::check("Corefile", text, &Disk, 53).plan.unwrap();
+    let scoper = chain.iter().find(|plugin| plugin.scoper().is_some()).cloned();
+    Block {
+        zones: [zone].into(),
+        id: Arc::new(BlockId(id)),
+        walk_id: Arc::new(BlockId(id + 100)),
+        chain: chain.into(),
+        gates: [].into(),
+        observers: [].into(),
+        scoper,
+        store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),
+        coalesce: true,
+        coalesce_walks: true,
+        udp_reply_max: 1_232,
+        tally: Arc::default(),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the figures are the point")]
+#[tokio::test(start_paused = true)]
+async fn proofs_cost_by_top_level_labels_and_not_by_names() {
+    // the short size has as few names for each top-level label as the bounds below allow
+    let load = match std::env::var_os("NEARPATH_PROOFS_FULL").is_some() {
+        true => Load { names: 1_000, top_labels: 5, namespaces: 20 },
+        false => Load { names: 150, top_labels: 1, namespaces: 2 },
+    };
+    let without = Node::new(load.namespaces, false, Duration::ZERO).minutes(&load, 3).await;
+    let with = Node::new(load.namespaces, true, Duration::ZERO).minutes(&load, 3).await;
+    for (minute, (without, with)) in without.iter().zip(&with).enumerate() {
+        let ratio = *without as f64 / *with as f64;
+        eprintln!(
+            "minute {}: {without} questions for proofs without the cut, {with} with it: 1/{ratio:.1}",
+            minute + 1
+        );
+    }
+    assert!(with[0] * 10 <= without[0], "the first minute");
+    assert!((1..3).all(|minute| with[minute] * 100 <= without[minute]), "each later one");
+    assert!(with[1] > 0, "proofs are renewed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_asked_all_day_never_waits_for_a_proof() {
+    let node = Node::new(1, true, Duration::from_millis(20));
+    let mut waited = Vec::new();
+    for round in 0..60 {
+        for rtype in ADDRESSES {
+            waited.push((round, node.ask(0, "api.example.com", rtype).await));
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    let late: Vec<_> = waited.iter().filter(|(round, waited)| *round >= 20 && *waited).collect();
+    assert!(late.is_empty(), "after the first minute nothing waits: {late:?}");
+    let early = waited.iter().filter(|(_, waited)| *waited).count();
+    assert!((1..=4).contains(&early), "the first look-up waits, and at most one renewal: {waited:?}");
+
+    // and the cost ends when the use ends
+    node.centre.count();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let after = node.centre.count();
+    assert!(after <= 5 * 6, "what fits into three lives of three cuts, two types: {after}");
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(node.centre.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_name_takes_one_round_where_the_proofs_are_known() {
+    let wait = Duration::from_millis(20);
+    let node = Node::new(1, true, wait);
+    let rounds = Mutex::new(Vec::new());
+    let look_up = async |name: &str| {
+        let begun = node.shared().clock.now();
+        node.ask(0, name, RecordType::A).await;
+        rounds.lock().unwrap().push(node.shared().clock.now().since(begun).as_millis() / wait.as_millis());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    for name in ["one.example.com", "two.example.com", "three.example.com", "four.example.com"] {
+        look_up(name).await;
+    }
+    assert_eq!(*rounds.lock().unwrap(), [2, 2, 1, 1]);
+    node.centre.count();
+    look_up("web.pay").await;
+    assert_eq!(node.centre.count(), 6, "a name of another kind costs what it did");
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_beside_the_queries_does_not_keep_the_blocks() {
+    let node = Node::new(1, true, Duration::ZERO);
+    for name in ["one.example.com", "two.example.com"] {
+        node.ask(0, name, RecordType::A).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let handle = node.entrance.handle().unwrap();
+    let zones = Arc::downgrade(&node.entrance.0);
+    let plugin = Arc::downgrade(&node.plugin);
+    drop(node);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(zones.upgrade().is_none() && plugin.upgrade().is_none());
+    let query = |name: &str| Name::parse(name).unwrap();
+    assert!(!handle.is_same_block(&query("a.cluster.local"), &query("b.cluster.local")));
+}
+
+/// A gate that one client does not pass.
+#[derive(Debug)]
+struct Closed(IpAddr);
+
+impl Plugin for Closed {
+    fn name(&self) -> &'static str {
+        "closed"
+    }
+
+    fn gate(&self) -> Option<&dyn Gate> {
+        Some(self)
+    }
+}
+
+impl Gate for Closed {
+    fn verdict(&self, client: &Client, _: &[u8], _: RecordType) -> Verdict {
+        if client.ip() == self.0 { Verdict::Block } else { Verdict::Allow }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_is_told_while_it_is_true_and_to_whom_the_gates_let_know() {
+    let shared = shared_for_tests(&Options::default(), &tokio::runtime::Handle::current());
+    let centre = Centre::new(Duration::ZERO, |_| false);
+    let closed: Arc<dyn Plugin> = Arc::new(Closed(pod_address(1)));
+    let mut block = block(1, Name::root(), vec![closed.clone(), centre.clone()]);
+    block.gates = [closed].into();
+    let entrance = Entrance(Arc::new(Zones::new(&[Arc::new(block)], Arc::clone(&shared))));
+    let query = |namespace| question(pod_address(namespace), "com.d", RecordType::A, Scope::Shared, shared.clock.now());
+    assert!(entrance.stored(&query(0)).is_none() && centre.count() == 0, "nobody is asked");
+    entrance.resolve(query(0)).await.unwrap();
+    let stored = entrance.stored(&query(0)).unwrap().unwrap();
+    assert_eq!((stored.answer.rcode(), stored.source), (Rcode::NXDOMAIN, Source::Store));
+    assert!(entrance.stored(&query(1)).is_none(), "a gate is closed");
+    assert_eq!(entrance.ask_anew(query(1)).await.unwrap_err(), Failure::Prohibited);
+    centre.count();
+    entrance.ask_anew(query(0)).await.unwrap();
+    assert_eq!(centre.count(), 1, "past the store");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(entrance.stored(&query(0)).is_none(), "past its end");
+}
