@@ -1,0 +1,66 @@
+//! Cached hit behind AutoPath: a pod's first search name, answered from memory.
+
+use super::{COST, Row};
+use crate::bench::Bench;
+use crate::goals::{Figure, Goal, Reach};
+use crate::load::cost_of_answers;
+use crate::load::dnsperf::{Load, probe, warm};
+use crate::peers::Shape;
+use crate::record::Record;
+use crate::seat::{Seat, Wish};
+
+/// The pod that asks.
+pub(super) const POD: &str = "127.0.0.9";
+/// Its line in nearpath's table.
+pub(super) const TABLE: &str =
+    "shop/cart-0 127.0.0.9 search shop.svc.cluster.local svc.cluster.local cluster.local ndots 5\n";
+
+pub(super) const ROW: Row = Row {
+    name: "autopath",
+    title: "Cached hit behind AutoPath",
+    about: "A pod asks for `hostN.example.shop.svc.cluster.local` and gets a CNAME and the address of `hostN.example`, beside \
+            the same server asked for `hostN.example` itself.",
+    columns: COST,
+    compared: None,
+    goals: &[
+        Goal {
+            says: "all CPU, nearpath behind AutoPath to its plain hit",
+            figure: Figure::Ratio { column: "all", of: "nearpath, AutoPath", to: "nearpath" },
+            reach: Reach::AtMost(1.05),
+        },
+        Goal {
+            says: "all CPU behind AutoPath, nearpath to CoreDNS",
+            figure: Figure::Ratio { column: "all", of: "nearpath, AutoPath", to: "coredns, AutoPath" },
+            reach: Reach::AtMost(0.125),
+        },
+    ],
+    measure,
+};
+
+fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
+    let shape = Shape::AutoPath { pods: TABLE.to_owned(), cut: None };
+    let mut seats = Vec::new();
+    for found in bench.cast(|peer| peer.talents.autopath) {
+        record.note(found.peer.but);
+        seats.push(Seat::take(bench, Wish::plain(bench, &found).shaped(shape.clone()))?);
+    }
+    record.notes.retain(|note| !note.is_empty());
+    for round in 1..=bench.options.rounds() {
+        for seat in &mut seats {
+            let plain = Load::hits(bench, seat);
+            record.measure(round, &seat.label(), || {
+                probe(seat, "127.0.0.1", "host1.example")?;
+                warm(bench, &plain)?;
+                cost_of_answers(seat, || plain.run(bench))
+            });
+            let walked = Load { from: POD, queries: bench.walked_names(), ..plain };
+            record.measure(round, &format!("{}, AutoPath", seat.label()), || {
+                let reply = probe(seat, POD, "host1.example.shop.svc.cluster.local")?;
+                anyhow::ensure!(reply.answers == 2, "a wrong answer: no CNAME with its address");
+                warm(bench, &walked)?;
+                cost_of_answers(seat, || walked.run(bench))
+            });
+        }
+    }
+    Ok(())
+}
