@@ -172,6 +172,8 @@ fn carry(
     thread::spawn(move || {
         let mut buffer = [0; 65_536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
+            // A server that leaves Nagle's algorithm on waits for it before its next answer; the kernel forgets the wish.
+            let _ = socket2::SockRef::from(&from).set_tcp_quickack(true);
             look(&buffer[..length]);
             if sender.send((Instant::now().max(opened) + each, buffer[..length].to_vec())).is_err() {
                 break;
@@ -239,12 +241,12 @@ mod tests {
         let to = server.local_addr().unwrap().port();
         let way = Way { to, each: Duration::from_millis(5), counts: Arc::default() };
         let mut client = TcpStream::connect(front.local_addr().unwrap()).unwrap();
+        let begun = Instant::now();
         way.carry_stream(front.accept().unwrap().0);
         let mut upstream = server.accept().unwrap().0;
         let message = question(1, "a.example");
         let mut framed = u16::try_from(message.len()).unwrap().to_be_bytes().to_vec();
         framed.extend(&message);
-        let begun = Instant::now();
         client.write_all(&framed).unwrap();
         let mut passed = vec![0; framed.len()];
         upstream.read_exact(&mut passed).unwrap();
