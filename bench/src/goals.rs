@@ -27,7 +27,8 @@ pub(crate) enum Figure {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Reach {
     AtMost(f64),
-    AtLeast(f64),
+    Below(f64),
+    Above(f64),
 }
 
 impl Goal {
@@ -62,15 +63,16 @@ impl Reach {
     pub(crate) fn is_met(self, spread: Spread) -> bool {
         match self {
             Self::AtMost(bound) => spread.median <= bound,
-            Self::AtLeast(bound) => spread.median >= bound,
+            Self::Below(bound) => spread.median < bound,
+            Self::Above(bound) => spread.median > bound,
         }
     }
 
     /// The figure as a share of what is to be reached: 1 is just reached, less is better.
     pub(crate) fn share(self, figure: f64) -> f64 {
         match self {
-            Self::AtMost(bound) => figure / bound,
-            Self::AtLeast(bound) => bound / figure,
+            Self::AtMost(bound) | Self::Below(bound) => figure / bound,
+            Self::Above(bound) => bound / figure,
         }
     }
 
@@ -78,7 +80,8 @@ impl Reach {
     pub(crate) fn text(self) -> String {
         match self {
             Self::AtMost(bound) => format!("at most {}", plain(bound)),
-            Self::AtLeast(bound) => format!("at least {}", plain(bound)),
+            Self::Below(bound) => format!("less than {}", plain(bound)),
+            Self::Above(bound) => format!("more than {}", plain(bound)),
         }
     }
 }
@@ -135,10 +138,15 @@ mod tests {
     #[test]
     fn a_share_below_one_is_good_either_way() {
         assert_eq!(Reach::AtMost(0.5).share(0.25), 0.5);
-        assert_eq!(Reach::AtLeast(2.0).share(4.0), 0.5);
-        assert_eq!(
-            (Reach::AtMost(0.25).text(), Reach::AtLeast(12.0).text()),
-            ("at most 0.25".into(), "at least 12".into())
-        );
+        assert_eq!(Reach::Above(2.0).share(4.0), 0.5);
+        let texts = [Reach::AtMost(0.25), Reach::Below(1.0), Reach::Above(12.0)].map(Reach::text);
+        assert_eq!(texts, ["at most 0.25", "less than 1", "more than 12"]);
+    }
+
+    #[test]
+    fn as_good_as_the_best_is_not_better() {
+        let same = Spread::of([1.0]).unwrap();
+        assert!(Reach::AtMost(1.0).is_met(same));
+        assert!(!Reach::Below(1.0).is_met(same) && !Reach::Above(1.0).is_met(same));
     }
 }

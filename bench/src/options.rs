@@ -80,10 +80,10 @@ pub(crate) struct Options {
     /// These rows only; writes into a temporary directory unless --out is given
     #[arg(long, value_name = "ROW,...", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Rounds of each row [default: 5, with --quick 3]
+    /// Rounds of each row [default: 5; with --quick 3, and 1 of rows that take minutes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: Option<u32>,
-    /// Seconds of one measurement [default: 5, with --quick 1.5]
+    /// Seconds of one measurement [default: 5; with --quick 1.5]
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
     /// A server's program: coredns=PATH, node-cache=PATH, or another one than that on PATH, unbound=PATH
@@ -107,6 +107,11 @@ impl Options {
     /// Rounds of each row.
     pub(crate) fn rounds(&self) -> usize {
         self.rounds.map_or(if self.quick { 3 } else { 5 }, |rounds| rounds as usize)
+    }
+
+    /// Rounds of rows that take minutes each: a quick run has time for one, unless told otherwise.
+    pub(crate) fn rounds_of_slow_rows(&self) -> usize {
+        if self.quick && self.rounds.is_none() { 1 } else { self.rounds() }
     }
 
     /// Seconds of one measurement.
@@ -165,6 +170,12 @@ mod tests {
         assert_eq!((of(&["run"]).rounds(), of(&["run", "--quick"]).rounds()), (5, 3));
         assert_eq!(of(&["run", "--quick", "--rounds", "7"]).rounds(), 7);
         assert!(of(&["run", "--quick"]).seconds() < of(&["run"]).seconds());
+    }
+
+    #[test]
+    fn a_full_run_has_as_many_rounds_of_every_row() {
+        let of = |arguments: &[&str]| Line::parse_from(arguments).options.rounds_of_slow_rows();
+        assert_eq!((of(&["run"]), of(&["run", "--quick"]), of(&["run", "--quick", "--rounds", "2"])), (5, 1, 2));
     }
 
     #[test]

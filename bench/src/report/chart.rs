@@ -36,15 +36,17 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) fn draw(results: &Results) -> Result<String> {
     let bars = bars(results);
     let goals = goals(results);
-    let first = HEAD + LINE * count(bars.len());
-    let height = first + GAP + HEAD + LINE * count(goals.len()) + 24;
+    let first = if bars.is_empty() { 0 } else { HEAD + LINE * count(bars.len()) + GAP };
+    let height = first + HEAD + LINE * count(goals.len()) + 40;
     let mut text = String::new();
     {
         let size = (WIDTH.cast_unsigned(), height.cast_unsigned());
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         area.fill(&WHITE).map_err(trouble)?;
-        draw_bars(&area, &bars)?;
-        draw_goals(&area, first + GAP, &goals)?;
+        if !bars.is_empty() {
+            draw_bars(&area, &bars)?;
+        }
+        draw_goals(&area, first + 24, &goals)?;
         area.present().map_err(trouble)?;
     }
     Ok(text)
@@ -70,12 +72,12 @@ fn bars(results: &Results) -> Vec<Bar> {
 }
 
 fn draw_bars(area: &Area<'_>, bars: &[Bar]) -> Result<()> {
-    write(area, 24, 30, "CPU time of a cached hit", 22, INK, HPos::Left)?;
-    write(area, 24, 56, "µs of the server for each answered question over UDP; less is better", 14, FAINT, HPos::Left)?;
+    write(area, 24, 30, "CPU time of a cached hit", 19, INK, HPos::Left)?;
+    write(area, 24, 56, "µs of the server for each answered question over UDP; less is better", 13, FAINT, HPos::Left)?;
     for (index, (name, color)) in [("user", OWN[0]), ("system", OWN[1])].into_iter().enumerate() {
         let x = RIGHT - 130 + 80 * count(index);
         fill(area, x, 24, x + 14, 38, color)?;
-        write(area, x + 20, 31, name, 14, INK, HPos::Left)?;
+        write(area, x + 20, 31, name, 13, INK, HPos::Left)?;
     }
     let most = bars.iter().map(|bar| bar.user + bar.system).fold(0.1, f64::max);
     let place = |figure: f64| LEFT + pixels(figure / most * f64::from(RIGHT - LEFT));
@@ -85,11 +87,11 @@ fn draw_bars(area: &Area<'_>, bars: &[Bar]) -> Result<()> {
         let own = bar.server == "nearpath";
         let [user, system] = if own { OWN } else { OTHERS };
         let name = if bar.server == "echo" { "bare UDP echo (the limit)" } else { &bar.server };
-        write(area, LEFT - 12, middle, name, if own { 17 } else { 15 }, INK, HPos::Right)?;
+        write(area, LEFT - 12, middle, name, if own { 15 } else { 14 }, INK, HPos::Right)?;
         fill(area, LEFT, top, place(bar.user), bottom, user)?;
         fill(area, place(bar.user), top, place(bar.user + bar.system), bottom, system)?;
         let figures = format!("{:.2}  = {:.2} + {:.2}", bar.user + bar.system, bar.user, bar.system);
-        write(area, place(bar.user + bar.system) + 8, middle, &figures, 14, INK, HPos::Left)?;
+        write(area, place(bar.user + bar.system) + 8, middle, &figures, 13, INK, HPos::Left)?;
     }
     Ok(())
 }
@@ -119,9 +121,9 @@ fn goals(results: &Results) -> Vec<Mark> {
 }
 
 fn draw_goals(area: &Area<'_>, top: i32, goals: &[Mark]) -> Result<()> {
-    write(area, 24, top + 6, "Figures to reach", 22, INK, HPos::Left)?;
+    write(area, 24, top + 6, "Figures to reach", 19, INK, HPos::Left)?;
     let about = "share of what is to be reached: left of 1 is reached; dot: median, line: least to greatest round";
-    write(area, 24, top + 32, about, 14, FAINT, HPos::Left)?;
+    write(area, 24, top + 32, about, 13, FAINT, HPos::Left)?;
     let low = goals.iter().map(|mark| mark.shares.low).fold(0.5, f64::min).max(0.001);
     let high = goals.iter().map(|mark| mark.shares.high).fold(2.0, f64::max).min(1_000.0);
     let (low, high) = (low.ln() - 0.1, high.ln() + 0.1);
@@ -132,7 +134,7 @@ fn draw_goals(area: &Area<'_>, top: i32, goals: &[Mark]) -> Result<()> {
     for tick in [0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 100.0] {
         if (low..=high).contains(&f64::ln(tick)) {
             line(area, (place(tick), begin), (place(tick), end), if tick == 1.0 { INK } else { RULE }, 1)?;
-            write(area, place(tick), begin - 10, &tick.to_string(), 12, FAINT, HPos::Center)?;
+            write(area, place(tick), begin - 10, &tick.to_string(), 11, FAINT, HPos::Center)?;
         }
     }
     for (index, mark) in goals.iter().enumerate() {
@@ -148,7 +150,8 @@ fn draw_goals(area: &Area<'_>, top: i32, goals: &[Mark]) -> Result<()> {
 }
 
 fn write(area: &Area<'_>, x: i32, y: i32, text: &str, size: u32, color: RGBColor, side: HPos) -> Result<()> {
-    let style = ("sans-serif", size).into_font().color(&color).pos(Pos::new(side, VPos::Center));
+    // The backend writes a size divided by 1.24.
+    let style = ("sans-serif", f64::from(size) * 1.24).into_font().color(&color).pos(Pos::new(side, VPos::Center));
     area.draw(&Text::new(text.to_owned(), (x, y), style)).map_err(trouble)
 }
 

@@ -24,12 +24,12 @@ pub(super) const ROW: Row = Row {
     compared: None,
     goals: &[
         Goal {
-            says: "all CPU, nearpath behind AutoPath to its plain hit",
+            says: "AutoPath hit, all CPU, to a plain hit",
             figure: Figure::Ratio { column: "all", of: "nearpath, AutoPath", to: "nearpath" },
             reach: Reach::AtMost(1.05),
         },
         Goal {
-            says: "all CPU behind AutoPath, nearpath to CoreDNS",
+            says: "AutoPath hit, all CPU, nearpath to CoreDNS",
             figure: Figure::Ratio { column: "all", of: "nearpath, AutoPath", to: "coredns, AutoPath" },
             reach: Reach::AtMost(0.125),
         },

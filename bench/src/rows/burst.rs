@@ -21,12 +21,12 @@ pub(super) const ROW: Row = Row {
     compared: None,
     goals: &[
         Goal {
-            says: "questions lost, nearpath, running",
+            says: "burst of 500, questions lost, running",
             figure: Figure::Value { column: "running", of: "nearpath" },
             reach: Reach::AtMost(0.0),
         },
         Goal {
-            says: "questions lost, nearpath, held",
+            says: "burst of 500, questions lost, held",
             figure: Figure::Value { column: "held", of: "nearpath" },
             reach: Reach::AtMost(0.0),
         },

@@ -39,17 +39,17 @@ pub(super) const ROW: Row = Row {
     compared: None,
     goals: &[
         Goal {
-            says: "round trips, nearpath, outside name",
+            says: "cold AutoPath, outside name, round trips",
             figure: Figure::Value { column: "outside", of: "nearpath" },
             reach: Reach::AtMost(2.0 + SLACK),
         },
         Goal {
-            says: "round trips, nearpath, outside name whose proofs are known",
+            says: "cold AutoPath, proofs known, round trips",
             figure: Figure::Value { column: "known", of: "nearpath" },
             reach: Reach::AtMost(1.0 + SLACK),
         },
         Goal {
-            says: "round trips, nearpath, service of the own namespace",
+            says: "cold AutoPath, own service, round trips",
             figure: Figure::Value { column: "service", of: "nearpath" },
             reach: Reach::AtMost(1.0 + SLACK),
         },

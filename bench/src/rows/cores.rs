@@ -19,7 +19,7 @@ pub(super) const ROW: Row = Row {
     columns: COST,
     compared: None,
     goals: &[Goal {
-        says: "all CPU, nearpath with two threads to nearpath with one",
+        says: "two cores, all CPU, to one core",
         figure: Figure::Ratio { column: "all", of: "nearpath, 2 threads", to: "nearpath, 1 thread" },
         reach: Reach::AtMost(1.1),
     }],

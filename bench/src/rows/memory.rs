@@ -16,7 +16,7 @@ use crate::seat::{Seat, Wish};
 /// Names of the small fill.
 const SOME: usize = 10_000;
 /// Names of the large fill, and of a quick run's.
-const MANY: (usize, usize) = (1_000_000, 200_000);
+const MANY: (usize, usize) = (1_000_000, 100_000);
 /// Before memory is read a server may tidy up for this long.
 const SETTLE: Duration = Duration::from_millis(2_200);
 /// Names that are asked for again to see whether they are still in memory.
@@ -43,17 +43,17 @@ pub(super) const ROW: Row = Row {
     compared: None,
     goals: &[
         Goal {
-            says: "resident, MB, nearpath, idle",
+            says: "memory idle, MB",
             figure: Figure::Value { column: "idle", of: "nearpath" },
             reach: Reach::AtMost(12.0),
         },
         Goal {
-            says: "resident, MB, nearpath, with 10,000 names",
+            says: "memory with 10,000 names, MB",
             figure: Figure::Value { column: "some", of: "nearpath" },
             reach: Reach::AtMost(20.0),
         },
         Goal {
-            says: "octets per cached A record, nearpath",
+            says: "memory, octets per cached A record",
             figure: Figure::Value { column: "per_name", of: "nearpath" },
             reach: Reach::AtMost(400.0),
         },
@@ -64,7 +64,7 @@ pub(super) const ROW: Row = Row {
 fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
     let many = bench.options.pick(MANY.0, MANY.1);
     if many != MANY.0 {
-        record.note("A quick run: 200,000 names in the place of 1,000,000.");
+        record.note("A quick run: 100,000 names in the place of 1,000,000.");
     }
     record.note("A name is kept if its TTL has gone down when it is asked for again (500 of them, evenly spread).");
     let queries = bench.directory().join("memory");
@@ -75,7 +75,7 @@ fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
         record.note(found.peer.but);
     }
     record.notes.retain(|note| !note.contains("forward") && !note.contains("AutoPath"));
-    for round in 1..=bench.options.rounds() {
+    for round in 1..=bench.options.rounds_of_slow_rows() {
         for found in bench.cast(|peer| peer.talents.forwards) {
             record.measure(round, found.peer.name, || {
                 let mut values = Values::new();

@@ -18,7 +18,7 @@ pub(super) const ROW: Row = Row {
     ],
     compared: Some(Compared { column: "median", to: "nearpath" }),
     goals: &[Goal {
-        says: "median time per answer, nearpath to the echo",
+        says: "one question outstanding, time, nearpath to the echo",
         figure: Figure::Ratio { column: "median", of: "nearpath", to: "echo" },
         reach: Reach::AtMost(1.1),
     }],

@@ -18,12 +18,12 @@ pub(super) const ROW: Row = Row {
     compared: None,
     goals: &[
         Goal {
-            says: "all CPU, nearpath with the stock directives to nearpath without",
+            says: "stock directives, all CPU, to without them",
             figure: Figure::Ratio { column: "all", of: "nearpath, stock", to: "nearpath" },
             reach: Reach::AtMost(1.05),
         },
         Goal {
-            says: "all CPU, nearpath to CoreDNS, both with the stock directives",
+            says: "stock directives, all CPU, nearpath to CoreDNS",
             figure: Figure::Ratio { column: "all", of: "nearpath, stock", to: "coredns, stock" },
             reach: Reach::AtMost(0.25),
         },
