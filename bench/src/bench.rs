@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 
@@ -17,6 +18,8 @@ use crate::say;
 
 /// Denials of the cluster zone live so long where they are not what is measured, seconds.
 const NEGATIVE_LIFE: u32 = 3_600;
+/// Files that one process may have open, if the system allows it.
+const SOCKETS: u64 = 16_384;
 /// Names that rows of cached hits ask for.
 const NAMES: usize = 2_000;
 
@@ -60,6 +63,7 @@ impl Bench {
         let directory = Directory::make()?;
         end_on_signals(&directory.0)?;
         child::pin(&cores.load)?;
+        allow_many_sockets()?;
         let (found, versions) = find_peers(&options)?;
         write_names(&directory.0)?;
         let authority = Authority::start(&directory.0, &cores.load, NEGATIVE_LIFE)?;
@@ -151,6 +155,13 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A thousand clients have a thousand sockets. Not more than needed: some programs look at every number up to the bound.
+fn allow_many_sockets() -> Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let wanted = soft.max(SOCKETS).min(hard);
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).context("raising the number of open files")
 }
 
 /// Ctrl-C and SIGTERM end the run; the kernel then ends its processes, and the directory goes here.

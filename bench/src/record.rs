@@ -54,6 +54,13 @@ impl Record {
         }
     }
 
+    /// A server that could not be measured at all.
+    pub(crate) fn void(&mut self, server: &str, reason: &anyhow::Error) {
+        say(&format!("{server}: {reason:#}"));
+        let void = Some(format!("{reason:#}"));
+        self.samples.push(Sample { round: 1, server: server.to_owned(), values: Values::new(), void });
+    }
+
     /// Measures, and once more if that was void.
     pub(crate) fn measure(&mut self, round: usize, server: &str, mut attempt: impl FnMut() -> Result<Values>) {
         let outcome = attempt().or_else(|error| {

@@ -11,6 +11,7 @@ use crate::child::Child;
 use crate::message::Client;
 use crate::peers::{Setup, Shape};
 use crate::ports;
+use crate::record::Record;
 
 /// How long a server may take until its first answer.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -123,9 +124,17 @@ impl Seat {
     }
 }
 
-/// Servers of several wishes, running beside each other.
-pub(crate) fn take_all(bench: &Bench, wishes: impl IntoIterator<Item = Wish>) -> Result<Vec<Seat>> {
-    wishes.into_iter().map(|wish| Seat::take(bench, wish)).collect()
+/// Servers of several wishes, running beside each other. One that does not start is void in the row; the others go on.
+pub(crate) fn take_all(bench: &Bench, record: &mut Record, wishes: impl IntoIterator<Item = Wish>) -> Vec<Seat> {
+    let mut seats = Vec::new();
+    for wish in wishes {
+        let label = wish.label.clone();
+        match Seat::take(bench, wish) {
+            Ok(seat) => seats.push(seat),
+            Err(error) => record.void(&label, &error),
+        }
+    }
+    seats
 }
 
 fn fresh_directory(bench: &Bench, label: &str) -> Result<PathBuf> {

@@ -7,7 +7,7 @@ use crate::load::cost_of_answers;
 use crate::load::dnsperf::{Load, probe, warm};
 use crate::peers::Shape;
 use crate::record::Record;
-use crate::seat::{Seat, Wish};
+use crate::seat::{Wish, take_all};
 
 /// The pod that asks.
 pub(super) const POD: &str = "127.0.0.9";
@@ -39,26 +39,28 @@ pub(super) const ROW: Row = Row {
 
 fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
     let shape = Shape::AutoPath { pods: TABLE.to_owned(), cut: None };
-    let mut seats = Vec::new();
-    for found in bench.cast(|peer| peer.talents.autopath) {
+    let found = bench.cast(|peer| peer.talents.autopath);
+    for found in found.iter().filter(|found| !found.peer.but.is_empty()) {
         record.note(found.peer.but);
-        seats.push(Seat::take(bench, Wish::plain(bench, &found).shaped(shape.clone()))?);
     }
-    record.notes.retain(|note| !note.is_empty());
+    let wishes = found.iter().map(|found| Wish::plain(bench, found).shaped(shape.clone()));
+    let mut seats = take_all(bench, record, wishes);
     for round in 1..=bench.options.rounds() {
         for seat in &mut seats {
-            let plain = Load::hits(bench, seat);
             record.measure(round, &seat.label(), || {
+                seat.revive(bench)?;
                 probe(seat, "127.0.0.1", "host1.example")?;
-                warm(bench, &plain)?;
-                cost_of_answers(seat, || plain.run(bench))
+                let load = Load::hits(bench, seat);
+                warm(bench, &load)?;
+                cost_of_answers(seat, || load.run(bench))
             });
-            let walked = Load { from: POD, queries: bench.walked_names(), ..plain };
             record.measure(round, &format!("{}, AutoPath", seat.label()), || {
+                seat.revive(bench)?;
                 let reply = probe(seat, POD, "host1.example.shop.svc.cluster.local")?;
                 anyhow::ensure!(reply.answers == 2, "a wrong answer: no CNAME with its address");
-                warm(bench, &walked)?;
-                cost_of_answers(seat, || walked.run(bench))
+                let load = Load { from: POD, queries: bench.walked_names(), ..Load::hits(bench, seat) };
+                warm(bench, &load)?;
+                cost_of_answers(seat, || load.run(bench))
             });
         }
     }

@@ -36,7 +36,7 @@ pub(super) const ROW: Row = Row {
 
 fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
     let found = bench.cast(|_| true);
-    let mut seats = take_all(bench, found.iter().map(|found| Wish::plain(bench, found)))?;
+    let mut seats = take_all(bench, record, found.iter().map(|found| Wish::plain(bench, found)));
     record.note(format!("Of {DATAGRAMS}. The kernel's bound here (net.core.rmem_max) is {} octets.", kernel_bound()));
     record.interleave(bench, &mut seats, |seat, _| {
         warm(bench, &Load::hits(bench, seat))?;

@@ -64,7 +64,7 @@ fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
         let wish = Wish::plain(bench, &found).shaped(shape.clone());
         Wish { upstream: relay.port, ..wish }
     });
-    let mut seats = take_all(bench, wishes)?;
+    let mut seats = take_all(bench, record, wishes);
     let per_round = bench.options.pick(20, 10);
     let mut next = 0;
     record.note(format!(

@@ -34,7 +34,7 @@ fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
         let two = Wish { threads: 2, ..plain }.called(format!("{}, 2 threads", found.peer.name));
         wishes.extend([one, two]);
     }
-    let mut seats = take_all(bench, wishes)?;
+    let mut seats = take_all(bench, record, wishes);
     record.interleave(bench, &mut seats, |seat, _| {
         let load = Load { clients: CLIENTS, ..Load::hits(bench, seat) };
         warm(bench, &load)?;

@@ -23,7 +23,7 @@ fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
     let certificate = Certificate::make(bench.directory())?;
     let found = bench.cast(|peer| peer.talents.serves_tls);
     let wishes = found.iter().map(|found| Wish { certificate: Some(certificate.clone()), ..Wish::plain(bench, found) });
-    let mut seats = take_all(bench, wishes)?;
+    let mut seats = take_all(bench, record, wishes);
     record
         .note("dnsmasq and PowerDNS Recursor serve no TLS. All show one certificate (ECDSA P-256), made for the run.");
     record.interleave(bench, &mut seats, |seat, _| {

@@ -42,7 +42,7 @@ pub(super) const ROW: Row = Row {
 
 fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
     let wishes = bench.cast(|_| true);
-    let mut seats = take_all(bench, wishes.iter().map(|found| Wish::plain(bench, found)))?;
+    let mut seats = take_all(bench, record, wishes.iter().map(|found| Wish::plain(bench, found)));
     record.note("The rate is that of the load's core, which asks; servers are compared by CPU time.");
     record.interleave(bench, &mut seats, |seat, _| {
         if seat.wish.found.peer.talents.forwards {

@@ -38,7 +38,7 @@ pub(super) const ROW: Row = Row {
 
 fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
     let found = bench.cast(|peer| peer.talents.forwards_over_tcp);
-    let mut seats = take_all(bench, found.iter().map(|found| Wish::plain(bench, found)))?;
+    let mut seats = take_all(bench, record, found.iter().map(|found| Wish::plain(bench, found)));
     let queries = bench.directory().join("misses");
     let names = (bench.seconds() * NAMES_PER_SECOND) as usize;
     let mut lists = 0;

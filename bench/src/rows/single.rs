@@ -27,7 +27,7 @@ pub(super) const ROW: Row = Row {
 
 fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
     let found = bench.cast(|_| true);
-    let mut seats = take_all(bench, found.iter().map(|found| Wish::plain(bench, found)))?;
+    let mut seats = take_all(bench, record, found.iter().map(|found| Wish::plain(bench, found)));
     record.note("Wall time: it depends on the machine's timers and on who else uses it.");
     record.interleave(bench, &mut seats, |seat, _| single::run(seat, bench.seconds()));
     Ok(())

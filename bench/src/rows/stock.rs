@@ -38,7 +38,7 @@ fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
         let stock = plain.clone().shaped(Shape::Stock).called(format!("{}, stock", plain.label));
         wishes.extend([plain, stock]);
     }
-    let mut seats = take_all(bench, wishes)?;
+    let mut seats = take_all(bench, record, wishes);
     record.interleave(bench, &mut seats, |seat, _| {
         probe(seat, "127.0.0.1", "host1.example")?;
         let load = Load::hits(bench, seat);

@@ -20,7 +20,7 @@ pub(super) const ROW: Row = Row {
 
 fn measure(bench: &Bench, record: &mut Record) -> anyhow::Result<()> {
     let found = bench.cast(|peer| peer.talents.keeps_tcp);
-    let mut seats = take_all(bench, found.iter().map(|found| Wish::plain(bench, found)))?;
+    let mut seats = take_all(bench, record, found.iter().map(|found| Wish::plain(bench, found)));
     record.note("dnsmasq ends a TCP connection after 100 questions and is not in this row.");
     record.interleave(bench, &mut seats, |seat, _| {
         probe(seat, "127.0.0.1", "host1.example")?;
