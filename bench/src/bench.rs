@@ -56,10 +56,10 @@ pub(crate) struct Bench {
 impl Bench {
     /// Looks for the servers and starts the authority.
     pub(crate) fn set_up(options: Options) -> Result<Self> {
-        if machine::cores() < 2 {
+        let [first, second, ..] = child::allowed_cores()?[..] else {
             bail!("two cores are needed: one for the server that is measured, one for the load");
-        }
-        let cores = Cores { server: vec![0], load: vec![1], pair: vec![0, 1] };
+        };
+        let cores = Cores { server: vec![first], load: vec![second], pair: vec![first, second] };
         let directory = Directory::make()?;
         end_on_signals(&directory.0)?;
         child::pin(&cores.load)?;

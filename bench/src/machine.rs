@@ -29,16 +29,11 @@ impl Machine {
         Self {
             date: first_line(Path::new("date"), &["-u", "+%Y-%m-%d"]).unwrap_or_default(),
             processor: field(&read("/proc/cpuinfo"), "model name"),
-            cores: cores(),
+            cores: read("/proc/cpuinfo").lines().filter(|line| line.starts_with("processor")).count(),
             memory: kilobytes / f64::from(1 << 20),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         }
     }
-}
-
-/// Cores that this process may use.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The first line that a program says, on stdout or else on stderr, that holds a digit: where programs tell their version.

@@ -13,7 +13,7 @@ use crate::seat::Seat;
 /// Sockets of one of its threads, at most: it has no more itself.
 const CLIENTS_PER_THREAD: usize = 250;
 /// A lost question is waited for this long, seconds.
-const PATIENCE: &str = "5";
+const PATIENCE: &str = "3";
 
 /// What it is told.
 #[derive(Clone, Debug)]

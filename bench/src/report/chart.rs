@@ -56,7 +56,7 @@ pub(super) fn draw(results: &Results) -> Result<String> {
 struct Bar {
     server: String,
     user: f64,
-    system: f64,
+    all: f64,
 }
 
 /// Cheapest first.
@@ -64,10 +64,10 @@ fn bars(results: &Results) -> Vec<Bar> {
     let Some(record) = results.rows.iter().find(|record| record.row.name == "hit") else { return Vec::new() };
     let median = |server: &str, column| record.spread(server, column).map(|spread| spread.median);
     let bar = |server: &str| {
-        Some(Bar { server: server.to_owned(), user: median(server, "user")?, system: median(server, "system")? })
+        Some(Bar { server: server.to_owned(), user: median(server, "user")?, all: median(server, "all")? })
     };
     let mut bars: Vec<_> = record.servers().into_iter().filter_map(bar).collect();
-    bars.sort_by(|one, other| (one.user + one.system).total_cmp(&(other.user + other.system)));
+    bars.sort_by(|one, other| one.all.total_cmp(&other.all));
     bars
 }
 
@@ -79,7 +79,7 @@ fn draw_bars(area: &Area<'_>, bars: &[Bar]) -> Result<()> {
         fill(area, x, 24, x + 14, 38, color)?;
         write(area, x + 20, 31, name, 13, INK, HPos::Left)?;
     }
-    let most = bars.iter().map(|bar| bar.user + bar.system).fold(0.1, f64::max);
+    let most = bars.iter().map(|bar| bar.all).fold(0.1, f64::max);
     let place = |figure: f64| LEFT + pixels(figure / most * f64::from(RIGHT - LEFT));
     for (index, bar) in bars.iter().enumerate() {
         let middle = HEAD + LINE * count(index) + LINE / 2 - 12;
@@ -89,9 +89,9 @@ fn draw_bars(area: &Area<'_>, bars: &[Bar]) -> Result<()> {
         let name = if bar.server == "echo" { "bare UDP echo (the limit)" } else { &bar.server };
         write(area, LEFT - 12, middle, name, if own { 15 } else { 14 }, INK, HPos::Right)?;
         fill(area, LEFT, top, place(bar.user), bottom, user)?;
-        fill(area, place(bar.user), top, place(bar.user + bar.system), bottom, system)?;
-        let figures = format!("{:.2}  = {:.2} + {:.2}", bar.user + bar.system, bar.user, bar.system);
-        write(area, place(bar.user + bar.system) + 8, middle, &figures, 13, INK, HPos::Left)?;
+        fill(area, place(bar.user), top, place(bar.all), bottom, system)?;
+        let figures = format!("{:.2}, of it user {:.2}", bar.all, bar.user);
+        write(area, place(bar.all) + 8, middle, &figures, 13, INK, HPos::Left)?;
     }
     Ok(())
 }

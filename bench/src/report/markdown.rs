@@ -14,12 +14,13 @@ const RATIO: usize = 2;
 pub(crate) fn page(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = String::from("# Results\n\n");
-    let (rounds, seconds) = (results.rounds, results.seconds);
+    let rounds = if results.rounds == 1 { "1 round".to_owned() } else { format!("{} rounds", results.rounds) };
+    let seconds = results.seconds;
     let kind = if results.quick { "A quick run (`--quick`)" } else { "A full run" };
     add(
         &mut text,
         &format!(
-            "{kind} of `bench/run` on {}: {rounds} rounds, {seconds} s for each measurement. {}, {} cores, {} GiB, Linux {}. \
+            "{kind} of `bench/run` on {}: {rounds}, {seconds} s for each measurement. {}, {} cores, {} GiB, Linux {}. \
          Each figure is the median of the rounds and, in parentheses, the least and the greatest; ratios are taken within \
          a round. What each row means: [README](README.md). All samples: [results.json](results.json).\n\n",
             machine.date,

@@ -64,7 +64,7 @@ pub(super) const ROW: Row = Row {
 fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
     let many = bench.options.pick(MANY.0, MANY.1);
     if many != MANY.0 {
-        record.note("A quick run: 100,000 names in the place of 1,000,000.");
+        record.note("A quick run, one round unless told otherwise: 100,000 names in the place of 1,000,000.");
     }
     record.note("A name is kept if its TTL has gone down when it is asked for again (500 of them, evenly spread).");
     let queries = bench.directory().join("memory");

@@ -56,7 +56,7 @@ fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
     let pods = Pods { namespaces: bench.options.pick(all, all / 2), names: bench.options.pick(1_000, 200), pass: PASS };
     let window = bench.options.pick(MINUTE, MINUTE / 4);
     if bench.options.quick {
-        record.note("A quick run: 10 namespaces, 200 names and 15 s in the place of each minute, told as questions a minute. The first expansions weigh more in it.");
+        record.note("A quick run, one round unless told otherwise: 10 namespaces, 200 names and 15 s in the place of each minute, told as questions a minute. The first expansions weigh more in it.");
     }
     let cuts: &[(&str, Option<bool>)] = if knows_the_cut(&found.program, bench.directory())? {
         &[("no cut", Some(false)), ("cut", None)]
