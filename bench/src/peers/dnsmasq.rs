@@ -27,8 +27,8 @@ pub(super) const PEER: Peer = Peer {
 fn configure(program: &Path, setup: &Setup) -> Result<Launch> {
     setup.is_plain()?;
     let Setup { port, upstream, names, .. } = setup;
-    // As another user it would lose the kernel's word that it ends with the run.
-    let user = if std::fs::metadata("/proc/self")?.uid() == 0 { "user=root\n" } else { "" };
+    // As another user or group it would lose the kernel's word that it ends with the run.
+    let user = if std::fs::metadata("/proc/self")?.uid() == 0 { "user=root\ngroup=root\n" } else { "" };
     let text = format!(
         "port={port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\nno-poll\n{user}pid-file=\n\
          server=127.0.0.1#{upstream}\ncache-size={names}\ndns-forward-max=4096\n"
