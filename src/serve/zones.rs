@@ -17,8 +17,8 @@ use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Clock, Failure, Fault, Moment, Next, Plugin, Query, Reply, Scope, Served,
-    Source, Verdict,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Failure, Fault, ListId, Moment, Next, Plugin, Query, Reply, Scope,
+    Served, Source, Verdict,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -107,10 +107,14 @@ impl Zones {
 
     /// True if a memorised walk may be used for this client: no gate stands in the way of any of its candidates.
     pub fn walk_is_open(&self, block: &Block, scope: Scope, client: &Client, name: &[u8], rtype: RecordType) -> bool {
-        let Scope::Search(id) = scope else { return true };
-        if !self.gated {
-            return true;
+        match scope {
+            Scope::Search(id) if self.gated => self.gates_let_pass(block, id, client, name, rtype),
+            Scope::Search(_) | Scope::Shared => true,
         }
+    }
+
+    /// What the gates of all blocks say of the candidates of a search.
+    fn gates_let_pass(&self, block: &Block, id: ListId, client: &Client, name: &[u8], rtype: RecordType) -> bool {
         let Some(list) = block.list(id) else { return false };
         let Some(rest) = list.domains.first().and_then(|first| Name::strip(name, first.as_wire())) else {
             return false;

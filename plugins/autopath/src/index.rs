@@ -34,7 +34,7 @@ pub struct PodIndex {
 }
 
 // fixed hashes: the keys come from the cluster, not from clients
-type ByAddress = HashMap<IpAddr, Client, foldhash::fast::FixedState>;
+type ByAddress = HashMap<u128, Client, foldhash::fast::FixedState>;
 type ById = HashMap<ListId, Arc<SearchList>, foldhash::fast::FixedState>;
 
 /// One state of the index; never changed once it is published.
@@ -69,11 +69,11 @@ impl PodIndex {
 
     /// Replaces everything by these pods at once. An address that two of them have belongs to neither.
     pub fn replace(&self, pods: Vec<Pod>) {
-        let mut owners: HashMap<IpAddr, Option<usize>> = HashMap::new();
-        for (number, pod) in pods.iter().enumerate() {
+        let mut owners: HashMap<u128, Option<usize>> = HashMap::new();
+        for (place, pod) in pods.iter().enumerate() {
             for address in &pod.addresses {
-                let owner = owners.entry(address.to_canonical()).or_insert(Some(number));
-                *owner = owner.filter(|owner| *owner == number);
+                let owner = owners.entry(number(*address)).or_insert(Some(place));
+                *owner = owner.filter(|owner| *owner == place);
             }
         }
         let clients: Vec<Client> = pods.iter().map(|pod| self.client(&pod.search, pod.ndots)).collect();
@@ -96,7 +96,7 @@ impl PodIndex {
     /// The scope of a question by name and client; the type must be one that is searched for.
     pub(crate) fn scope(&self, address: IpAddr, name: &[u8], rtype: RecordType) -> Scope {
         let snapshot = self.snapshot.load();
-        let Some(client) = snapshot.by_address.get(&address.to_canonical()).or(snapshot.everybody.as_ref()) else {
+        let Some(client) = snapshot.by_address.get(&number(address)).or(snapshot.everybody.as_ref()) else {
             return Scope::Shared;
         };
         let Some(first) = client.list.domains.first() else { return Scope::Shared };
@@ -113,6 +113,14 @@ impl PodIndex {
 
     fn client(&self, search: &[Name], ndots: u8) -> Client {
         Client { list: self.lists.intern(search), ndots }
+    }
+}
+
+/// An address as a number: of both families, and the same for an IPv4 address that came through an IPv6 socket.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
     }
 }
 

@@ -56,15 +56,17 @@ pub(crate) fn rest<'n>(name: &'n [u8], first: &Name, ndots: u8, rtype: RecordTyp
 }
 
 /// The dots in the presentation form of labels, without a final one; `None` if a label holds a dot itself.
-fn dots(mut labels: &[u8]) -> Option<usize> {
-    let mut count = 0;
-    while let Some((&length, tail)) = labels.split_first() {
-        let (label, tail) = tail.split_at_checked(length.into())?;
-        if label.contains(&b'.') {
+fn dots(labels: &[u8]) -> Option<usize> {
+    // one look at all octets; the length of a label of 46 octets is a dot too, so a find is looked into
+    let suspect = labels.contains(&b'.');
+    let (mut at, mut count) = (0, 0);
+    while let Some(&length) = labels.get(at) {
+        let end = at + 1 + usize::from(length);
+        if suspect && labels.get(at + 1..end)?.contains(&b'.') {
             return None;
         }
+        at = end;
         count += 1;
-        labels = tail;
     }
     Some(count - 1)
 }

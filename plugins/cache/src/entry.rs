@@ -22,6 +22,8 @@ use crate::policy::{PREFETCH_SHARE, Policy, Prefetch, StaleMode};
 /// Octets on the heap that an entry takes beside its key and its answer's bytes: itself, its place in the map (which has
 /// between one and a half and three places for each) and in a queue. `tests/allocations.rs` holds it against the heap.
 pub(crate) const ENTRY_OCTETS: usize = 160;
+/// A refresh has at least so much time, milliseconds.
+const PREFETCH_LEAST: u64 = 1_000;
 /// What the heap adds to a piece of memory, on average, octets.
 const PIECE_OCTETS: usize = 16;
 
@@ -208,9 +210,9 @@ impl Entry {
             return false;
         }
         let share = policy.prefetch.filter(|_| popular).map_or(PREFETCH_SHARE, |prefetch| prefetch.share);
-        let life = Duration::from_millis(self.fresh_for.into());
-        let threshold = (life * u32::from(share) / 100).max(Duration::from_secs(1));
-        self.remaining(now) <= threshold && self.claim(now)
+        let life = u64::from(self.fresh_for);
+        let threshold = (life * u64::from(share) / 100).max(PREFETCH_LEAST);
+        self.elapsed(now) + threshold >= life && self.claim(now)
     }
 
     /// Counts a hit and says whether there were enough. A popular entry's line is written once per eighth of the gap.
