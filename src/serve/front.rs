@@ -154,8 +154,11 @@ impl Clerk {
     }
 
     /// An answer past its end where no question can be asked: a bound of ours is reached.
-    fn stale_at_least(&self, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
+    fn stale_at_least(&self, zones: &Zones, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
         let policy = block.store.as_ref()?;
+        if !zones.walk_is_open(block, visit.scope, &visit.client, self.key.name(), visit.question.rtype) {
+            return None;
+        }
         match self.shared.store.read().lookup(&self.key, policy, visit.now) {
             Lookup::Stale { entry, .. } => {
                 self.shared.stale.increment();
@@ -219,7 +222,7 @@ impl Clerk {
             }
             Err(failure) => {
                 self.shared.count(&failure);
-                let stale = self.stale_at_least(block, visit, out);
+                let stale = self.stale_at_least(zones, block, visit, out);
                 Outcome::Reply(stale.unwrap_or_else(|| self.pending(block, visit).write(Err(failure), out)))
             }
         }

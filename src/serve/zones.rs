@@ -59,15 +59,11 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Counts a failure that tells of one of our own bounds or faults.
+    /// Counts a failure that tells of one of our own bounds.
     pub fn count(&self, failure: &Failure) {
-        match failure {
-            Failure::Bound { bound } => {
-                let index = Bound::ALL.iter().position(|one| one == bound).expect("ALL has every bound");
-                self.bounds[index].increment();
-            }
-            Failure::Panicked => self.panics.increment(),
-            _ => {}
+        if let Failure::Bound { bound } = failure {
+            let index = Bound::ALL.iter().position(|one| one == bound).expect("ALL has every bound");
+            self.bounds[index].increment();
         }
     }
 }
@@ -106,6 +102,7 @@ impl Zones {
     }
 
     /// True if a memorised walk may be used for this client: no gate stands in the way of any of its candidates.
+    #[inline]
     pub fn walk_is_open(&self, block: &Block, scope: Scope, client: &Client, name: &[u8], rtype: RecordType) -> bool {
         match scope {
             Scope::Search(id) if self.gated => self.gates_let_pass(block, id, client, name, rtype),
@@ -114,6 +111,7 @@ impl Zones {
     }
 
     /// What the gates of all blocks say of the candidates of a search.
+    #[inline(never)]
     fn gates_let_pass(&self, block: &Block, id: ListId, client: &Client, name: &[u8], rtype: RecordType) -> bool {
         let Some(list) = block.list(id) else { return false };
         let Some(rest) = list.domains.first().and_then(|first| Name::strip(name, first.as_wire())) else {
@@ -236,7 +234,7 @@ impl Entrance {
     /// Starts a question that nobody waits for.
     pub fn refresh(&self, block: &Arc<Block>, query: &Query) {
         if self.0.shared.flights.len() >= MISSES_MAX {
-            return; // who waits goes first; whoever asks next may claim the refresh
+            return; // who waits goes first; the claim runs out, and then somebody else may have it
         }
         let entrance = self.clone();
         let (block, query) = (Arc::clone(block), Query { refresh: true, ..query.clone() });
@@ -315,7 +313,10 @@ impl Entrance {
         let chain = AssertUnwindSafe(async { Next::new(&block.chain, self).serve(query).await }).catch_unwind();
         let served = match timeout(CHAIN_WITHIN, chain).await {
             Ok(Ok(served)) => served,
-            Ok(Err(_)) => return Err(Failure::Panicked),
+            Ok(Err(_)) => {
+                shared.panics.increment();
+                return Err(Failure::Panicked);
+            }
             Err(_) => Err(Failure::TooLate { waited: CHAIN_WITHIN }),
         };
         let (Some(policy), Some(key)) = (&block.store, key) else { return served };

@@ -155,6 +155,14 @@ impl Rooms {
         }
     }
 
+    /// Drops keys that stand for nothing any more in all rooms: what a sweep left behind.
+    pub(crate) fn tidy(&mut self, answers: &Answers) {
+        for rooms in self.blocks.values_mut() {
+            rooms.success.tidy(answers, Class::Success);
+            rooms.denial.tidy(answers, Class::Denial);
+        }
+    }
+
     /// Forgets a block, whose entries have left.
     pub(crate) fn forget(&mut self, block: BlockId) {
         self.blocks.remove(&block);
@@ -244,6 +252,7 @@ impl Room {
         if self.queue.len() > self.live + self.live / 4 + 64 {
             let pin = answers.pin();
             self.queue.retain(|key| own(&pin, key, class).is_some());
+            self.queue.shrink_to(self.live + self.live / 4);
         }
     }
 }

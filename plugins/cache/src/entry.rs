@@ -48,7 +48,7 @@ struct Marks {
     asked: AtomicBool,
     /// Questions without a long gap; counted only where `prefetch` is set.
     hits: AtomicU32,
-    /// When the last of them came.
+    /// When the last of them came; zero: none since it was stored.
     last_hit: AtomicU32,
     /// Until when somebody is busy with a refresh. A lease, so that a lost refresh blocks nothing.
     lease: AtomicU32,
@@ -197,8 +197,10 @@ impl Entry {
     /// Takes over what is known of the answer before it: that it is asked for, and how often where that is counted.
     pub(crate) fn inherit(&self, old: &Self, prefetch: Option<Prefetch>, now: Moment) {
         self.marks.asked.store(true, Relaxed); // it was renewed because somebody asked
-        let waited = old.mark(now).saturating_sub(old.marks.last_hit.load(Relaxed));
-        if prefetch.is_some_and(|prefetch| waited <= milliseconds(prefetch.gap)) {
+        // without a question since it was stored, popularity ends here: a renewal by itself keeps nothing popular
+        let last_hit = old.marks.last_hit.load(Relaxed);
+        let waited = old.mark(now).saturating_sub(last_hit);
+        if last_hit > 0 && prefetch.is_some_and(|prefetch| waited <= milliseconds(prefetch.gap)) {
             self.marks.hits.store(old.marks.hits.load(Relaxed), Relaxed);
         }
     }
@@ -227,7 +229,7 @@ impl Entry {
         }
         let hits = if waited > gap { 1 } else { hits.saturating_add(1) };
         marks.hits.store(hits, Relaxed); // two hits at once may count as one: popular means several
-        marks.last_hit.store(now, Relaxed);
+        marks.last_hit.store(now.max(1), Relaxed);
         hits >= prefetch.amount
     }
 

@@ -227,6 +227,7 @@ impl Store {
             }
             self.publish(&rooms);
         }
+        self.rooms().tidy(&self.answers);
     }
 
     /// Stores an entry: answer, class, fresh life, stale life.

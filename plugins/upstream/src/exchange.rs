@@ -51,7 +51,7 @@ impl<'g> Exchange<'g> {
 
     /// Tries the upstreams in order, once more if they fail or are late, and waits for the late ones to the end.
     pub(crate) async fn run(mut self, numbers: &[usize]) -> Result<Found, Failure> {
-        let mut timer = std::pin::pin!(sleep_until(self.deadline)); // one for all waits of the question
+        let mut timer = std::pin::pin!(sleep_until(self.deadline)); // one for all waits for replies
         for fresh in [false, true] {
             if let Some(found) = self.pass(numbers, fresh, timer.as_mut()).await {
                 return Ok(found);

@@ -126,6 +126,13 @@ fn head(wire: &[u8]) -> Option<Vec<u8>> {
     Some(head)
 }
 
+impl Question {
+    /// DO is to be sent.
+    pub(crate) fn wants_signatures(&self) -> bool {
+        self.dnssec_ok
+    }
+}
+
 impl Reply {
     /// Whether the upstream refused the message as it does not know EDNS (RFC 6891 7): it says so without an OPT.
     pub(crate) fn refuses_edns(&self) -> bool {
@@ -136,6 +143,16 @@ impl Reply {
             }
             Self::Cut(_) => false,
             Self::Bare(rcode) => refuses(*rcode),
+        }
+    }
+
+    /// Whether it answers the question: NOERROR or NXDOMAIN.
+    pub(crate) fn is_good(&self) -> bool {
+        match self {
+            Self::Whole(wire) | Self::Cut(wire) => {
+                Message::parse(wire).is_ok_and(|message| matches!(message.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN))
+            }
+            Self::Bare(_) => false,
         }
     }
 

@@ -195,10 +195,11 @@ impl Upstream {
         (!reply.is_truncated()).then_some(reply)
     }
 
-    /// Asks with EDNS, and without it if the upstream does not know it (RFC 6891 7), which is remembered for a while.
+    /// Asks with EDNS, and without it if the upstream does not know it (RFC 6891 7), which is remembered for a while. A
+    /// question for signatures always tries it: without EDNS its answer would be memorised without them.
     async fn converse(&self, question: &Arc<Question>, datagram: bool, fresh: bool) -> Result<Reply, Broken> {
         let plain_until = *self.plain_until();
-        if plain_until.is_some_and(|until| Instant::now() < until) {
+        if !question.wants_signatures() && plain_until.is_some_and(|until| Instant::now() < until) {
             return self.exchange(question, false, datagram, fresh).await;
         }
         let reply = self.exchange(question, true, datagram, fresh).await?;
@@ -207,7 +208,7 @@ impl Upstream {
         }
         self.tally.retries.increment();
         let reply = self.exchange(question, false, datagram, fresh).await?;
-        if !reply.refuses_edns() {
+        if reply.is_good() {
             *self.plain_until() = Some(Instant::now() + PLAIN_FOR); // it was the OPT that it did not like, not the question
         }
         Ok(reply)

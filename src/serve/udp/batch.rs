@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::os::fd::{AsFd, AsRawFd};
 
 use contract::limits::{BATCH_MAX, UDP_QUERY_MAX, UDP_REPLY_MAX, UDP_SEND_WITHIN};
+use contract::wire::{Flags, HEADER, skip_name};
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -202,6 +203,7 @@ impl Batch {
                 }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) if std::mem::take(&mut patient) => wait_for_room(socket),
+                Err(Errno::EMSGSIZE) if shorten(&mut self.replies[next], &mut self.lengths[next]) => {}
                 Err(_) => {
                     outcome.unsent += 1;
                     next += 1;
@@ -248,6 +250,19 @@ pub(super) fn send_together(
     if sent == 0 { Err(Errno::EIO) } else { Ok(sent) }
 }
 
+/// Makes a reply its question with TC, for a link that does not carry it whole: the client comes again over TCP. False if
+/// it is that short already.
+pub(super) fn shorten(reply: &mut [u8], length: &mut usize) -> bool {
+    let end = skip_name(&reply[..*length], HEADER).map_or(HEADER, |end| end + 4);
+    if *length <= end {
+        return false;
+    }
+    reply[2] |= (Flags::TC >> 8) as u8;
+    reply[6..HEADER].fill(0); // no records, and no OPT either
+    *length = end;
+    true
+}
+
 fn v4_info(ip: Ipv4Addr) -> libc::in_pktinfo {
     let address = libc::in_addr { s_addr: u32::from_ne_bytes(ip.octets()) };
     libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: address, ipi_addr: address }
@@ -266,4 +281,20 @@ fn wait_for_room(socket: &UdpSocket) {
 /// `count` of the same in a box, without passing over the stack.
 fn boxed<T: Clone + std::fmt::Debug>(item: T) -> Box<[T; BATCH_MAX]> {
     vec![item; BATCH_MAX].into_boxed_slice().try_into().expect("as many as were made")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_that_no_link_carries_becomes_its_question_with_tc() {
+        let question = b"\x03www\x07example\0\0\x01\0\x01";
+        let mut reply = [&[0, 7, 0x81, 0x80, 0, 1, 0, 9, 0, 1, 0, 1], &question[..], &[1; 900]].concat();
+        let mut length = reply.len();
+        assert!(shorten(&mut reply, &mut length));
+        assert_eq!(reply[..HEADER], [0, 7, 0x83, 0x80, 0, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!((&reply[HEADER..length], length), (&question[..], HEADER + question.len()));
+        assert!(!shorten(&mut reply, &mut length), "it cannot be shorter");
+    }
 }

@@ -42,11 +42,9 @@ impl Late {
     /// Starts the task. `counters` are its own, apart from the worker's; `under_way` is held until all is answered.
     pub(super) fn start(runtime: &Handle, counters: Arc<Counters>, under_way: mpsc::Sender<()>) -> Self {
         let (queue, batches) = mpsc::unbounded_channel();
-        let answering = Answering { socket: None, counters, misses: FuturesUnordered::new(), replies: Vec::new() };
-        runtime.spawn(async move {
-            answering.run(batches).await;
-            drop(under_way);
-        });
+        let misses = FuturesUnordered::new();
+        let answering = Answering { socket: None, counters, under_way, misses, replies: Vec::new() };
+        runtime.spawn(answering.run(batches));
         Self { kept: Vec::new(), queue }
     }
 
@@ -96,6 +94,7 @@ struct Answering {
     /// While misses are under way.
     socket: Option<Arc<UdpSocket>>,
     counters: Arc<Counters>,
+    under_way: mpsc::Sender<()>,
     misses: FuturesUnordered<Miss>,
     replies: Vec<(Return, Vec<u8>)>,
 }
@@ -119,7 +118,7 @@ impl Answering {
                     while self.replies.len() < BATCH_MAX && let Some(Some(ended)) = self.misses.next().now_or_never() {
                         self.ended(ended);
                     }
-                    self.send().await;
+                    self.send();
                     if self.misses.is_empty() {
                         self.socket = None;
                     }
@@ -134,23 +133,58 @@ impl Answering {
         self.replies.extend(reply.map(|reply| (back, reply)));
     }
 
-    /// Sends the replies that are ready. One that cannot be sent is dropped, the rest goes on.
-    async fn send(&mut self) {
+    /// Sends the replies that are ready. Those that the socket has no room for wait in a task of their own, so that the misses
+    /// under way go on.
+    fn send(&mut self) {
         let socket = self.socket.as_ref().expect("it is there while misses are under way");
-        let mut waits = ROOM_WAITS.iter();
-        let (mut sent, mut unsent) = (0, 0);
-        while let Some(left) = self.replies.get(sent + unsent..).filter(|left| !left.is_empty()) {
-            match send_some(socket, left) {
-                Ok(some) => sent += some,
-                Err(Errno::EAGAIN | Errno::EINTR | Errno::ENOBUFS) if let Some(&wait) = waits.next() => {
-                    tokio::time::sleep(wait).await;
+        let mut replies = std::mem::take(&mut self.replies);
+        if send_all(socket, &mut replies, &self.counters) {
+            self.replies = replies; // empty, and as large as it was
+            return;
+        }
+        let (socket, counters) = (Arc::clone(socket), Arc::clone(&self.counters));
+        let under_way = self.under_way.clone();
+        tokio::spawn(async move {
+            for wait in ROOM_WAITS {
+                tokio::time::sleep(wait).await;
+                if send_all(&socket, &mut replies, &counters) {
+                    break;
                 }
-                Err(_) => unsent += 1,
+            }
+            counters.add(UdpCounts { unsent: replies.len() as u64, ..UdpCounts::default() });
+            drop(under_way);
+        });
+    }
+}
+
+/// Sends what the socket has room for; true if nothing is left. A reply that cannot be sent is dropped, the rest goes on.
+fn send_all(socket: &UdpSocket, replies: &mut Vec<(Return, Vec<u8>)>, counters: &Counters) -> bool {
+    let (mut done, mut unsent) = (0, 0);
+    let room = loop {
+        if done == replies.len() {
+            break true;
+        }
+        match send_some(socket, &replies[done..]) {
+            Ok(some) => done += some,
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN | Errno::ENOBUFS) => break false,
+            Err(Errno::EMSGSIZE) if shorten(&mut replies[done].1) => {}
+            Err(_) => {
+                done += 1;
+                unsent += 1;
             }
         }
-        self.replies.clear();
-        self.counters.add(UdpCounts { sent: sent as u64, unsent: unsent as u64, ..UdpCounts::default() });
-    }
+    };
+    replies.drain(..done);
+    counters.add(UdpCounts { sent: done as u64 - unsent, unsent, ..UdpCounts::default() });
+    room
+}
+
+fn shorten(reply: &mut Vec<u8>) -> bool {
+    let mut length = reply.len();
+    let shortened = batch::shorten(reply, &mut length);
+    reply.truncate(length);
+    shortened
 }
 
 /// Sends the first of the replies and those behind it that leave from the same address; how many went, at least one.

@@ -128,6 +128,18 @@ fn a_sweep_removes_what_can_no_longer_be_served() {
 }
 
 #[test]
+fn a_sweep_leaves_no_keys_behind() {
+    let given = Given::corefile("cache {\nsuccess 4096\n}");
+    for index in 0..4_000 {
+        given.insert(&shared(&named(index)), addresses(&named(index), &[60]));
+    }
+    given.wait(60_000 + 3_600_000);
+    given.store.sweep(given.now());
+    assert_eq!((given.store.entries(BLOCK, Class::Success), given.store.bytes()), (0, 0));
+    assert!(given.store.queued(BLOCK, Class::Success) <= 64, "{}", given.store.queued(BLOCK, Class::Success));
+}
+
+#[test]
 fn an_answer_is_found_by_its_whole_key_only() {
     let given = Given::new(Policy::default());
     given.insert(&shared("a.example"), addresses("a.example", &[60]));

@@ -60,6 +60,21 @@ fn popularity_outlives_the_refresh() {
 }
 
 #[test]
+fn a_renewal_by_itself_keeps_nothing_popular() {
+    let given = Given::corefile("cache {\nprefetch 2\n}");
+    let key = shared("a.example");
+    given.insert(&key, addresses("a.example", &[100]));
+    given.told(&key);
+    given.told(&key);
+    for _ in 0..2 {
+        given.wait(30_000);
+        given.insert(&key, addresses("a.example", &[100])); // nobody asked since the first of these
+    }
+    given.wait(90_000);
+    assert_eq!(given.told(&key), "fresh", "it is asked once in a long while");
+}
+
+#[test]
 fn autopaths_answers_are_always_refreshed_while_asked_for() {
     let given = Given::new(Policy::default());
     let (walk, plain) = (search("a.example"), shared("a.example"));

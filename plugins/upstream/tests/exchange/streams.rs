@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::wire::{Flags, Rcode};
-use contract::{Context, Failure};
+use contract::{Context, Failure, Query};
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -340,6 +340,14 @@ async fn an_upstream_that_does_not_know_edns_is_asked_without() {
         let refused = counted(&context, "nearpath_upstream_retries_total");
         ask_at_once(&context, &upstream, 3).await;
         assert_eq!(counted(&context, "nearpath_upstream_retries_total"), refused, "it is remembered");
+        let signed = Query { dnssec_ok: true, ..query(&context, "signed.example") };
+        upstream.ask(&signed, soon()).await.unwrap();
+        let refused = refused + 1;
+        assert_eq!(
+            counted(&context, "nearpath_upstream_retries_total"),
+            refused,
+            "signatures are asked for all the same"
+        );
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(60)).await;
         tokio::time::resume();
@@ -349,19 +357,22 @@ async fn an_upstream_that_does_not_know_edns_is_asked_without() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_refused_either_way_says_nothing_of_edns() {
-    let context = context();
-    let (address, _) = tcp(|mut stream, _| async move {
-        while let Some(question) = read_frame(&mut stream).await {
-            write_frame(&mut stream, &reply(&question, 0, Rcode::NOTIMP)).await;
+async fn a_question_that_fails_either_way_says_nothing_of_edns() {
+    for plain in [Rcode::NOTIMP, Rcode::SERVFAIL, Rcode::REFUSED] {
+        let context = context();
+        let (address, _) = tcp(move |mut stream, _| async move {
+            while let Some(question) = read_frame(&mut stream).await {
+                let edns = contract::wire::Question::parse(&question).unwrap().edns.is_some();
+                write_frame(&mut stream, &reply(&question, 0, if edns { Rcode::NOTIMP } else { plain })).await;
+            }
+        })
+        .await;
+        let upstream = upstream(&context, address, Protocol::Tcp);
+        for asked in 1..=2 {
+            let answer = upstream.ask(&query(&context, "n1.example"), soon()).await.unwrap();
+            assert_eq!(answer.rcode(), plain);
+            assert_eq!(counted(&context, "nearpath_upstream_retries_total"), asked);
         }
-    })
-    .await;
-    let upstream = upstream(&context, address, Protocol::Tcp);
-    for asked in 1..=2 {
-        let answer = upstream.ask(&query(&context, "n1.example"), soon()).await.unwrap();
-        assert_eq!(answer.rcode(), Rcode::NOTIMP);
-        assert_eq!(counted(&context, "nearpath_upstream_retries_total"), asked);
     }
 }
 
