@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::ask::{Asking, Outcome};
 use crate::cut::{self, Cut};
-use crate::cuts::{Cuts, Job, Suspicion, Way};
+use crate::cuts::{Cuts, Job, Suspicion, Told, Way};
 use crate::judge::Judge;
 
 /// Cares for cuts until it is dropped.
@@ -48,8 +48,9 @@ async fn renew(cuts: &Cuts, judge: Judge, job: Job) {
     let proof = cut::proof(outcome, cuts.rules);
     let mut told = cut::told(proof.as_deref(), failed);
     let asked = query.candidate(cut.name().clone(), rtype);
-    if proof.is_some() && way.blocks.stored(&asked).is_none() {
-        told = cut::told(None, false); // nothing is memorised there, so nobody would have the use
+    // memory tells fresh proofs only: a stale one is not there either, but has told nothing new
+    if matches!(told, Told::Denied(_)) && way.blocks.stored(&asked).is_none() {
+        told = Told::Useless; // nothing is memorised there, so nobody would have the use
     }
     cuts.counts.renewed.increment();
     cuts.note(&cut, rtype, told, true);
