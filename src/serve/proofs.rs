@@ -153,7 +153,7 @@ impl Node {
             state_dir: None,
         };
         let zone = Name::parse("cluster.local").unwrap();
-        let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
+        let index = Arc::new(PodIndex::new(&context));
         let pod = |namespace: usize| Pod {
             name: format!("ns{namespace}/pod"),
             addresses: vec![pod_address(namespace)],

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use autopath::{Autopath, CutRules, Pod, PodIndex};
-use contract::limits::{CUT_CHECK_EVERY, CUTS_MAX};
+use contract::limits::{CUT_CHECK_EVERY, CUT_LOOKS_APART_MAX, CUT_LOOKS_MAX, CUTS_MAX, STALE_RECHECK};
 use contract::metrics::Metrics;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
@@ -40,6 +40,9 @@ enum Says {
     /// An alias whose target does not exist: NXDOMAIN behind a CNAME.
     DeadAlias,
     Nothing,
+    /// The same, with a denial of this life.
+    NothingFor(Duration),
+    ServFail,
 }
 
 /// Server blocks with memory, before servers that deny what they do not know. The block of the cluster ends at `d.e`.
@@ -85,7 +88,7 @@ fn house(state_dir: Option<PathBuf>, cut: bool) -> Arc<House> {
         server: "dns://d.e.:53".to_owned(),
         state_dir,
     };
-    let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
+    let index = Arc::new(PodIndex::new(&context));
     let search = ["shop.svc.d.e", "svc.d.e", "d.e", "corp.example"].map(name).to_vec();
     index.replace(vec![Pod { name: "shop/web".to_owned(), addresses: vec![POD], search, ndots: 5 }]);
     let plugin = Autopath::new(vec![name("d.e")], index, None, &context);
@@ -139,6 +142,14 @@ impl House {
         self.plugin.serve(&query, Next::new(&chain, self)).await
     }
 
+    /// The name behind the CNAME of a look-up.
+    async fn leads_to(&self, typed: &str, rtype: RecordType) -> Name {
+        let reply = self.look_up(typed, rtype).await.unwrap();
+        let message = reply.answer.message();
+        let cname = message.section(Section::Answer).next().unwrap();
+        message.name(cname.rdata).unwrap()
+    }
+
     async fn finds(&self, typed: &str, rtype: RecordType) -> bool {
         self.look_up(typed, rtype).await.unwrap().answer.rcode() == Rcode::NOERROR
     }
@@ -153,8 +164,11 @@ impl House {
 
     fn counted(&self, metric: &str) -> u64 {
         let text = self.metrics.text();
-        let line = text.lines().find_map(|line| line.strip_prefix(metric)?.trim().parse().ok());
-        line.unwrap_or_else(|| panic!("no {metric}"))
+        let number = text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
+            let (series, number) = line.rsplit_once(' ')?;
+            (series.split('{').next() == Some(metric)).then(|| number.parse().unwrap())
+        });
+        number.unwrap_or_else(|| panic!("no {metric}"))
     }
 
     fn answer(&self, query: &Query) -> Answer {
@@ -169,10 +183,12 @@ impl House {
                 return Answer::composed(composer.finish(), Rcode::NOERROR);
             }
             Says::DeadAlias => composer.cname(&query.name, &name("nowhere.example"), 30).unwrap(),
-            Says::NoData | Says::Nothing => {}
+            Says::ServFail => return Answer::empty(&query.name, query.rtype, Class::IN, Rcode::SERVFAIL),
+            Says::NoData | Says::Nothing | Says::NothingFor(_) => {}
         }
         let rcode = if matches!(says, Says::NoData) { Rcode::NOERROR } else { Rcode::NXDOMAIN };
-        let seconds = u32::try_from(DENIAL.as_secs()).unwrap();
+        let life = if let Says::NothingFor(life) = says { life } else { DENIAL };
+        let seconds = u32::try_from(life.as_secs()).unwrap();
         composer.rcode(rcode);
         composer
             .record(Section::Authority, &name("d.e"), RecordType::SOA, seconds, |to| {
@@ -196,7 +212,8 @@ impl Blocks for House {
                 false => Next::new(&chain, self).serve(&query).await,
             }?;
             let since = self.clock.now();
-            let until = since.after(reply.true_for().unwrap());
+            let Some(life) = reply.true_for() else { return Ok(reply) };
+            let until = since.after(life);
             self.memory.lock().unwrap().insert((query.scope, query.name, query.rtype), (reply.clone(), since, until));
             Ok(reply)
         })
@@ -299,10 +316,7 @@ async fn the_outside_question_goes_out_beside_candidates_that_are_proven_missing
 
     // all are judged in order: a candidate inside that exists wins
     house.says("four.x.com.svc.d.e", Says::Address);
-    let reply = house.look_up("four.x.com", A).await.unwrap();
-    let message = reply.answer.message();
-    let cname = message.section(Section::Answer).next().unwrap();
-    assert_eq!(message.name(cname.rdata).unwrap(), name("four.x.com.svc.d.e"));
+    assert_eq!(house.leads_to("four.x.com", A).await, name("four.x.com.svc.d.e"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -358,11 +372,71 @@ async fn a_name_that_comes_with_its_namespace_is_found_when_the_proof_ends() {
     house.says("web.com.svc.d.e", Says::Address);
     house.says("com.svc.d.e", Says::NoData);
     sleep(DENIAL).await;
-    let reply = house.look_up("web.com", A).await.unwrap();
-    let message = reply.answer.message();
-    let cname = message.section(Section::Answer).next().unwrap();
-    assert_eq!(message.name(cname.rdata).unwrap(), name("web.com.svc.d.e"));
+    assert_eq!(house.leads_to("web.com", A).await, name("web.com.svc.d.e"));
     assert_eq!(house.counted("nearpath_autopath_cut_contradictions_total"), 0);
+}
+
+/// A namespace and a name in it are made while memory tells the denial of the namespace: the name is found at once.
+#[tokio::test(start_paused = true)]
+async fn a_cut_that_came_to_exist_is_not_believed_again() {
+    for rtype in [A, TXT] {
+        let house = house(None, true);
+        for typed in ["one.x.com", "two.x.com"] {
+            for rtype in [A, TXT] {
+                assert!(house.finds(typed, rtype).await);
+            }
+        }
+        sleep(Duration::from_secs(6)).await;
+        for rtype in [A, TXT] {
+            assert!(house.finds("one.x.com", rtype).await, "by cuts, which memory knows for some time");
+        }
+        house.says("com.svc.d.e", Says::NoData);
+        house.says("one.x.com.svc.d.e", Says::Address);
+        house.resolve(house.query(STRANGER, "one.x.com.svc.d.e", A)).await.unwrap();
+        sleep(WAIT * 10).await;
+        assert_eq!(house.counted("nearpath_autopath_cut_suspicions"), 0, "looked into");
+        let old = house.stored(&house.query(STRANGER, "com.svc.d.e", rtype)).unwrap().unwrap();
+        assert_eq!(old.answer.rcode(), Rcode::NXDOMAIN, "memory tells the old denial");
+        assert_eq!(house.leads_to("one.x.com", rtype).await, name("one.x.com.svc.d.e"));
+        assert_eq!(house.counted("nearpath_autopath_cut_off"), 0);
+    }
+}
+
+/// A suspicion that nobody answers.
+#[tokio::test(start_paused = true)]
+async fn a_suspicion_that_stays_unclear_is_given_up() {
+    let house = house(None, true);
+    learned(&house).await;
+    house.says("one.x.com.svc.d.e", Says::Address);
+    house.resolve(house.query(STRANGER, "one.x.com.svc.d.e", A)).await.unwrap();
+    house.says("one.x.com.svc.d.e", Says::ServFail);
+    assert_eq!(house.counted("nearpath_autopath_cut_suspicions"), 1);
+    sleep(STALE_RECHECK * (CUT_LOOKS_MAX - 1)).await;
+    assert_eq!(house.counted("nearpath_autopath_cut_suspicions"), 1, "it may come back");
+    sleep(STALE_RECHECK * 3).await;
+    assert_eq!(house.counted("nearpath_autopath_cut_suspicions"), 0);
+    assert_eq!(house.counted("nearpath_autopath_cut_contradictions_total"), 0);
+    house.asked();
+    sleep(STALE_RECHECK * 3).await;
+    assert!(house.asked().is_empty());
+}
+
+/// The second look comes after the denial's end, or not at all.
+#[tokio::test(start_paused = true)]
+async fn a_contradiction_is_certain_when_the_denial_has_ended() {
+    let hour = Duration::from_secs(3_600);
+    for (denial, certain) in [(hour, true), (CUT_LOOKS_APART_MAX + hour, false)] {
+        let house = house(None, true);
+        learned(&house).await;
+        house.says("one.x.com.svc.d.e", Says::Address);
+        house.says("com.svc.d.e", Says::NothingFor(denial));
+        house.resolve(house.query(STRANGER, "one.x.com.svc.d.e", A)).await.unwrap();
+        sleep(denial).await;
+        assert_eq!(house.counted("nearpath_autopath_cut_contradictions_total"), 0, "a cache may have told it");
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(house.counted("nearpath_autopath_cut_contradictions_total"), u64::from(certain));
+        assert_eq!(house.counted("nearpath_autopath_cut_suspicions"), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -406,10 +480,7 @@ async fn a_contradiction_turns_the_cut_off_for_its_domain_and_over_restarts() {
     assert_eq!(house.counted("nearpath_autopath_cut_contradictions_total"), 1);
     assert_eq!(house.counted("nearpath_autopath_cut_off"), 1);
     for _ in 0..3 {
-        let reply = house.look_up("one.x.com", TXT).await.unwrap();
-        let message = reply.answer.message();
-        let cname = message.section(Section::Answer).next().unwrap();
-        assert_eq!(message.name(cname.rdata).unwrap(), name("one.x.com.svc.d.e"));
+        assert_eq!(house.leads_to("one.x.com", TXT).await, name("one.x.com.svc.d.e"));
         sleep(Duration::from_secs(6)).await;
     }
     // the file is written by a thread of its own
