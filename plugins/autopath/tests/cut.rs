@@ -45,7 +45,8 @@ enum Says {
     ServFail,
 }
 
-/// Server blocks with memory, before servers that deny what they do not know. The block of the cluster ends at `d.e`.
+/// Server blocks with memory, before servers that deny what they do not know: that of the cluster, `d.e`, with AutoPath, and
+/// one below it.
 struct House {
     this: Weak<House>,
     plugin: Arc<Autopath>,
@@ -107,6 +108,11 @@ fn house(state_dir: Option<PathBuf>, cut: bool) -> Arc<House> {
 }
 
 impl House {
+    /// The zone of the block that a name enters.
+    fn block(of: &Name) -> Option<Name> {
+        ["y.com.svc.d.e", "d.e"].map(name).into_iter().find(|zone| zone.encloses(of))
+    }
+
     fn says(&self, owner: &str, what: Says) {
         self.says.lock().unwrap().insert(name(owner), what);
     }
@@ -207,7 +213,7 @@ impl Blocks for House {
                 return memorised;
             }
             let chain: [Arc<dyn Plugin>; 1] = [Arc::new(Server)];
-            let reply = match name("d.e").encloses(&query.name) {
+            let reply = match House::block(&query.name) == Some(name("d.e")) {
                 true => self.plugin.serve(&query, Next::new(&chain, self)).await,
                 false => Next::new(&chain, self).serve(&query).await,
             }?;
@@ -236,7 +242,7 @@ impl Blocks for House {
     }
 
     fn is_same_block(&self, one: &Name, other: &Name) -> bool {
-        [one, other].map(|one| name("d.e").encloses(one)) == [true; 2]
+        House::block(one) == House::block(other)
     }
 
     fn handle(&self) -> Option<Arc<dyn Blocks>> {
@@ -313,6 +319,12 @@ async fn the_outside_question_goes_out_beside_candidates_that_are_proven_missing
     sleep(WAIT * 2).await;
     assert_eq!(rounds("three.x.com").await, 2, "inside and the host's domain together");
     assert_eq!(rounds("three.x.com").await, 0, "proven and memorised");
+    for gone in ["com.shop.svc.d.e", "com.svc.d.e", "com.d.e"] {
+        let learned = house.memory.lock().unwrap().clone();
+        house.memory.lock().unwrap().retain(|(_, owner, _), _| *owner != name(gone));
+        assert_eq!(rounds(&format!("{}.x.com", gone.replace('.', "-"))).await, 3, "memory does not know of {gone}");
+        *house.memory.lock().unwrap() = learned;
+    }
 
     // all are judged in order: a candidate inside that exists wins
     house.says("four.x.com.svc.d.e", Says::Address);
@@ -514,15 +526,52 @@ async fn a_name_that_was_made_a_moment_ago_is_no_contradiction() {
     house.says("com.svc.d.e", Says::NoData);
     sleep(Duration::from_secs(30)).await;
     assert_eq!(house.counted("nearpath_autopath_cut_contradictions_total"), 0);
+}
 
-    // one that went a moment ago: a denial below a cut, an alias that leads to nothing, and what memory says are none
+/// A denial below a live cut, an alias that leads to nothing, and what memory says.
+#[tokio::test(start_paused = true)]
+async fn what_contradicts_nothing_is_not_looked_into() {
     for says in [Says::Nothing, Says::DeadAlias] {
+        let house = house(None, true);
+        learned(&house).await;
         house.says("two.x.com.d.e", says);
         house.resolve(house.query(STRANGER, "two.x.com.d.e", A)).await.unwrap();
-        sleep(Duration::from_secs(30)).await;
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(house.asked(), ["two.x.com.d.e. A"], "{says:?}: nobody else asks");
+        sleep(Duration::from_secs(6)).await;
+        house.asked();
+        assert!(house.finds("two.x.com", TXT).await);
+        assert_eq!(house.asked(), CUTS, "{says:?}: they are leaned on");
     }
-    assert_eq!(house.counted("nearpath_autopath_cut_contradictions_total"), 0);
-    assert_eq!(house.counted("nearpath_autopath_cut_off"), 0);
+
+    let house = house(None, true);
+    house.says("five.x.com.d.e", Says::Address);
+    house.resolve(house.query(STRANGER, "five.x.com.d.e", TXT)).await.unwrap();
+    learned(&house).await;
+    house.says("five.x.com.d.e", Says::Nothing);
+    assert_eq!(house.leads_to("five.x.com", TXT).await, name("five.x.com.d.e"), "as memory has it");
+    sleep(Duration::from_secs(1)).await;
+    let asked = house.asked();
+    assert!(!asked.iter().any(|one| one.contains("five.x.com.d.e.")), "older than the denial: {asked:?}");
+    assert_eq!(house.counted("nearpath_autopath_cut_suspicions"), 0);
+}
+
+/// A server block begins at `y.com.svc.d.e`, below the cut `com.svc.d.e`.
+#[tokio::test(start_paused = true)]
+async fn a_cut_says_nothing_of_names_in_another_block() {
+    let house = house(None, true);
+    for typed in ["one.y.com", "two.y.com", "one.y.com"] {
+        assert!(house.finds(typed, TXT).await);
+        sleep(Duration::from_secs(6)).await;
+    }
+    house.asked();
+    assert!(house.finds("one.y.com", TXT).await);
+    let mut asked = house.asked();
+    asked.retain(|one| one.starts_with("one."));
+    assert_eq!(asked, ["one.y.com.svc.d.e. TXT"], "the others lean on their cuts");
+    house.says("one.y.com.svc.d.e", Says::Address);
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(house.leads_to("one.y.com", TXT).await, name("one.y.com.svc.d.e"));
 }
 
 #[tokio::test(start_paused = true)]
