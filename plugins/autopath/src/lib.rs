@@ -18,6 +18,7 @@ mod ask;
 mod candidates;
 mod care;
 mod counters;
+mod counts;
 mod cut;
 mod cuts;
 mod facts;
