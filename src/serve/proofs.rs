@@ -3,8 +3,9 @@
 //! `NEARPATH_PROOFS_FULL=1 cargo test --release --lib serve::proofs -- --nocapture` asks in the full size: 1,000 names, 20
 //! namespaces, some ten minutes.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use super::block::Block;
 use super::zones::{Entrance, Shared, Zones};
 use crate::daemon::{Options, shared_for_tests};
 use crate::plan;
+
+/// A zone with a server block of its own.
+const INNER: &str = "inner.com.svc.cluster.local";
 
 const ADDRESSES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
 
@@ -42,14 +46,33 @@ impl Load {
 #[derive(Debug)]
 struct Centre {
     asked: AtomicU64,
+    /// The names of these questions.
+    names: Mutex<BTreeSet<Name>>,
     wait: Duration,
     /// Names that exist; the others are denied for 5 s, as CoreDNS's `kubernetes` does it.
     has: fn(&Name) -> bool,
+    /// The last octet of every address.
+    address: AtomicU8,
+    /// How long it lives, seconds.
+    ttl: AtomicU32,
+    /// It does not answer.
+    fails: AtomicBool,
+    /// It denies what it has.
+    denies: AtomicBool,
 }
 
 impl Centre {
     fn new(wait: Duration, has: fn(&Name) -> bool) -> Arc<Self> {
-        Arc::new(Self { asked: AtomicU64::new(0), wait, has })
+        Arc::new(Self {
+            asked: AtomicU64::new(0),
+            names: Mutex::default(),
+            wait,
+            has,
+            address: AtomicU8::new(1),
+            ttl: AtomicU32::new(300),
+            fails: AtomicBool::new(false),
+            denies: AtomicBool::new(false),
+        })
     }
 
     /// Questions since it was last asked for them.
@@ -57,11 +80,18 @@ impl Centre {
         self.asked.swap(0, Ordering::Relaxed)
     }
 
+    /// The names of questions since it was last asked for them.
+    fn names(&self) -> BTreeSet<Name> {
+        std::mem::take(&mut self.names.lock().unwrap())
+    }
+
     fn answer(&self, query: &Query) -> Answer {
         let mut composer = Composer::new(&query.name, query.rtype, Class::IN);
-        if (self.has)(&query.name) {
-            let octets: &[u8] = if query.rtype == RecordType::AAAA { &[0xfd; 16] } else { &[192, 0, 2, 1] };
-            composer.record(Section::Answer, &query.name, query.rtype, 300, |to| to.octets(octets)).unwrap();
+        if (self.has)(&query.name) && !self.denies.load(Ordering::Relaxed) {
+            let last = self.address.load(Ordering::Relaxed);
+            let octets = if query.rtype == RecordType::AAAA { vec![last; 16] } else { vec![192, 0, 2, last] };
+            let ttl = self.ttl.load(Ordering::Relaxed);
+            composer.record(Section::Answer, &query.name, query.rtype, ttl, |to| to.octets(&octets)).unwrap();
             return Answer::composed(composer.finish(), Rcode::NOERROR);
         }
         let zone = Name::parse("cluster.local").unwrap();
@@ -84,19 +114,28 @@ impl Plugin for Centre {
     fn serve<'a>(&'a self, query: &'a Query, _: Next<'a>) -> Boxed<'a, Served> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::Relaxed);
+            self.names.lock().unwrap().insert(query.name.clone());
             if !self.wait.is_zero() {
                 tokio::time::sleep(self.wait).await;
+            }
+            if self.fails.load(Ordering::Relaxed) {
+                let upstream = SocketAddr::from(([192, 0, 2, 53], 53));
+                return Err(Failure::Timeout { upstream, waited: self.wait });
             }
             Ok(Reply::fresh(self.answer(query), Source::Plugin("centre")))
         })
     }
 }
 
-/// A node: the cluster's block with AutoPath, and the block of all other names.
+/// A node: the cluster's block with AutoPath, a block below it, and the block of all other names.
 struct Node {
     entrance: Entrance,
     plugin: Arc<Autopath>,
     centre: Arc<Centre>,
+    /// The server of all other names.
+    outside: Arc<Centre>,
+    /// The server of a block below the cluster's, see [`INNER`].
+    inner: Arc<Centre>,
     work: AbortHandle,
 }
 
@@ -122,7 +161,7 @@ impl Node {
             state_dir: None,
         };
         let zone = Name::parse("cluster.local").unwrap();
-        let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
+        let index = Arc::new(PodIndex::new(&context));
         let pod = |namespace: usize| Pod {
             name: format!("ns{namespace}/pod"),
             addresses: vec![pod_address(namespace)],
@@ -136,11 +175,14 @@ impl Node {
         let plugin = Arc::new(if cut { plugin.with_cut(CutRules::default(), &context) } else { plugin });
         let centre = Centre::new(wait, |_| false);
         let outside = Centre::new(wait, |_| true);
-        let inside = block(1, zone, vec![plugin.clone(), centre.clone()]);
-        let other = block(2, Name::root(), vec![outside]);
-        let entrance = Entrance(Arc::new(Zones::new(&[Arc::new(inside), Arc::new(other)], Arc::clone(&shared))));
+        let cluster = block(1, zone, vec![plugin.clone(), centre.clone()]);
+        let other = block(2, Name::root(), vec![outside.clone()]);
+        let inner = Centre::new(wait, |_| true);
+        let below = block(3, Name::parse(INNER).unwrap(), vec![inner.clone()]);
+        let blocks = [cluster, other, below].map(Arc::new);
+        let entrance = Entrance(Arc::new(Zones::new(&blocks, Arc::clone(&shared))));
         let work = tokio::spawn(Arc::clone(&plugin).run()).abort_handle();
-        Self { entrance, plugin, centre, work }
+        Self { entrance, plugin, centre, outside, inner, work }
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -149,16 +191,29 @@ impl Node {
 
     /// A look-up's first question, as a pod of the namespace asks it. True if it waited for anything.
     async fn ask(&self, namespace: usize, name: &str, rtype: RecordType) -> bool {
+        let arrived = self.shared().clock.now();
+        let reply = self.reply(namespace, name, rtype).await;
+        assert_eq!(reply.answer.rcode(), Rcode::NOERROR);
+        assert_eq!(reply.answer.message().section(Section::Answer).count(), 2, "a CNAME and an address");
+        self.shared().clock.now() > arrived
+    }
+
+    /// What it is told.
+    async fn reply(&self, namespace: usize, name: &str, rtype: RecordType) -> Reply {
         let client = pod_address(namespace);
         let name = Name::parse(&format!("{name}.ns{namespace}.svc.cluster.local")).unwrap();
         let scope = self.plugin.scoper().unwrap().scope(client, name.as_wire(), rtype, false);
         assert_ne!(scope, Scope::Shared);
-        let arrived = self.shared().clock.now();
-        let query = question(client, &name.to_string(), rtype, scope, arrived);
-        let reply = self.entrance.resolve(query).await.unwrap();
-        assert_eq!(reply.answer.rcode(), Rcode::NOERROR);
-        assert_eq!(reply.answer.message().section(Section::Answer).count(), 2, "a CNAME and an address");
-        self.shared().clock.now() > arrived
+        let query = question(client, &name.to_string(), rtype, scope, self.shared().clock.now());
+        self.entrance.resolve(query).await.unwrap()
+    }
+
+    /// The last octet of the address that it is told; `None` if it is told none.
+    async fn address(&self, namespace: usize, name: &str) -> Option<u8> {
+        let reply = self.reply(namespace, name, RecordType::A).await;
+        let message = reply.answer.message();
+        let record = message.section(Section::Answer).find(|record| record.rtype == RecordType::A)?;
+        message.rdata(&record).last().copied()
     }
 
     /// Asks for every name from every namespace about once a second. Questions that reached the centre, by minute.
@@ -269,6 +324,31 @@ async fn a_name_asked_all_day_never_waits_for_a_proof() {
     assert_eq!(node.centre.count(), 0);
 }
 
+/// The proofs in full end an hour after they were last asked for; from then on cuts alone prove that the name is outside.
+#[tokio::test(start_paused = true)]
+async fn an_outside_name_in_use_lives_on_without_the_centre() {
+    const NAME: &str = "api.example.com";
+    const EVERY: Duration = Duration::from_secs(3);
+    let node = Node::new(1, true, Duration::from_millis(20));
+    node.outside.ttl.store(5, Ordering::Relaxed);
+    for _ in 0..1_300 {
+        assert_eq!(node.address(0, NAME).await, Some(1));
+        tokio::time::sleep(EVERY).await;
+    }
+    node.centre.names();
+    node.centre.fails.store(true, Ordering::Relaxed);
+    node.outside.address.store(2, Ordering::Relaxed);
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        told.push(node.address(0, NAME).await);
+        tokio::time::sleep(EVERY).await;
+    }
+    let full: Vec<_> = node.centre.names().into_iter().filter(|name| name.to_string().starts_with("api.")).collect();
+    assert!(full.is_empty(), "the cuts say enough: {full:?}");
+    assert!(told.iter().all(Option::is_some), "{told:?}");
+    assert!(told.contains(&Some(2)), "{told:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cold_name_takes_one_round_where_the_proofs_are_known() {
     let wait = Duration::from_millis(20);
@@ -287,6 +367,38 @@ async fn a_cold_name_takes_one_round_where_the_proofs_are_known() {
     node.centre.count();
     look_up("web.pay").await;
     assert_eq!(node.centre.count(), 6, "a name of another kind costs what it did");
+}
+
+/// The cut `com.svc.cluster.local` is denied by one server, the names of the block below it by another one.
+#[tokio::test(start_paused = true)]
+async fn a_cut_says_nothing_of_names_in_another_block() {
+    const NAME: &str = "api.inner.com";
+    let node = Node::new(1, true, Duration::ZERO);
+    node.inner.address.store(2, Ordering::Relaxed);
+    node.inner.denies.store(true, Ordering::Relaxed);
+    for _ in 0..4 {
+        assert_eq!(node.address(0, NAME).await, Some(1), "the outside name");
+        tokio::time::sleep(Duration::from_secs(6)).await;
+    }
+    node.centre.names();
+    node.address(0, NAME).await;
+    let full = node.centre.names().iter().any(|name| name.to_string().starts_with("api."));
+    assert!(!full, "the other candidates lean on their cuts");
+    node.inner.denies.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(node.address(0, NAME).await, Some(2));
+
+    let handle = node.entrance.handle().unwrap();
+    for (one, other, same) in [
+        ("com.svc.cluster.local", "api.example.com.svc.cluster.local", true),
+        ("com.svc.cluster.local", "api.inner.com.svc.cluster.local", false),
+        ("inner.com.svc.cluster.local", "api.inner.com.svc.cluster.local", true),
+        ("com.svc.cluster.local", "com", false),
+    ] {
+        let [one, other] = [one, other].map(|text| Name::parse(text).unwrap());
+        assert_eq!(node.entrance.is_same_block(&one, &other), same, "{one} {other}");
+        assert_eq!(handle.is_same_block(&one, &other), same, "{one} {other}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

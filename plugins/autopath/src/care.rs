@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::limits::{CUT_LOOKS_APART_MAX, CUT_RENEWALS_MAX, STALE_RECHECK};
+use contract::limits::{CUT_LOOKS_APART_MAX, CUT_LOOKS_MAX, CUT_RENEWALS_MAX, STALE_RECHECK};
 use contract::wire::{Name, Rcode};
 use contract::{Blocks, Boxed, Query, Served};
 use futures_util::StreamExt as _;
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::ask::{Asking, Outcome};
 use crate::cut::{self, Cut};
-use crate::cuts::{Cuts, Job, Suspicion, Way};
+use crate::cuts::{Cuts, Job, Suspicion, Told, Way};
 use crate::judge::Judge;
 
 /// Cares for cuts until it is dropped.
@@ -44,12 +44,13 @@ async fn renew(cuts: &Cuts, judge: Judge, job: Job) {
     let Job { cut, rtype, way } = job;
     let query = Query { rtype, refresh: true, arrived: cuts.clock.now(), ..way.query };
     let outcome = ask(&cut, judge, &query, way.blocks.as_ref()).await;
-    let failed = matches!(outcome, Outcome::Failed(..));
+    let unknown = cut::says_nothing(&outcome);
     let proof = cut::proof(outcome, cuts.rules);
-    let mut told = cut::told(proof.as_deref(), failed);
+    let mut told = cut::told(proof.as_deref(), unknown);
     let asked = query.candidate(cut.name().clone(), rtype);
-    if proof.is_some() && way.blocks.stored(&asked).is_none() {
-        told = cut::told(None, false); // nothing is memorised there, so nobody would have the use
+    // memory tells fresh proofs only: a stale one is not there either, but has told nothing new
+    if matches!(told, Told::Denied(_)) && way.blocks.stored(&asked).is_none() {
+        told = Told::Useless; // nothing is memorised there, so nobody would have the use
     }
     cuts.counts.renewed.increment();
     cuts.note(&cut, rtype, told, true);
@@ -64,6 +65,8 @@ async fn ask(cut: &Cut, judge: Judge, query: &Query, blocks: &dyn Blocks) -> Out
 enum Sight {
     /// The name exists, and the cut does not, which is true for so long by what its server says.
     Contradiction(Duration),
+    /// Both exist: what memory says of the cut is past.
+    CutExists,
     /// It was a name that had just come or gone.
     Harmless,
     /// Nobody answers.
@@ -71,24 +74,31 @@ enum Sight {
 }
 
 /// Tells a server that breaks RFC 8020 from a name that came or went a moment ago: caches and servers on the way may tell
-/// the denial until it ends, so the second look comes after that.
+/// the denial until it ends, so the second look comes after that. Where that is too long to wait for, or nobody answers for
+/// long, it stays unconfirmed.
 async fn try_suspicion(cuts: &Cuts, judge: Judge, suspicion: Suspicion) {
     let Suspicion { cut, way, .. } = &suspicion;
     let mut seen_before = false;
-    loop {
+    for _ in 0..CUT_LOOKS_MAX {
         let wait = match look(cuts, judge, cut, way).await {
-            Sight::Harmless => return cuts.close(&cut.domain, false),
-            Sight::Contradiction(_) if seen_before => break,
-            Sight::Contradiction(life) => {
-                seen_before = true;
-                life.min(CUT_LOOKS_APART_MAX) + Duration::from_secs(1)
+            Sight::Contradiction(_) if seen_before => {
+                cuts.close(&cut.domain, true);
+                return tell(cuts, cut, &way.query.name).await;
             }
+            Sight::Contradiction(life) if life <= CUT_LOOKS_APART_MAX => {
+                seen_before = true;
+                life + Duration::from_secs(1)
+            }
+            Sight::CutExists => {
+                cuts.give_up(cut);
+                break;
+            }
+            Sight::Contradiction(_) | Sight::Harmless => break,
             Sight::Unclear => STALE_RECHECK,
         };
         sleep(wait).await;
     }
-    cuts.close(&cut.domain, true);
-    tell(cuts, cut, &way.query.name).await;
+    cuts.close(&cut.domain, false);
 }
 
 /// Asks for the name, the cut and the name again, past the store: what exists before and after exists in between.
@@ -101,10 +111,10 @@ async fn look(cuts: &Cuts, judge: Judge, cut: &Cut, way: &Way) -> Sight {
         None => return Sight::Unclear,
     }
     let life = match ask(cut, judge, &query(), &anew).await {
-        Outcome::Failed(..) => return Sight::Unclear,
+        outcome if cut::says_nothing(&outcome) => return Sight::Unclear,
         outcome => match cut::proof(outcome, cuts.rules) {
             Some(proof) => proof.iter().filter_map(contract::Reply::true_for).max().unwrap_or_default(),
-            None => return Sight::Harmless,
+            None => return Sight::CutExists,
         },
     };
     match exists(&anew.0.ask_anew(query()).await) {

@@ -63,9 +63,20 @@ pub(crate) fn proof(outcome: Outcome, rules: CutRules) -> Option<Vec<Reply>> {
     (!replies.is_empty() && (rules.holds)(exists)).then_some(replies)
 }
 
-/// What asking a cut said, for those who care for it.
-pub(crate) fn told(proof: Option<&[Reply]>, failed: bool) -> Told {
-    let Some(replies) = proof else { return if failed { Told::Failed } else { Told::Useless } };
+/// True if the outcome says nothing about the name that holds for others as well: it failed, or shows data that is for
+/// this client only, as a policy's empty answer is.
+pub(crate) fn says_nothing(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Failed(..) => true,
+        Outcome::Positive(own) => !own.storable,
+        Outcome::NoData(own, sibling) => ![Some(own), sibling.as_ref()].into_iter().flatten().all(|one| one.storable),
+        Outcome::Missing(_) => false,
+    }
+}
+
+/// What asking a cut said, for those who care for it; `unknown` if it [`says_nothing`].
+pub(crate) fn told(proof: Option<&[Reply]>, unknown: bool) -> Told {
+    let Some(replies) = proof else { return if unknown { Told::Failed } else { Told::Useless } };
     if replies.iter().any(Reply::is_stale) {
         return Told::Failed;
     }
@@ -101,7 +112,8 @@ fn last_label(labels: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use crate::candidates::candidates;
-    use contract::SearchLists;
+    use contract::wire::{Class, Rcode, RecordType};
+    use contract::{Answer, SearchLists, Source};
 
     fn cuts(rest: &str, search: &[&str], zones: &[&str]) -> Vec<Option<String>> {
         let names = |texts: &[&str]| texts.iter().map(|text| Name::parse(text).unwrap()).collect::<Vec<_>>();
@@ -128,6 +140,24 @@ mod tests {
         // inside the zone is the candidate, not the search domain
         assert_eq!(cuts("web.d", &["e", "."], &["d.e"]), vec![None; 2]);
         assert_eq!(cuts("web.svc.d.e", &["corp"], &["d.e"]), vec![None; 2]);
+    }
+
+    #[test]
+    fn what_one_client_is_told_is_no_word_for_all() {
+        let reply = |rcode| {
+            let answer = Answer::empty(&Name::parse("com.d").unwrap(), RecordType::A, Class::IN, rcode);
+            Reply::fresh(answer, Source::Plugin("server"))
+        };
+        let told = |outcome| {
+            let unknown = says_nothing(&outcome);
+            told(proof(outcome, CutRules::default()).as_deref(), unknown)
+        };
+        let (denied, nodata) = (reply(Rcode::NXDOMAIN), reply(Rcode::NOERROR));
+        let filtered = || Some(nodata.clone().unstored());
+        assert_eq!(told(Outcome::NoData(denied.clone(), filtered())), Told::Failed);
+        assert_eq!(told(Outcome::NoData(nodata.clone().unstored(), None)), Told::Failed);
+        assert_eq!(told(Outcome::NoData(denied, Some(nodata.clone()))), Told::Useless);
+        assert_eq!(told(Outcome::Positive(nodata)), Told::Useless);
     }
 
     #[test]

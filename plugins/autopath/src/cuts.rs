@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::limits::{CUT_RETRY, CUTS_MAX, STALE_RECHECK};
-use contract::metrics::{Counter, Gauge};
 use contract::wire::{Class, Name, Rcode, RecordType};
 use contract::{Blocks, Clock, Context, Moment, Query, Served, Source};
 use tokio::sync::Notify;
 
+use crate::counts::Counts;
 use crate::cut::{Cut, CutRules, renewed_after};
 use crate::off::Off;
 use crate::seen::Seen;
@@ -32,16 +32,7 @@ pub(crate) struct Cuts {
     jitter: foldhash::fast::RandomState,
 }
 
-/// What it counts.
-pub(crate) struct Counts {
-    pub(crate) saved: Arc<Counter>,
-    pub(crate) renewed: Arc<Counter>,
-    pub(crate) contradictions: Arc<Counter>,
-    refused: Arc<Counter>,
-    known: Arc<Gauge>,
-}
-
-/// A question of the search that used the cut last, and the blocks that it came through.
+/// A question of the search for which the cut was learned last, and the blocks that it came through.
 #[derive(Clone)]
 pub(crate) struct Way {
     pub(crate) query: Query,
@@ -89,33 +80,12 @@ pub(crate) enum Told {
 
 impl Cuts {
     pub(crate) fn new(context: &Context, rules: CutRules) -> Self {
-        let metrics = &context.metrics;
-        let counter = |name, help| metrics.counter(name, help, &[]);
-        let counts = Counts {
-            saved: counter(
-                "nearpath_autopath_cut_saved_total",
-                "Candidates that were not asked because an NXDOMAIN cut proves them missing.",
-            ),
-            renewed: counter(
-                "nearpath_autopath_cut_renewals_total",
-                "Cuts asked beside the searches: learned, or renewed ahead of their end.",
-            ),
-            contradictions: counter(
-                "nearpath_autopath_cut_contradictions_total",
-                "Search domains whose cut was turned off because a name exists below one that does not.",
-            ),
-            refused: counter(
-                "nearpath_autopath_cuts_refused_total",
-                "Cuts that were not learned because of the bound.",
-            ),
-            known: metrics.gauge("nearpath_autopath_cuts", "Cuts that are known.", &[]),
-        };
         Self {
             seen: Seen::default(),
-            off: Arc::new(Off::load(context.state_dir.as_deref(), metrics)),
+            off: Arc::new(Off::load(context)),
             rules,
             clock: Arc::clone(&context.clock),
-            counts,
+            counts: Counts::new(context),
             bell: Notify::new(),
             table: Mutex::default(),
             jitter: foldhash::fast::RandomState::default(),
@@ -150,13 +120,14 @@ impl Cuts {
         let now = self.clock.now();
         let rtype = family(query.rtype);
         let mut table = self.table();
+        let way = || Some(Way { query: query.clone(), blocks: blocks.handle()? });
         if table.entry(cut.name().as_wire(), rtype).is_none() {
             table.tidy(now);
-            let Some(blocks) = blocks.handle() else { return };
+            self.counts.publish(&table);
+            let Some(way) = way() else { return };
             if table.known.len() >= CUTS_MAX && !table.known.contains_key(cut.name().as_wire()) {
                 return self.counts.refused.increment();
             }
-            let way = Way { query: query.clone(), blocks };
             let state = State::Wanted(by);
             let entry = Entry {
                 rtype,
@@ -171,7 +142,7 @@ impl Cuts {
                 way,
             };
             table.known.entry(cut.name().as_wire().into()).or_default().push(entry);
-            self.counts.known.set(i64::try_from(table.known.len()).unwrap_or(i64::MAX));
+            self.counts.publish(&table);
         }
         let entry = table.entry(cut.name().as_wire(), rtype).expect("it is there or was just put there");
         entry.touch(now);
@@ -182,6 +153,9 @@ impl Cuts {
         };
         if wanted && entry.due.is_none() && !entry.busy {
             entry.state = State::Useless(now.after(CUT_RETRY)); // until the answer is there
+            if let Some(way) = way() {
+                entry.way = way;
+            }
             table.plan(cut.name().as_wire(), rtype, now);
             drop(table);
             self.bell.notify_one();
@@ -194,6 +168,10 @@ impl Cuts {
         let rtype = family(rtype);
         let mut table = self.table();
         let Some(entry) = table.entry(cut.name().as_wire(), rtype) else { return };
+        let given_up = if planned { !entry.busy } else { !matches!(entry.state, State::Denied(..)) };
+        if given_up {
+            return; // it was asked before that, and may have been told by what was past
+        }
         let wait = match told {
             Told::Denied(life) => {
                 entry.deny(life, now);
@@ -256,6 +234,7 @@ impl Cuts {
         let Some(blocks) = blocks.handle() else { return };
         let way = Way { query: query.clone(), blocks };
         table.suspicions.insert(cut.domain.clone(), Suspicion { cut, way, taken: false });
+        self.counts.publish(&table);
         drop(table);
         self.bell.notify_one();
     }
@@ -276,13 +255,25 @@ impl Cuts {
         .collect()
     }
 
+    /// The name of the cut has come to exist: what was known of it, and what is being asked, is past for all types.
+    pub(crate) fn give_up(&self, cut: &Cut) {
+        let until = self.clock.now().after(CUT_RETRY);
+        for entry in self.table().known.get_mut(cut.name().as_wire()).into_iter().flatten() {
+            entry.state = State::Useless(until);
+            entry.due = None;
+            entry.busy = false;
+        }
+    }
+
     /// The end of a suspicion: confirmed, or not.
     pub(crate) fn close(&self, domain: &Name, confirmed: bool) {
         if confirmed {
             self.off.add(domain);
             self.counts.contradictions.increment();
         }
-        self.table().suspicions.remove(domain);
+        let mut table = self.table();
+        table.suspicions.remove(domain);
+        self.counts.publish(&table);
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use contract::metrics::{Gauge, Metrics};
+use contract::metrics::Gauge;
 use contract::wire::{Name, RecordType};
-use contract::{ListId, Scope, SearchList, SearchLists};
+use contract::{Context, ListId, Scope, SearchList, SearchLists};
 
 use crate::qualify;
 
@@ -54,17 +54,21 @@ struct Client {
 
 impl PodIndex {
     /// An index without pods: every question is resolved as asked.
-    pub fn new(lists: Arc<SearchLists>, metrics: &Metrics) -> Self {
-        Self {
+    pub fn new(context: &Context) -> Self {
+        let gauge = |name, help| context.metrics.gauge(name, help, &[("server", context.server.as_str())]);
+        let this = Self {
             snapshot: ArcSwap::default(),
-            lists,
-            pods: metrics.gauge("nearpath_autopath_pods", "Pods whose search lists are known.", &[]),
-            conflicts: metrics.gauge(
+            lists: Arc::clone(&context.lists),
+            pods: gauge("nearpath_autopath_pods", "Pods whose search lists are known."),
+            conflicts: gauge(
                 "nearpath_autopath_address_conflicts",
                 "Addresses that more than one pod claims: their questions are resolved as asked.",
-                &[],
             ),
-        }
+        };
+        // a directive before a reload may have left more
+        this.pods.set(0);
+        this.conflicts.set(0);
+        this
     }
 
     /// Replaces everything by these pods at once. An address that two of them have belongs to neither.
@@ -143,8 +147,12 @@ mod tests {
 
     #[test]
     fn an_address_belongs_to_exactly_one_pod_or_to_nobody() {
-        let metrics = Metrics::default();
-        let index = PodIndex::new(Arc::default(), &metrics);
+        let context = crate::context_for_tests(None);
+        let index = PodIndex::new(&context);
+        let told = |gauge: &str, number: u32| {
+            let text = context.metrics.text();
+            text.contains(&format!("nearpath_autopath_{gauge}{{server=\"dns://d.e.:53\"}} {number}\n"))
+        };
         assert_eq!(scope(&index, "10.0.0.1", "x.a.svc.d"), Scope::Shared);
         index.replace(vec![
             pod("a/one", &["10.0.0.1", "fd00::1", "10.0.0.1"], "a.svc.d"),
@@ -160,19 +168,22 @@ mod tests {
         assert_eq!(scope(&index, "10.0.0.3", "x.a.svc.d"), Scope::Shared, "another namespace");
         assert_ne!(scope(&index, "10.0.0.3", "x.b.svc.d"), a);
         assert_eq!(scope(&index, "10.0.0.9", "x.a.svc.d"), Scope::Shared, "no pod");
-        let text = metrics.text();
-        assert!(text.contains("nearpath_autopath_address_conflicts 1\n"), "{text}");
-        assert!(text.contains("nearpath_autopath_pods 4\n"), "{text}");
+        assert!(told("address_conflicts", 1) && told("pods", 4), "{}", context.metrics.text());
 
         index.replace(vec![pod("a/two", &["10.0.0.2"], "a.svc.d")]);
         assert_eq!(scope(&index, "10.0.0.2", "x.a.svc.d"), a, "equal lists keep one number");
         assert_eq!(scope(&index, "10.0.0.1", "x.a.svc.d"), Scope::Shared, "gone");
-        assert!(metrics.text().contains("nearpath_autopath_address_conflicts 0\n"));
+        assert!(told("address_conflicts", 0));
+        PodIndex::new(&context);
+        assert!(told("pods", 0), "another one begins anew");
+        let other = Context { server: "dns://.:53".to_owned(), ..context.clone() };
+        PodIndex::new(&other).replace(vec![pod("a/two", &["10.0.0.2"], "a.svc.d")]);
+        assert!(told("pods", 0), "another server block counts for itself");
     }
 
     #[test]
     fn a_list_for_everybody_needs_no_address() {
-        let index = PodIndex::new(Arc::default(), &Metrics::default());
+        let index = PodIndex::new(&crate::context_for_tests(None));
         index.replace_for_everybody(&[Name::parse("a.svc.d").unwrap(), Name::root()], 2);
         let Scope::Search(id) = scope(&index, "192.0.2.77", "x.y.a.svc.d") else { panic!("it is searched") };
         assert_eq!(index.list(id).unwrap().domains.len(), 2);

@@ -136,9 +136,9 @@ impl<'a> Search<'a> {
         // whoever cares for the cut renews it; a search takes what memory has
         let query = contract::Query { refresh: false, ..self.asking.query.clone() };
         let outcome = Asking { query: &query, ..self.asking }.ask(&cut.candidate).await;
-        let failed = matches!(outcome, Outcome::Failed(..));
+        let unknown = cut::says_nothing(&outcome);
         let proof = cut::proof(outcome, known.cuts.rules);
-        known.cuts.note(cut, query.rtype, cut::told(proof.as_deref(), failed), false);
+        known.cuts.note(cut, query.rtype, cut::told(proof.as_deref(), unknown), false);
         proof.map(Outcome::Missing)
     }
 

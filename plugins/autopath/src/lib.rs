@@ -18,6 +18,7 @@ mod ask;
 mod candidates;
 mod care;
 mod counters;
+mod counts;
 mod cut;
 mod cuts;
 mod facts;
@@ -42,3 +43,15 @@ pub use judge::{Finding, Judge, Judgement, Sibling, judge};
 pub use plugin::Autopath;
 pub use source::{BadSource, FileSource, Format};
 pub use spec::{AutopathSpec, Lists, check};
+
+/// What a plugin is built with, for tests.
+#[cfg(test)]
+fn context_for_tests(state_dir: Option<std::path::PathBuf>) -> contract::Context {
+    contract::Context {
+        clock: std::sync::Arc::new(contract::FakeClock::new()),
+        metrics: std::sync::Arc::default(),
+        lists: std::sync::Arc::default(),
+        server: "dns://d.e.:53".to_owned(),
+        state_dir,
+    }
+}

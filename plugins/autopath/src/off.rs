@@ -7,8 +7,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use contract::Context;
 use contract::limits::{CUTS_OFF_FILE_MAX, CUTS_OFF_MAX};
-use contract::metrics::{Gauge, Metrics};
+use contract::metrics::Gauge;
 use contract::wire::Name;
 
 /// The file's name in that folder.
@@ -24,10 +25,13 @@ pub(crate) struct Off {
 
 impl Off {
     /// What the folder says; a file that cannot be read is told once, and then the cut is on for all.
-    pub(crate) fn load(folder: Option<&Path>, metrics: &Metrics) -> Self {
-        let gauge =
-            metrics.gauge("nearpath_autopath_cut_off", "Search domains whose NXDOMAIN cut was contradicted.", &[]);
-        let path = folder.map(|folder| folder.join(FILE));
+    pub(crate) fn load(context: &Context) -> Self {
+        let gauge = context.metrics.gauge(
+            "nearpath_autopath_cut_off",
+            "Search domains whose NXDOMAIN cut was contradicted.",
+            &[("server", &context.server)],
+        );
+        let path = context.state_dir.as_deref().map(|folder| folder.join(FILE));
         let domains = path.as_deref().map(read).unwrap_or_else(|| Ok(BTreeSet::new())).unwrap_or_else(|reason| {
             let path = path.as_deref().unwrap_or(Path::new(FILE)).display();
             tracing::warn!(
@@ -59,13 +63,17 @@ impl Off {
         self.path.as_deref()
     }
 
-    /// Writes all of it, and what others have written meanwhile. Waits for the disk.
+    /// Writes all of it, and what others have written meanwhile: a file that cannot be read now is left as it is, only a
+    /// damaged one is replaced. Waits for the disk.
     pub(crate) fn save(&self) -> io::Result<()> {
         /// One writer at a time: another block may turn a cut off at the same moment, and both add to one file.
         static WRITER: Mutex<()> = Mutex::new(());
         let Some(path) = &self.path else { return Ok(()) };
         let _writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = read(path).unwrap_or_default();
+        let mut all = match read(path) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => BTreeSet::new(),
+            read => read?,
+        };
         all.extend(self.domains().iter().cloned());
         let text = all.iter().take(CUTS_OFF_MAX).fold(String::new(), |mut text, domain| {
             let _ = writeln!(text, "{domain}"); // a String takes everything
@@ -87,7 +95,7 @@ impl Off {
     }
 }
 
-/// The domains in a file; none if there is no file.
+/// The domains in a file; none if there is no file. A damaged one is `InvalidData`.
 fn read(path: &Path) -> io::Result<BTreeSet<Name>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -97,13 +105,17 @@ fn read(path: &Path) -> io::Result<BTreeSet<Name>> {
     let mut text = String::new();
     let limit = u64::try_from(CUTS_OFF_FILE_MAX).unwrap_or(u64::MAX);
     if file.take(limit + 1).read_to_string(&mut text)? > CUTS_OFF_FILE_MAX {
-        return Err(io::Error::other(format!("larger than {CUTS_OFF_FILE_MAX} octets")));
+        return Err(damaged(format!("larger than {CUTS_OFF_FILE_MAX} octets")));
     }
     let domain = |(number, line): (usize, &str)| {
         let name = if line.is_empty() { None } else { Name::parse(line).ok() };
-        name.ok_or_else(|| io::Error::other(format!("line {} is no search domain", number + 1)))
+        name.ok_or_else(|| damaged(format!("line {} is no search domain", number + 1)))
     };
     text.lines().enumerate().map(domain).collect()
+}
+
+fn damaged(how: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, how)
 }
 
 #[cfg(test)]
@@ -126,6 +138,10 @@ mod tests {
         }
     }
 
+    fn context(folder: Option<&Folder>) -> Context {
+        crate::context_for_tests(folder.map(|folder| folder.0.clone()))
+    }
+
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
     }
@@ -133,8 +149,8 @@ mod tests {
     #[test]
     fn it_is_kept_and_two_blocks_add_to_one_file() {
         let folder = Folder::new("kept");
-        let metrics = Metrics::default();
-        let load = || Off::load(Some(&folder.0), &metrics);
+        let context = context(Some(&folder));
+        let load = || Off::load(&context);
         let (one, other) = (load(), load());
         assert!(!one.has(&name("d.e")) && one.add(&name("d.e")) && !one.add(&name("d.e")));
         one.save().unwrap();
@@ -142,7 +158,8 @@ mod tests {
         other.save().unwrap();
         let later = load();
         assert!(later.has(&name("d.e")) && later.has(&name("svc.d.e")) && !later.has(&name("shop.svc.d.e")));
-        assert!(metrics.text().contains("nearpath_autopath_cut_off 2\n"), "{}", metrics.text());
+        let text = context.metrics.text();
+        assert!(text.contains("nearpath_autopath_cut_off{server=\"dns://d.e.:53\"} 2\n"), "{text}");
         let text = fs::read_to_string(folder.0.join(FILE)).unwrap();
         assert_eq!(text.lines().count(), 2);
         assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "nothing is left beside it");
@@ -155,25 +172,40 @@ mod tests {
         let folder = Folder::new("damaged");
         for damage in [b"d.e.\n\xff\xfe\n".to_vec(), b"d.e.\n\nx.\n".to_vec(), vec![b'a'; CUTS_OFF_FILE_MAX + 1]] {
             fs::write(folder.0.join(FILE), &damage).unwrap();
-            let off = Off::load(Some(&folder.0), &Metrics::default());
+            let off = Off::load(&context(Some(&folder)));
             assert!(!off.has(&name("d.e")));
             // and what is found from now on is kept
             assert!(off.add(&name("svc.d.e")));
             off.save().unwrap();
-            assert!(Off::load(Some(&folder.0), &Metrics::default()).has(&name("svc.d.e")));
+            assert!(Off::load(&context(Some(&folder))).has(&name("svc.d.e")));
         }
     }
 
     #[test]
+    fn a_file_that_cannot_be_read_is_not_replaced() {
+        let folder = Folder::new("unreadable");
+        let path = folder.0.join(FILE);
+        std::os::unix::fs::symlink(&path, &path).unwrap(); // a loop
+        let off = Off::load(&context(Some(&folder)));
+        assert!(off.add(&name("d.e")));
+        off.save().unwrap_err();
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "svc.d.e.\n").unwrap(); // readable again, with what another one wrote
+        off.save().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[test]
     fn without_a_folder_it_is_known_until_the_end() {
-        let off = Off::load(None, &Metrics::default());
+        let off = Off::load(&context(None));
         assert!(off.add(&name("d.e")) && off.has(&name("d.e")));
         off.save().unwrap();
     }
 
     #[test]
     fn beyond_the_bound_it_is_off_for_all() {
-        let off = Off::load(None, &Metrics::default());
+        let off = Off::load(&context(None));
         for number in 0..CUTS_OFF_MAX {
             assert!(off.add(&name(&format!("n{number}.e"))));
         }

@@ -174,10 +174,11 @@ mod tests {
     #[test]
     fn a_change_within_one_tick_is_seen_all_the_same() {
         let path = std::env::temp_dir().join(format!("autopath-tick-{}", std::process::id()));
-        let metrics = Metrics::default();
-        let index = PodIndex::new(Arc::default(), &metrics);
-        let source = FileSource::new(&path, Format::Pods, &metrics);
-        let pods = |count| metrics.text().contains(&format!("nearpath_autopath_pods {count}\n"));
+        let context = crate::context_for_tests(None);
+        let index = PodIndex::new(&context);
+        let source = FileSource::new(&path, Format::Pods, &context.metrics);
+        let line = |count| format!("nearpath_autopath_pods{{server=\"dns://d.e.:53\"}} {count}\n");
+        let pods = |count| context.metrics.text().contains(&line(count));
         std::fs::write(&path, "").unwrap();
         source.load(&index).unwrap();
         std::fs::write(&path, "a/b 10.0.0.1 search x\n").unwrap();

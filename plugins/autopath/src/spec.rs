@@ -178,7 +178,7 @@ impl Spec for AutopathSpec {
                 });
             }
         };
-        let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
+        let index = Arc::new(PodIndex::new(context));
         let source = FileSource::new(path, format, &context.metrics);
         source.load(&index).map_err(|reason| BuildError::file(path, reason))?;
         let plugin = Autopath::new(self.zones.clone(), index, Some(source), context);

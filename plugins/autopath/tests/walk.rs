@@ -121,7 +121,7 @@ fn fixture(search: &[&str], zones: &[&str]) -> Fixture {
         server: "dns://d.e.:53".to_owned(),
         state_dir: None,
     };
-    let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &metrics));
+    let index = Arc::new(PodIndex::new(&context));
     let search = search.iter().map(|text| name(text)).collect();
     index.replace(vec![Pod { name: "shop/web".to_owned(), addresses: vec![POD], search, ndots: 5 }]);
     let zones = zones.iter().map(|text| name(text)).collect();

@@ -48,9 +48,12 @@ pub const CUT_CHECK_EVERY: u32 = 64;
 pub const CUT_AHEAD: Duration = Duration::from_secs(5);
 /// A name that turned out to exist is tried as a cut again after this.
 pub const CUT_RETRY: Duration = Duration::from_secs(60);
-/// How long the two looks at a suspected contradiction lie apart at most. It is as long as the denial, because a cache on
-/// the way may tell it until then although the name exists by now.
-pub const CUT_LOOKS_APART_MAX: Duration = Duration::from_secs(300);
+/// The two looks at a suspected contradiction lie a denial's life apart, because a cache on the way may tell it until then
+/// although the name exists by now. One that lives longer than this (RFC 2308 5: caches keep none for more than three hours) is
+/// not waited for, and proves no contradiction.
+pub const CUT_LOOKS_APART_MAX: Duration = Duration::from_secs(3 * 3_600);
+/// So many looks, [`STALE_RECHECK`] apart where nobody answers; then a suspected contradiction is given up.
+pub const CUT_LOOKS_MAX: u32 = 60;
 /// Search domains whose cut is off; with more of them it is off for all.
 pub const CUTS_OFF_MAX: usize = 4_096;
 /// The largest file of such domains, octets.

@@ -70,7 +70,7 @@ impl Cluster {
             server: "dns://.:53".to_owned(),
             state_dir: None,
         };
-        let index = Arc::new(PodIndex::new(Arc::clone(&context.lists), &context.metrics));
+        let index = Arc::new(PodIndex::new(&context));
         index.replace(pods.clone());
         let plugin = Autopath::new(vec![expanded], index, None, &context).with_judge(rules.judge);
         world.install(match rules.cut {
