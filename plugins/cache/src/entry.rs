@@ -129,6 +129,11 @@ impl Entry {
         Duration::from_millis(u64::from(self.fresh_for).saturating_sub(self.elapsed(now)))
     }
 
+    /// How long it may still be served.
+    pub(crate) fn usable_for(&self, now: Moment) -> Duration {
+        Duration::from_millis(u64::from(self.usable_for).saturating_sub(self.elapsed(now)))
+    }
+
     /// True if it is fresh for longer yet than it has been stored: good enough for whoever renews what rests on it.
     pub fn is_in_first_half(&self, now: Moment) -> bool {
         now.since(self.stored) < self.remaining(now)

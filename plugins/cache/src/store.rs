@@ -132,6 +132,9 @@ impl Store {
         let judgement = judge(key, &reply, policy);
         if let Some((old, wait)) = standing.zip(stands_for(standing, &judgement, policy)) {
             old.leave_upstream_alone(wait, now);
+            if key.is_search() && reply.is_stale() && matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN) {
+                self.put_expired(key, &reply, old, (wait, policy), now);
+            }
             return if matches!(judgement, Judgement::PassBeside) { reply } else { old.reply_now(policy, now) };
         }
         match judgement {
@@ -249,6 +252,27 @@ impl Store {
         }
         rooms.put(&self.answers, key.as_bytes(), entry, capacity, self.bound);
         self.publish(&rooms);
+    }
+
+    /// A search that was walked while the centre fails rests on proofs past their end, but on an outside answer of this
+    /// moment: it takes the place of the older one, past its end from the start, and goes when that would have gone.
+    fn put_expired(
+        &self,
+        key: &KeyBuffer,
+        reply: &Reply,
+        old: &Entry,
+        (wait, policy): (Duration, &Policy),
+        now: Moment,
+    ) {
+        if reply.answer.is_truncated() {
+            return;
+        }
+        let class = if reply.answer.is_negative() { Class::Denial } else { Class::Success };
+        let what = (Answer::clone(&reply.answer), class, Duration::ZERO, old.usable_for(now));
+        self.put(key, what, reply.source, policy, now);
+        if let Some(entry) = self.answers.pin().get(key.as_bytes()) {
+            entry.leave_upstream_alone(wait, now);
+        }
     }
 
     fn memorise_failure(&self, key: &KeyBuffer, text: String, policy: &Policy, now: Moment) {

@@ -181,3 +181,29 @@ fn prefer_positive_keeps_records_against_denials_until_their_stale_end() {
     given.insert(&key, nxdomain("a.example", 60, 60));
     assert_eq!(given.kind(&key), "denial", "without the policy a denial replaces records");
 }
+
+#[test]
+fn a_search_that_rests_on_expired_proofs_replaces_the_older_one_and_prolongs_nothing() {
+    let given = Given::new(Policy::default());
+    let (walk, plain) = (search("a.example"), shared("a.example"));
+    for key in [&walk, &plain] {
+        given.insert(key, addresses("a.example", &[60]));
+    }
+    given.wait(60_000 + 1_000);
+    let newer = || Reply { age: Age::Stale, ..addresses("a.example", &[7, 8]).unstored() };
+    let count = |key: &KeyBuffer| match given.lookup(&given.store.read(), key) {
+        Lookup::Stale { entry, serve_now, .. } => {
+            (entry.answer().message().section(contract::wire::Section::Answer).count(), serve_now)
+        }
+        other => panic!("{other:?}"),
+    };
+    for key in [&walk, &plain] {
+        assert!(given.insert(key, newer()).is_stale());
+    }
+    assert_eq!(count(&walk), (2, true), "the newer one, and upstream is left alone for a while");
+    assert_eq!(count(&plain), (1, true), "what upstream did not say now stays as it was");
+    given.wait(HOUR - 1_001);
+    assert_eq!(count(&walk).0, 2);
+    given.wait(1);
+    assert_eq!(given.told(&walk), "miss", "an hour past the end of the first");
+}
