@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::wire::{Name, RecordType};
 
@@ -39,20 +39,34 @@ pub struct SearchList {
     pub domains: Box<[Name]>,
 }
 
-/// Gives equal lists one number. Lives as long as the process, so that numbers outlive reloads.
+/// Gives equal lists one number, for as long as somebody holds the list. Lives as long as the process, so that numbers
+/// outlive reloads; a number is never given twice.
 #[derive(Debug, Default)]
-pub struct SearchLists(Mutex<HashMap<Box<[Name]>, Arc<SearchList>>>);
+pub struct SearchLists(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    by_domains: HashMap<Box<[Name]>, Weak<SearchList>>,
+    last: u32,
+    /// How many there were after the last look for lists that nobody holds.
+    tidied: usize,
+}
 
 impl SearchLists {
     /// The one list with these domains.
     pub fn intern(&self, domains: &[Name]) -> Arc<SearchList> {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = lists.get(domains) {
-            return Arc::clone(list);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = known.by_domains.get(domains).and_then(Weak::upgrade) {
+            return list;
         }
-        let id = ListId(u32::try_from(lists.len()).expect("fewer lists than pods") + 1);
-        let list = Arc::new(SearchList { id, domains: domains.into() });
-        lists.insert(domains.into(), Arc::clone(&list));
+        // namespaces come and go: as many as are in use again may be forgotten lists
+        if known.by_domains.len() > 2 * known.tidied + 16 {
+            known.by_domains.retain(|_, list| list.strong_count() > 0);
+            known.tidied = known.by_domains.len();
+        }
+        known.last = known.last.checked_add(1).expect("fewer lists than numbers in a process's life");
+        let list = Arc::new(SearchList { id: ListId(known.last), domains: domains.into() });
+        known.by_domains.insert(domains.into(), Arc::downgrade(&list));
         list
     }
 }
@@ -64,4 +78,24 @@ pub trait Scoper: Send + Sync {
 
     /// The list of a scope that this scoper gave.
     fn list(&self, id: ListId) -> Option<Arc<SearchList>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_in_use_keep_their_number_and_the_others_are_forgotten() {
+        let lists = SearchLists::default();
+        let domains = |text: String| [Name::parse(&text).unwrap()];
+        let kept = lists.intern(&domains("shop.svc.cluster.local".into()));
+        let mut last = kept.id.0;
+        for number in 0..1_000 {
+            let list = lists.intern(&domains(format!("ns{number}.svc.cluster.local")));
+            assert!(list.id.0 > last, "no number is given twice");
+            last = list.id.0;
+        }
+        assert_eq!(lists.intern(&kept.domains).id, kept.id);
+        assert!(lists.0.lock().unwrap().by_domains.len() < 64);
+    }
 }
