@@ -12,10 +12,11 @@ use std::time::Duration;
 use autopath::{Autopath, CutRules, Pod, PodIndex};
 use cache::BlockId;
 use contract::corefile::Disk;
+use contract::testing;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
     Answer, Blocks as _, Boxed, Client, Context, Failure, Gate, Moment, Next, Plugin, Query, Reply, Scope, Served,
-    Source, Transport, Verdict,
+    Source, Verdict,
 };
 use tokio::task::AbortHandle;
 
@@ -237,24 +238,7 @@ impl Node {
 }
 
 fn question(client: IpAddr, name: &str, rtype: RecordType, scope: Scope, arrived: Moment) -> Query {
-    Query {
-        name: Name::parse(name).unwrap(),
-        rtype,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope,
-        client: Client {
-            address: SocketAddr::new(client, 40_000),
-            local: SocketAddr::from(([169, 254, 20, 10], 53)),
-            transport: Transport::Udp,
-        },
-        edns: None,
-        header: (1, 0x0100),
-        arrived,
-        reentries: 0,
-        refresh: false,
-    }
+    Query { scope, client: testing::client(&client.to_string()), arrived, ..testing::query(name, rtype) }
 }
 
 /// A block with the directive `cache` and room enough.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use autopath::{Autopath, Pod, PodIndex};
 use contract::metrics::Metrics;
+use contract::testing;
 use contract::wire::{Class, Composer, Flags, Message, Name, Rcode, RecordType, Section, ede};
 use contract::{
-    Age, Answer, Blocks, Boxed, Client, Context, Failure, FakeClock, Moment, Next, Plugin, Query, Reply, Scope, Served,
-    Source, Transport,
+    Age, Answer, Blocks, Boxed, Context, Failure, FakeClock, Next, Plugin, Query, Reply, Scope, Served, Source,
 };
 
 const A: RecordType = RecordType::A;
@@ -132,24 +132,7 @@ impl Fixture {
     fn query(&self, asked: &str, rtype: RecordType) -> Query {
         let name = name(asked);
         let scope = self.plugin.scoper().unwrap().scope(POD, name.as_wire(), rtype, false);
-        Query {
-            name,
-            rtype,
-            class: Class::IN,
-            dnssec_ok: false,
-            checking_disabled: false,
-            scope,
-            client: Client {
-                address: SocketAddr::new(POD, 40_000),
-                local: SocketAddr::from(([169, 254, 20, 10], 53)),
-                transport: Transport::Udp,
-            },
-            edns: None,
-            header: (1, Flags::RD),
-            arrived: Moment(0),
-            reentries: 0,
-            refresh: false,
-        }
+        Query { scope, client: testing::client(&POD.to_string()), ..testing::query(asked, rtype) }
     }
 
     async fn ask(&self, asked: &str, rtype: RecordType, script: &Script) -> Served {

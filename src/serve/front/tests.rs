@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use contract::limits::MISSES_PER_CLIENT_MAX;
 use contract::wire::{Composer, Flags, Message, Name, Question, Rcode, RecordType, Section};
 use contract::{Client, Transport};
 
@@ -47,6 +49,8 @@ mod tempdir {
 
 /// The pod of the tests; its search list is the usual one.
 const POD: &str = "127.0.0.9:5000";
+/// A pod with the same list.
+const NEIGHBOUR: &str = "127.0.0.10:5000";
 const STRANGER: &str = "127.0.0.77:5000";
 
 /// A central server that denies every name, with an SOA; on a thread that ends with the process.
@@ -81,8 +85,8 @@ fn house(name: &str) -> House {
 /// With `gate` in the block of the outside names.
 fn house_with(name: &str, gate: &str) -> House {
     let dir = tempdir::Dir::new(name);
-    let pods =
-        dir.write("pods", "shop/cart-0 127.0.0.9 search shop.svc.cluster.local svc.cluster.local cluster.local\n");
+    let search = "search shop.svc.cluster.local svc.cluster.local cluster.local";
+    let pods = dir.write("pods", &format!("shop/cart-0 127.0.0.9 {search}\nshop/cart-1 127.0.0.10 {search}\n"));
     let hosts = dir.write("hosts", "192.0.2.9 www.example.com\n");
     let centre = denying_centre();
     let text = format!(
@@ -190,4 +194,22 @@ fn case_comes_back_and_no_opt_is_sent_unasked() {
     let reply = hit(&house, &mut desk, &asked, &client(STRANGER));
     assert_eq!(&reply[12..asked.len()], &asked[12..]);
     assert!(Message::parse(&reply).unwrap().opt().is_none());
+}
+
+#[test]
+fn at_a_bound_an_expired_walk_passes_no_gate() {
+    let house = house_with("gated-bound", "acl {\n block net 127.0.0.10/32\n }\n");
+    let mut desk = Front::new(Arc::clone(&house.entrance.0)).desk(Transport::Udp);
+    let asked = packet("www.example.com.shop.svc.cluster.local", RecordType::A);
+    hit(&house, &mut desk, &asked, &client(POD));
+    let later = desk.now().after(Duration::from_secs(600)); // past its end, and not yet gone
+    for (address, expected) in [(POD, Rcode::NOERROR), (NEIGHBOUR, Rcode::SERVFAIL)] {
+        let client = client(address);
+        let turnstile = &house.entrance.0.shared().turnstile;
+        let _turns: Vec<_> =
+            (0..MISSES_PER_CLIENT_MAX).map(|_| turnstile.enter(client.ip()).expect("a place")).collect();
+        let mut out = [0; 1_232];
+        let Outcome::Reply(length) = desk.answer(&asked, &client, later, &mut out) else { panic!("no place is left") };
+        assert_eq!(Message::parse(&out[..length]).unwrap().rcode(), expected, "{address}");
+    }
 }

@@ -134,7 +134,7 @@ impl Answering {
     }
 
     /// Sends the replies that are ready. Those that the socket has no room for wait in a task of their own, so that the misses
-    /// under way go on.
+    /// under way go on. Such a task has one batch and lives for `ROOM_WAITS` at most, 15 ms: what it cannot send is dropped.
     fn send(&mut self) {
         let socket = self.socket.as_ref().expect("it is there while misses are under way");
         let mut replies = std::mem::take(&mut self.replies);

@@ -1,17 +1,18 @@
 //! A pod with AutoPath, server blocks with memory, and servers whose names come and go.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use autopath::{Autopath, CutRules, Pod, PodIndex};
 use contract::metrics::Metrics;
+use contract::testing;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
-    Age, Answer, Blocks, Boxed, Client, Clock, Context, Failure, Moment, Next, Plugin, Query, Reply, RuntimeClock,
-    Scope, Served, Source, Transport,
+    Age, Answer, Blocks, Boxed, Clock, Context, Failure, Moment, Next, Plugin, Query, Reply, RuntimeClock, Scope,
+    Served, Source,
 };
 use tokio::time::sleep;
 
@@ -116,24 +117,8 @@ impl House {
     pub(crate) fn query(&self, client: IpAddr, asked: &str, rtype: RecordType) -> Query {
         let name = name(asked);
         let scope = self.plugin.scoper().unwrap().scope(client, name.as_wire(), rtype, false);
-        Query {
-            name,
-            rtype,
-            class: Class::IN,
-            dnssec_ok: false,
-            checking_disabled: false,
-            scope,
-            client: Client {
-                address: SocketAddr::new(client, 40_000),
-                local: SocketAddr::from(([169, 254, 20, 10], 53)),
-                transport: Transport::Udp,
-            },
-            edns: None,
-            header: (1, 0x0100),
-            arrived: self.clock.now(),
-            reentries: 0,
-            refresh: false,
-        }
+        let client = testing::client(&client.to_string());
+        Query { scope, client, arrived: self.clock.now(), ..testing::query(asked, rtype) }
     }
 
     /// A pod's look-up of a name, which must not come from memory as a whole.
