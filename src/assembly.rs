@@ -9,7 +9,7 @@ use cache::{BlockId, Store};
 use contract::corefile::{Key, Scheme};
 use contract::limits::UDP_REPLY_MAX;
 use contract::wire::Name;
-use contract::{BuildError, Context, Plugin, SearchLists, Storing};
+use contract::{BuildError, Context, Plugin, Storing};
 use rustls::ServerConfig;
 use timeouts::TimeoutsSpec;
 
@@ -22,7 +22,6 @@ use crate::serve::zones::{Entrance, Shared, Zones};
 /// What outlives a reload: numbers and counters that are given by name.
 #[derive(Default)]
 pub struct Register {
-    lists: Arc<SearchLists>,
     numbers: Mutex<Numbers>,
     tallies: Mutex<BTreeMap<(String, String), Arc<Tally>>>,
 }
@@ -138,9 +137,10 @@ pub fn assemble(
         let context = Context {
             clock: Arc::clone(&shared.clock),
             metrics: Arc::clone(&shared.metrics),
-            lists: Arc::clone(&register.lists),
+            lists: Arc::clone(&shared.lists),
             server: block.keys.first().map(|key| server_label(key, dns_port)).unwrap_or_default(),
             state_dir: shared.state_dir.clone(),
+            cluster: Arc::clone(&shared.cluster),
         };
         let mut chain = Vec::new();
         for spec in &block.chain {

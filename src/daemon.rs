@@ -238,6 +238,8 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         turnstile: Arc::new(Turnstile::default()),
         clock: Arc::new(RuntimeClock::start()),
         state_dir: options.state_dir.clone(),
+        lists: Arc::default(),
+        cluster: Arc::new(contract::NoCluster),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         places: Arc::default(),

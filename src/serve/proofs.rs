@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use autopath::{Autopath, CutRules, Pod, PodIndex};
+use autopath::{Autopath, CutRules};
 use cache::BlockId;
 use contract::corefile::Disk;
 use contract::testing;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
-    Answer, Blocks as _, Boxed, Client, Context, Failure, Gate, Moment, Next, Plugin, Query, Reply, Scope, Served,
-    Source, Verdict,
+    Answer, Blocks as _, Boxed, Client, Context, Failure, Gate, Moment, Next, Plugin, Pod, PodIndex, Query, Reply,
+    Scope, Served, Source, Verdict,
 };
 use tokio::task::AbortHandle;
 
@@ -160,18 +160,20 @@ impl Node {
             lists: Arc::default(),
             server: "dns://cluster.local.:53".to_owned(),
             state_dir: None,
+            cluster: Arc::new(contract::NoCluster),
         };
         let zone = Name::parse("cluster.local").unwrap();
-        let index = Arc::new(PodIndex::new(&context));
+        let index = Arc::new(PodIndex::default());
         let pod = |namespace: usize| Pod {
-            name: format!("ns{namespace}/pod"),
+            name: format!("ns{namespace}/pod").into(),
             addresses: vec![pod_address(namespace)],
-            search: [format!("ns{namespace}.svc.cluster.local"), "svc.cluster.local".into(), "cluster.local".into()]
-                .map(|text| Name::parse(&text).unwrap())
-                .to_vec(),
+            list: context.lists.intern(
+                &[format!("ns{namespace}.svc.cluster.local"), "svc.cluster.local".into(), "cluster.local".into()]
+                    .map(|text| Name::parse(&text).unwrap()),
+            ),
             ndots: 5,
         };
-        index.replace((0..namespaces).map(pod).collect());
+        index.replace(&(0..namespaces).map(pod).collect::<Vec<_>>());
         let plugin = Autopath::new(vec![zone.clone()], index, None, &context);
         let plugin = Arc::new(if cut { plugin.with_cut(CutRules::default(), &context) } else { plugin });
         let centre = Centre::new(wait, |_| false);

@@ -17,8 +17,8 @@ use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Clock, Failure, Fault, ListId, Moment, Next, Plugin, Query, Reply, Scope,
-    Served, Source, Verdict,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Fault, ListId, Moment, Next, Plugin, Query, Reply,
+    Scope, SearchLists, Served, Source, Verdict,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -44,6 +44,10 @@ pub struct Shared {
     pub places: Arc<Places>,
     /// Where plugins keep what should be known after a restart.
     pub state_dir: Option<PathBuf>,
+    /// Search lists and their numbers.
+    pub lists: Arc<SearchLists>,
+    /// What is watched of the Kubernetes cluster.
+    pub cluster: Arc<dyn Cluster>,
     /// Where misses run.
     pub runtime: tokio::runtime::Handle,
     /// What `hostname.bind`, `id.server` and NSID say.

@@ -1,7 +1,7 @@
 //! The directive `autopath`: walks a pod's search list on the server's side, so that a look-up takes one round.
 //!
 //! ```text
-//!   FileSource --load--> PodIndex --replace--> Snapshot (address -> search list, ndots)
+//!   FileSource, or a watch --replace--> contract::PodIndex (address -> search list, ndots)
 //!                                                 |
 //!   hit path   question --Scoper::scope-----------+--> Scope::Search(list) | Scope::Shared
 //!   miss path  Search   --walk--> candidates --ask--> Finding --judge--> answer | next candidate | SERVFAIL
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Knows search lists and how their names are judged. Does not know where an answer comes from: each candidate enters
-//! the server blocks anew. Does not know Kubernetes: whoever watches pods fills a [`PodIndex`].
+//! the server blocks anew. Does not know Kubernetes: whoever watches pods fills a [`contract::PodIndex`].
 
 mod answers;
 mod ask;
@@ -22,7 +22,6 @@ mod counts;
 mod cut;
 mod cuts;
 mod facts;
-mod index;
 mod judge;
 mod lean;
 mod off;
@@ -37,7 +36,6 @@ mod table;
 mod walk;
 
 pub use cut::CutRules;
-pub use index::{Pod, PodIndex};
 #[doc(hidden)] // for tests that break the rules on purpose
 pub use judge::{Finding, Judge, Judgement, Sibling, judge};
 pub use plugin::Autopath;
@@ -53,5 +51,6 @@ fn context_for_tests(state_dir: Option<std::path::PathBuf>) -> contract::Context
         lists: std::sync::Arc::default(),
         server: "dns://d.e.:53".to_owned(),
         state_dir,
+        cluster: std::sync::Arc::new(contract::NoCluster),
     }
 }

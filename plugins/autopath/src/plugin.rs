@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::wire::{Name, RecordType};
-use contract::{Blocks, Boxed, Context, ListId, Next, Plugin, Query, Scope, Scoper, SearchList, Served};
+use contract::{Blocks, Boxed, Context, ListId, Next, Plugin, PodIndex, Query, Scope, Scoper, SearchList, Served};
 
 use futures_util::future::join;
 
@@ -14,7 +14,6 @@ use crate::care::care;
 use crate::counters::Counters;
 use crate::cut::CutRules;
 use crate::cuts::Cuts;
-use crate::index::PodIndex;
 use crate::judge::{Judge, judge};
 use crate::qualify;
 use crate::source::FileSource;
@@ -141,7 +140,14 @@ impl Scoper for Autopath {
         let qualifies = !dnssec_ok
             && qualify::is_searched(rtype)
             && self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some());
-        if qualifies { self.index.scope(client, name, rtype) } else { Scope::Shared }
+        if !qualifies {
+            return Scope::Shared;
+        }
+        let searched = self.index.at(client, |resident| {
+            let first = resident.list.domains.first()?;
+            qualify::rest(name, first, resident.ndots, rtype).map(|_| resident.list.id)
+        });
+        searched.flatten().map_or(Scope::Shared, Scope::Search)
     }
 
     fn list(&self, id: ListId) -> Option<Arc<SearchList>> {

@@ -7,7 +7,6 @@ use contract::corefile::{Report, SourceId, Span, value};
 use contract::limits::{PODS_MAX, SEARCH_DOMAINS_MAX};
 use contract::wire::Name;
 
-use crate::index::Pod;
 use crate::resolv_conf::NDOTS_MAX;
 
 /// What kubelet writes for pods that use the cluster's DNS.
@@ -16,10 +15,20 @@ const NDOTS_DEFAULT: u8 = 5;
 /// What a line looks like, for messages.
 const LINE: &str = "NAMESPACE/NAME IP[,IP...] search SUFFIX... [ndots N]";
 
+/// A pod as the table has it.
+#[derive(Debug)]
+pub(crate) struct PodLine {
+    /// `NAMESPACE/NAME`.
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) search: Vec<Name>,
+    pub(crate) ndots: u8,
+}
+
 /// Reads the whole table; everything that is wrong is reported, with line and column.
-pub(crate) fn parse(file: &str, text: &str, report: &mut Report) -> Vec<Pod> {
+pub(crate) fn parse(file: &str, text: &str, report: &mut Report) -> Vec<PodLine> {
     let source = report.add_source(file, text);
-    let mut pods: Vec<Pod> = Vec::new();
+    let mut pods: Vec<PodLine> = Vec::new();
     let mut names: HashMap<String, usize> = HashMap::new();
     let mut start = 0;
     for (number, line) in text.split_inclusive('\n').enumerate() {
@@ -57,7 +66,7 @@ fn words(source: SourceId, line_start: usize, line: &str) -> Vec<Word<'_>> {
 }
 
 /// One pod; `None` if anything in its line is wrong.
-fn pod(words: &[Word<'_>], report: &mut Report) -> Option<Pod> {
+fn pod(words: &[Word<'_>], report: &mut Report) -> Option<PodLine> {
     let before = report.errors();
     let [name, rest @ ..] = words else { return None };
     if !name.text.split_once('/').is_some_and(|(namespace, name)| is_word(namespace) && is_word(name)) {
@@ -75,7 +84,7 @@ fn pod(words: &[Word<'_>], report: &mut Report) -> Option<Pod> {
     let (domains, tail) = rest.split_at(split);
     let search = search(keyword, domains, report);
     let ndots = ndots(tail, report);
-    (report.errors() == before).then(|| Pod { name: name.text.to_owned(), addresses: parsed, search, ndots })
+    (report.errors() == before).then(|| PodLine { name: name.text.to_owned(), addresses: parsed, search, ndots })
 }
 
 fn addresses(word: &Word<'_>, report: &mut Report) -> Vec<IpAddr> {
@@ -129,7 +138,7 @@ fn ndots(words: &[Word<'_>], report: &mut Report) -> u8 {
     })
 }
 
-fn missing(after: &Word<'_>, what: &str, report: &mut Report) -> Option<Pod> {
+fn missing(after: &Word<'_>, what: &str, report: &mut Report) -> Option<PodLine> {
     report.error(after.span.after(), format!("{what} expected behind `{}`", after.text)).expected(LINE);
     None
 }

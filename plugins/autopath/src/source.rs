@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contract::corefile::Report;
 use contract::limits::PODS_FILE_MAX;
-use contract::metrics::{Counter, Metrics};
+use contract::metrics::{Counter, Gauge};
+use contract::{Context, Pod, PodIndex, SearchLists};
 
-use crate::index::PodIndex;
+use crate::pods::PodLine;
 use crate::{pods, resolv_conf};
 
 /// What the file holds.
@@ -28,7 +29,10 @@ pub struct FileSource {
     path: PathBuf,
     format: Format,
     seen: Mutex<Seen>,
+    lists: Arc<SearchLists>,
     failures: Arc<Counter>,
+    pods: Arc<Gauge>,
+    conflicts: Arc<Gauge>,
 }
 
 /// Why the file gives no lists.
@@ -77,13 +81,29 @@ impl Stamp {
 
 impl FileSource {
     /// A file that has not been read yet.
-    pub fn new(path: &Path, format: Format, metrics: &Metrics) -> Self {
-        let failures = metrics.counter(
+    pub fn new(path: &Path, format: Format, context: &Context) -> Self {
+        let failures = context.metrics.counter(
             "nearpath_autopath_reload_failures_total",
             "Changes of a file of search lists that could not be read; the lists before it stay.",
             &[],
         );
-        Self { path: path.to_owned(), format, seen: Mutex::default(), failures }
+        let gauge = |name, help| context.metrics.gauge(name, help, &[("server", context.server.as_str())]);
+        let this = Self {
+            path: path.to_owned(),
+            format,
+            seen: Mutex::default(),
+            lists: Arc::clone(&context.lists),
+            failures,
+            pods: gauge("nearpath_autopath_pods", "Pods of the file whose search lists are known."),
+            conflicts: gauge(
+                "nearpath_autopath_address_conflicts",
+                "Addresses that more than one pod of the file claims: their questions are resolved as asked.",
+            ),
+        };
+        // a directive before a reload may have left more
+        this.pods.set(0);
+        this.conflicts.set(0);
+        this
     }
 
     /// Reads the file, whatever it was before, and fills the index.
@@ -146,10 +166,23 @@ impl FileSource {
                 if report.has_errors() {
                     return Err(BadSource::Wrong(report.to_string()));
                 }
-                index.replace(pods);
+                self.fill_with(pods, index);
             }
         }
         Ok(())
+    }
+
+    fn fill_with(&self, lines: Vec<PodLine>, index: &PodIndex) {
+        let pod = |line: PodLine| Pod {
+            name: line.name.into(),
+            addresses: line.addresses,
+            list: self.lists.intern(&line.search),
+            ndots: line.ndots,
+        };
+        let pods: Vec<Pod> = lines.into_iter().map(pod).collect();
+        let conflicts = index.replace(&pods);
+        self.pods.set(i64::try_from(pods.len()).unwrap_or(i64::MAX));
+        self.conflicts.set(i64::try_from(conflicts).unwrap_or(i64::MAX));
     }
 
     fn fill_for_everybody(&self, text: &str, index: &PodIndex) {
@@ -163,7 +196,7 @@ impl FileSource {
                 "autopath: {path} has ndots {ndots}, so longer names are not expanded; pods have `options ndots:5`"
             );
         }
-        index.replace_for_everybody(&conf.search, conf.ndots);
+        index.replace_for_everybody(self.lists.intern(&conf.search), conf.ndots);
     }
 }
 
@@ -175,8 +208,8 @@ mod tests {
     fn a_change_within_one_tick_is_seen_all_the_same() {
         let path = std::env::temp_dir().join(format!("autopath-tick-{}", std::process::id()));
         let context = crate::context_for_tests(None);
-        let index = PodIndex::new(&context);
-        let source = FileSource::new(&path, Format::Pods, &context.metrics);
+        let index = PodIndex::default();
+        let source = FileSource::new(&path, Format::Pods, &context);
         let line = |count| format!("nearpath_autopath_pods{{server=\"dns://d.e.:53\"}} {count}\n");
         let pods = |count| context.metrics.text().contains(&line(count));
         std::fs::write(&path, "").unwrap();

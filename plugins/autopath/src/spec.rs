@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use contract::corefile::{Report, Statement, Word, no_body, unknown_property, value};
 use contract::wire::Name;
-use contract::{BuildError, Context, Plugin, Spec};
+use contract::{BuildError, Context, Plugin, PodIndex, Spec};
 
 use crate::cut::CutRules;
-use crate::index::PodIndex;
 use crate::plugin::Autopath;
 use crate::source::{FileSource, Format};
 
@@ -166,22 +165,24 @@ impl Spec for AutopathSpec {
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError> {
-        let (path, format): (&Path, Format) = match &self.lists {
-            Lists::ResolvConf(path) => (path, Format::ResolvConf),
-            Lists::Pods(path) => (path, Format::Pods),
-            Lists::Kubernetes => {
-                return Err(BuildError::Unavailable {
-                    what: "autopath @kubernetes".to_owned(),
-                    reason: "this build does not watch pods; write their search lists into a file and name it with \
-                             `autopath { pods FILE }`"
-                        .to_owned(),
-                });
-            }
+        let (index, source) = match &self.lists {
+            Lists::ResolvConf(path) => from_file(path, Format::ResolvConf, context)?,
+            Lists::Pods(path) => from_file(path, Format::Pods, context)?,
+            Lists::Kubernetes => (context.cluster.pods(&self.zones)?, None),
         };
-        let index = Arc::new(PodIndex::new(context));
-        let source = FileSource::new(path, format, &context.metrics);
-        source.load(&index).map_err(|reason| BuildError::file(path, reason))?;
-        let plugin = Autopath::new(self.zones.clone(), index, Some(source), context);
+        let plugin = Autopath::new(self.zones.clone(), index, source, context);
         Ok(Arc::new(if self.nxdomain_cut { plugin.with_cut(CutRules::default(), context) } else { plugin }))
     }
+}
+
+/// An index that a file fills, and the file.
+fn from_file(
+    path: &Path,
+    format: Format,
+    context: &Context,
+) -> Result<(Arc<PodIndex>, Option<FileSource>), BuildError> {
+    let index = Arc::new(PodIndex::default());
+    let source = FileSource::new(path, format, context);
+    source.load(&index).map_err(|reason| BuildError::file(path, reason))?;
+    Ok((index, Some(source)))
 }

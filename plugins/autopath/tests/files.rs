@@ -46,6 +46,7 @@ fn context() -> Context {
         lists: Arc::default(),
         server: "dns://.:53".to_owned(),
         state_dir: None,
+        cluster: Arc::new(contract::NoCluster),
     }
 }
 
@@ -128,7 +129,7 @@ fn what_cannot_be_had_is_an_error_at_the_start() {
     let folder = Folder::new();
     let error = |lists| spec(lists).build(&context()).unwrap_err();
     assert!(matches!(error(Lists::Kubernetes), BuildError::Unavailable { .. }));
-    assert!(error(Lists::Kubernetes).to_string().contains("pods FILE"));
+    assert!(error(Lists::Kubernetes).to_string().contains("no cluster"));
     assert!(matches!(error(Lists::Pods(folder.0.join("none"))), BuildError::File { .. }));
     assert!(matches!(error(Lists::ResolvConf(folder.0.clone())), BuildError::File { .. }), "a folder");
     let wrong = folder.write("pods", "a/b 10.0.0.1 search x\nnonsense\na/c 10.0.0 search x\n");

@@ -221,7 +221,7 @@ fn draw<'c>(cluster: &'c Cluster, typed: &'c Name, random: &mut Random) -> Optio
         (3, _) => &[RecordType::AAAA],
         _ => &ADDRESSES,
     };
-    let search = &cluster.pods[pod].search;
+    let search = &cluster.pods[pod].list.domains;
     let ndots = cluster.pods[pod].ndots.into();
     let look_up = LookUp { typed, trailing_dot: random.per_cent(8), search, ndots, types };
     // A stub that asks for AAAA only believes a server that denies them; AutoPath does not.

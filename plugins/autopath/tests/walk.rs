@@ -7,12 +7,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use autopath::{Autopath, Pod, PodIndex};
+use autopath::Autopath;
 use contract::metrics::Metrics;
 use contract::testing;
 use contract::wire::{Class, Composer, Flags, Message, Name, Rcode, RecordType, Section, ede};
 use contract::{
-    Age, Answer, Blocks, Boxed, Context, Failure, FakeClock, Next, Plugin, Query, Reply, Scope, Served, Source,
+    Age, Answer, Blocks, Boxed, Context, Failure, FakeClock, Next, Plugin, Pod, PodIndex, Query, Reply, Scope, Served,
+    Source,
 };
 
 const A: RecordType = RecordType::A;
@@ -120,10 +121,16 @@ fn fixture(search: &[&str], zones: &[&str]) -> Fixture {
         lists: Arc::default(),
         server: "dns://d.e.:53".to_owned(),
         state_dir: None,
+        cluster: Arc::new(contract::NoCluster),
     };
-    let index = Arc::new(PodIndex::new(&context));
-    let search = search.iter().map(|text| name(text)).collect();
-    index.replace(vec![Pod { name: "shop/web".to_owned(), addresses: vec![POD], search, ndots: 5 }]);
+    let index = Arc::new(PodIndex::default());
+    let search: Vec<Name> = search.iter().map(|text| name(text)).collect();
+    index.replace(&[Pod {
+        name: "shop/web".into(),
+        addresses: vec![POD],
+        list: context.lists.intern(&search),
+        ndots: 5,
+    }]);
     let zones = zones.iter().map(|text| name(text)).collect();
     Fixture { plugin: Arc::new(Autopath::new(zones, index, None, &context)), metrics }
 }
@@ -422,7 +429,7 @@ async fn what_is_not_searched_goes_to_the_next_plugin() {
     assert!(reply.storable && script.asked().is_empty());
     // the pods with the list are gone: as asked, and not memorised for the list
     query.scope = search;
-    fixture.plugin.index().replace(Vec::new());
+    fixture.plugin.index().replace(&[]);
     let reply = fixture.plugin.serve(&query, Next::new(&chain, &script)).await.unwrap();
     assert!(!reply.storable && script.asked().is_empty());
 }

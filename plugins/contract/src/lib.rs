@@ -5,14 +5,17 @@
 //!   (located)            (no I/O yet)    (may read files)  (values; one function makes an RCODE of a Failure)
 //! ```
 //!
-//! Knows the wire format and the Corefile's syntax tree. Knows no sockets, no Kubernetes, no clock of its own.
+//! Knows the wire format and the Corefile's syntax tree. Knows no sockets, no clock of its own, and of
+//! Kubernetes only what is asked of whoever watches it.
 
 mod answer;
 mod clock;
+mod cluster;
 mod failure;
 pub mod limits;
 pub mod metrics;
 mod plugin;
+mod pods;
 mod query;
 mod scope;
 #[cfg(any(test, feature = "testing"))]
@@ -21,11 +24,13 @@ pub mod wire;
 
 pub use answer::{Age, Answer, Asker, BadAnswer};
 pub use clock::{Clock, FakeClock, Moment, RuntimeClock};
+pub use cluster::{Cluster, Endpoint, Endpoints, NoCluster, ServicePort};
 pub use corefile_compat as corefile;
 pub use failure::{Bound, Failure, Fault};
 pub use plugin::{
     Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Reply, Served, Source, Spec, Storing,
     Verdict,
 };
+pub use pods::{Pod, PodIndex, Resident};
 pub use query::{Client, Query, Transport};
 pub use scope::{ListId, Scope, Scoper, SearchList, SearchLists};

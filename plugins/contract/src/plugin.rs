@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::answer::{Age, Answer};
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::query::{Client, Query};
@@ -261,6 +262,8 @@ pub struct Context {
     pub server: String,
     /// A folder for what should be known after a restart; `None`: nothing is kept.
     pub state_dir: Option<PathBuf>,
+    /// What is watched of the Kubernetes cluster.
+    pub cluster: Arc<dyn Cluster>,
 }
 
 /// A directive as it was checked: everything known, nothing opened.

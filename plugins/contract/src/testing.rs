@@ -46,6 +46,7 @@ pub fn context() -> Context {
         lists: Arc::default(),
         server: "dns://.:53".to_owned(),
         state_dir: None,
+        cluster: Arc::new(crate::NoCluster),
     }
 }
 

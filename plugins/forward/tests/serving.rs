@@ -23,6 +23,7 @@ fn context() -> Context {
         lists: Arc::new(SearchLists::default()),
         server: "dns://.:53".to_owned(),
         state_dir: None,
+        cluster: Arc::new(contract::NoCluster),
     }
 }
 

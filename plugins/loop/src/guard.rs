@@ -236,6 +236,7 @@ mod tests {
                 lists: Arc::default(),
                 server: "dns://.:53".to_owned(),
                 state_dir: None,
+                cluster: Arc::new(contract::NoCluster),
             };
             let guard = Arc::new(LoopGuard::new(Name::parse(zone).unwrap(), &context));
             Self { clock, metrics, guard, upstream: Arc::default() }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use autopath::{Autopath, CutRules, Pod, PodIndex};
+use autopath::{Autopath, CutRules};
 use contract::metrics::Metrics;
 use contract::testing;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
-    Age, Answer, Blocks, Boxed, Clock, Context, Failure, Moment, Next, Plugin, Query, Reply, RuntimeClock, Scope,
-    Served, Source,
+    Age, Answer, Blocks, Boxed, Clock, Context, Failure, Moment, Next, Plugin, Pod, PodIndex, Query, Reply,
+    RuntimeClock, Scope, Served, Source,
 };
 use tokio::time::sleep;
 
@@ -85,10 +85,16 @@ pub(crate) fn house(state_dir: Option<PathBuf>, cut: bool) -> Arc<House> {
         lists: Arc::default(),
         server: "dns://d.e.:53".to_owned(),
         state_dir,
+        cluster: std::sync::Arc::new(contract::NoCluster),
     };
-    let index = Arc::new(PodIndex::new(&context));
-    let search = ["shop.svc.d.e", "svc.d.e", "d.e", "corp.example"].map(name).to_vec();
-    index.replace(vec![Pod { name: "shop/web".to_owned(), addresses: vec![POD], search, ndots: 5 }]);
+    let index = Arc::new(PodIndex::default());
+    let search = ["shop.svc.d.e", "svc.d.e", "d.e", "corp.example"].map(name);
+    index.replace(&[Pod {
+        name: "shop/web".into(),
+        addresses: vec![POD],
+        list: context.lists.intern(&search),
+        ndots: 5,
+    }]);
     let plugin = Autopath::new(vec![name("d.e")], index, None, &context);
     let plugin = Arc::new(if cut { plugin.with_cut(CutRules::default(), &context) } else { plugin });
     let work = tokio::spawn(Arc::clone(&plugin).run()).abort_handle();

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use autopath::{Autopath, CutRules, Judge, Pod, PodIndex};
+use autopath::{Autopath, CutRules, Judge};
 use contract::metrics::Metrics;
 use contract::wire::{Name, RecordType};
-use contract::{Clock, Context};
+use contract::{Clock, Context, Pod, PodIndex, SearchLists};
 
 use crate::random::Random;
 use crate::world::{Broken, Node, Tree, World, name};
@@ -62,16 +62,18 @@ impl Cluster {
         let expanded = if random.per_cent(75) { zone.clone() } else { Name::root() };
         let coin = random.per_cent(50);
         let world = World::new(trees, expanded.clone(), memorises.unwrap_or(coin), Arc::clone(&clock));
-        let pods: Vec<Pod> = (0..4).map(|number| pod(random, &zone, number)).collect();
+        let lists = Arc::<SearchLists>::default();
+        let pods: Vec<Pod> = (0..4).map(|number| pod(random, &lists, &zone, number)).collect();
         let context = Context {
             clock,
             metrics: Arc::new(Metrics::default()),
-            lists: Arc::default(),
+            lists,
             server: "dns://.:53".to_owned(),
             state_dir: None,
+            cluster: Arc::new(contract::NoCluster),
         };
-        let index = Arc::new(PodIndex::new(&context));
-        index.replace(pods.clone());
+        let index = Arc::new(PodIndex::default());
+        index.replace(&pods);
         let plugin = Autopath::new(vec![expanded], index, None, &context).with_judge(rules.judge);
         world.install(match rules.cut {
             Some(cut) => plugin.with_cut(cut, &context),
@@ -89,7 +91,7 @@ impl Cluster {
         for _ in 0..6 {
             let typed = self.typed(random);
             let pod = random.pick(&self.pods);
-            let domain = random.pick(&pod.search);
+            let domain = random.pick(&pod.list.domains);
             let labels = Name::strip(typed.as_wire(), Name::root().as_wire()).unwrap();
             let Some(victim) = Name::join(labels, domain) else { continue };
             let rtype = match random.below(10) {
@@ -120,7 +122,7 @@ impl Cluster {
         for _ in 0..random.below(8) {
             let (typed, pod) = (random.pick(typed), random.pick(&self.pods));
             let labels = Name::strip(typed.as_wire(), Name::root().as_wire()).unwrap();
-            let owner = Name::join(labels, random.pick(&pod.search));
+            let owner = Name::join(labels, random.pick(&pod.list.domains));
             added.extend(owner.map(|owner| (owner, address(random))));
         }
         let denies = random.per_cent(50);
@@ -145,7 +147,7 @@ impl Cluster {
         let mut all = Vec::new();
         for _ in 0..12 {
             let (typed, pod) = (random.pick(typed), random.pick(&self.pods));
-            let domain = pod.search.iter().find(|domain| self.zone.encloses(domain));
+            let domain = pod.list.domains.iter().find(|domain| self.zone.encloses(domain));
             let labels = Name::strip(typed.as_wire(), Name::root().as_wire()).unwrap();
             let Some(owner) = domain.and_then(|domain| Name::join(labels, domain)) else { continue };
             if typed.label_count() < 2 || self.world.is_broken(&owner) {
@@ -259,7 +261,7 @@ fn stub_tree(random: &mut Random, zone: &Name) -> Tree {
     tree
 }
 
-fn pod(random: &mut Random, zone: &Name, number: u8) -> Pod {
+fn pod(random: &mut Random, lists: &SearchLists, zone: &Name, number: u8) -> Pod {
     let namespace = *random.pick(&NAMESPACES);
     let mut search = match random.below(10) {
         0 => vec![name(random.pick(&HOST_DOMAINS))],
@@ -285,5 +287,10 @@ fn pod(random: &mut Random, zone: &Name, number: u8) -> Pod {
     }
     let ndots = if random.per_cent(60) { 5 } else { 1 + random.below(15) as u8 };
     let address = IpAddr::V4(Ipv4Addr::new(10, 1, 0, number));
-    Pod { name: format!("{namespace}/pod-{number}"), addresses: vec![address], search, ndots }
+    Pod {
+        name: format!("{namespace}/pod-{number}").into(),
+        addresses: vec![address],
+        list: lists.intern(&search),
+        ndots,
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) fn context() -> Context {
         lists: Arc::new(SearchLists::default()),
         server: "dns://.:53".to_owned(),
         state_dir: None,
+        cluster: Arc::new(contract::NoCluster),
     }
 }
 
