@@ -14,8 +14,9 @@ use anyhow::{Context as _, bail};
 use cache::Store;
 use contract::corefile::Disk;
 use contract::metrics::Metrics;
-use contract::{Bound as BoundName, RuntimeClock};
+use contract::{Bound as BoundName, Clock, RuntimeClock, SearchLists};
 use foldhash::quality::SeedableRandomState;
+use kubernetes::Kubernetes;
 use ready::Monitor;
 use reload::ReloadSpec;
 use tokio::runtime::Runtime;
@@ -60,17 +61,21 @@ pub struct Options {
     pub hasher: SeedableRandomState,
     /// Where is kept what should be known after a restart.
     pub state_dir: Option<PathBuf>,
+    /// Where the cluster is.
+    pub cluster: kubernetes::Settings,
 }
 
 impl Default for Options {
     fn default() -> Self {
+        let node_name = own_name();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             corefile: "Corefile".into(),
             dns_port: 53,
             threads: cores.min(THREADS_MAX),
             cache_bytes: 32 << 20,
-            node_name: host_name(),
+            cluster: kubernetes::Settings { node_name: node_name.clone(), ..kubernetes::Settings::default() },
+            node_name,
             pidfile: None,
             hasher: SeedableRandomState::random(),
             state_dir: None,
@@ -82,17 +87,25 @@ impl Options {
     /// What the flags say; defaults for what they leave open.
     pub fn from_flags(flags: &ServeFlags) -> Self {
         let default = Self::default();
+        let node_name = flags.node_name.clone().unwrap_or(default.node_name);
         Self {
+            cluster: flags.cluster.settings(&node_name),
             corefile: flags.conf.clone(),
             dns_port: flags.port,
             threads: if flags.threads == 0 { default.threads } else { flags.threads },
             cache_bytes: flags.cache_mib << 20,
-            node_name: flags.node_name.clone().unwrap_or(default.node_name),
+            node_name,
             pidfile: flags.pidfile.clone(),
             hasher: default.hasher,
             state_dir: flags.statedir.clone(),
         }
     }
+}
+
+/// What the DaemonSet says by `NODE_NAME`, else the host's name.
+fn own_name() -> String {
+    let told = std::env::var("NODE_NAME").ok().filter(|name| !name.is_empty());
+    told.unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {
@@ -222,6 +235,15 @@ fn begin<T>(
 
 fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
     let metrics = Arc::new(Metrics::default());
+    let clock: Arc<dyn Clock> = Arc::new(RuntimeClock::start());
+    let lists: Arc<SearchLists> = Arc::default();
+    let cluster = Kubernetes::new(
+        options.cluster.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&metrics),
+        Arc::clone(&lists),
+        runtime.clone(),
+    );
     let bound = |bound: BoundName| {
         metrics.counter("nearpath_bounds_reached_total", "Questions refused at a bound.", &[("bound", bound.label())])
     };
@@ -236,10 +258,10 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
         flights: Arc::new(Flights::default()),
         turnstile: Arc::new(Turnstile::default()),
-        clock: Arc::new(RuntimeClock::start()),
+        clock,
         state_dir: options.state_dir.clone(),
-        lists: Arc::default(),
-        cluster: Arc::new(contract::NoCluster),
+        lists,
+        cluster: Arc::new(cluster),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         places: Arc::default(),

@@ -1,6 +1,7 @@
 //! The command line: what may be said, and who acts on it. One file per subcommand.
 
 pub mod check;
+pub mod cluster;
 pub mod demo;
 pub mod serve;
 

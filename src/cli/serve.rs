@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::cluster::ClusterFlags;
 use crate::daemon::{self, Options};
 
 /// Flags of the daemon; those that CoreDNS and node-cache have keep their names.
@@ -22,7 +23,7 @@ pub struct ServeFlags {
     /// Bound of the answer store of the whole process, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=65_536), env = "NEARPATH_CACHE_MIB")]
     pub cache_mib: u64,
-    /// What NSID, hostname.bind and id.server say; the host's name unless set
+    /// This node's name in the cluster, and what NSID, hostname.bind and id.server say; $NODE_NAME unless set, else the host's name
     #[arg(long, value_name = "NAME", value_parser = node_name, env = "NEARPATH_NODE_NAME")]
     pub node_name: Option<String>,
     /// Where to write the process id
@@ -37,6 +38,9 @@ pub struct ServeFlags {
     /// List the directives that are served, and leave
     #[arg(long)]
     pub plugins: bool,
+    /// Where the cluster is.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
 }
 
 /// A name that fits into NSID beside a whole reply.

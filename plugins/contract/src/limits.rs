@@ -62,6 +62,15 @@ pub const CUTS_OFF_FILE_MAX: usize = 1 << 20;
 /// goes when the younger one is full. About 1 MiB each when full.
 pub const SEEN_HALF_MAX: usize = 57_344;
 
+/// Addresses that the kernel put in doubt; the oldest goes first, and before it those that no pod claims.
+pub const DOUBTS_MAX: usize = 2 * PODS_MAX;
+/// Pods of which it is remembered that they are gone for good.
+pub const TOMBSTONES_MAX: usize = PODS_MAX;
+/// One line of a watch, octets: an object, of which the API server keeps none larger than 1.5 MiB, as JSON.
+pub const API_LINE_MAX: usize = 8 << 20;
+/// A list of the API server, octets: the pods of one node, or the endpoints of one Service.
+pub const API_LIST_MAX: usize = 64 << 20;
+
 /// The largest reply over UDP, octets, whatever the client says it can take (DNS flag day 2020).
 pub const UDP_REPLY_MAX: usize = 1_232;
 /// The largest reply to a client without EDNS (RFC 1035 4.2.1), octets.

@@ -1,0 +1,185 @@
+//! The way to the API server: where it is, with which credentials, one request at a time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use contract::Boxed;
+use http::Uri;
+use kube::Client;
+use kube::client::Body;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+
+use crate::lines;
+use crate::settings::Settings;
+use crate::trouble::Trouble;
+use crate::words;
+
+/// A connection, TLS included.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// The head of a reply.
+const REPLY_WITHIN: Duration = Duration::from_secs(30);
+/// A refusal's text.
+const REFUSAL_MAX: usize = 64 << 10;
+
+/// Takes requests to the API server. A trait, so that a thousand nodes can be simulated.
+pub(crate) trait Transport: Send + Sync + 'static {
+    /// The body of a reply with status 200.
+    fn get<'a>(&'a mut self, path: &'a str) -> Boxed<'a, Result<Body, Trouble>>;
+
+    /// Whether somebody accepts connections there; no request is sent.
+    fn is_reachable(&mut self) -> Boxed<'_, bool>;
+
+    /// True if the credentials are others than at the last request.
+    fn has_new_credentials(&self) -> bool;
+}
+
+/// The API server as the settings name it. Credentials are read anew after each failure.
+#[derive(Debug)]
+pub(crate) struct Api {
+    settings: Settings,
+    open: Option<Open>,
+}
+
+/// A client, and what it was made of.
+struct Open {
+    client: Client,
+    uri: Uri,
+    files: Stamps,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+/// When each file of credentials was written.
+type Stamps = Vec<(PathBuf, Option<std::time::SystemTime>)>;
+
+impl Api {
+    /// Nothing is read or opened yet.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self { settings: settings.clone(), open: None }
+    }
+
+    /// What is missing for there ever to be an API server.
+    pub(crate) fn is_known(settings: &Settings) -> Result<(), String> {
+        let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        match in_pod || settings.kubeconfig.is_some() {
+            true => Ok(()),
+            false => Err("no API server is known: KUBERNETES_SERVICE_HOST is not set, as it is in a pod, and no file is \
+                          named with -kubeconfig"
+                .to_owned()),
+        }
+    }
+
+    async fn open(&mut self) -> Result<&Open, Trouble> {
+        if self.open.is_none() {
+            let config = config(&self.settings).await.map_err(Trouble::Credentials)?;
+            let (uri, files) = (config.cluster_url.clone(), stamps(files(&self.settings, &config)));
+            let client = Client::try_from(config).map_err(|error| Trouble::Credentials(chain(&error)))?;
+            self.open = Some(Open { client, uri, files });
+        }
+        Ok(self.open.as_ref().expect("it was just made"))
+    }
+
+    async fn request(&mut self, path: &str) -> Result<Body, Trouble> {
+        let request = http::Request::get(path).header(http::header::ACCEPT, "application/json");
+        let request = request.body(Body::empty()).map_err(|error| Trouble::Nonsense(error.to_string()))?;
+        let reply = tokio::time::timeout(REPLY_WITHIN, self.open().await?.client.send(request)).await;
+        let reply = reply.map_err(|_| Trouble::Silent(REPLY_WITHIN))?;
+        let reply = reply.map_err(|error| Trouble::Unreachable(chain(&error)))?;
+        let status = reply.status().as_u16();
+        if status == 200 {
+            return Ok(reply.into_body());
+        }
+        let after = reply.headers().get(http::header::RETRY_AFTER);
+        let after = after.and_then(|after| after.to_str().ok()?.trim().parse().ok());
+        let said = tokio::time::timeout(REPLY_WITHIN, lines::whole(reply.into_body(), REFUSAL_MAX)).await;
+        Err(words::refusal(status, after, &said.ok().and_then(Result::ok).unwrap_or_default()))
+    }
+}
+
+impl Transport for Api {
+    fn get<'a>(&'a mut self, path: &'a str) -> Boxed<'a, Result<Body, Trouble>> {
+        Box::pin(async move {
+            let reply = self.request(path).await;
+            if reply.is_err() {
+                self.open = None; // certificates and tokens may have been replaced
+            }
+            reply
+        })
+    }
+
+    fn is_reachable(&mut self) -> Boxed<'_, bool> {
+        Box::pin(async move {
+            let Ok(open) = self.open().await else { return false };
+            let host = open.uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+            let port = open.uri.port_u16().unwrap_or(if open.uri.scheme_str() == Some("http") { 80 } else { 443 });
+            let connect = tokio::net::TcpStream::connect((host, port));
+            matches!(tokio::time::timeout(CONNECT_WITHIN, connect).await, Ok(Ok(_)))
+        })
+    }
+
+    fn has_new_credentials(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            let files = open.files.iter().map(|(path, _)| path.clone()).collect();
+            open.files != stamps(files)
+        })
+    }
+}
+
+/// Address and credentials. No name is looked up here.
+async fn config(settings: &Settings) -> Result<Config, String> {
+    let mut config = match &settings.kubeconfig {
+        Some(path) => from_file(path, settings.context.clone()).await?,
+        None => Config::incluster_env().map_err(|error| chain(&error))?,
+    };
+    if let Some(uri) = &settings.api_server {
+        config.cluster_url = uri.clone();
+    }
+    config.connect_timeout = Some(CONNECT_WITHIN);
+    config.default_retry = false; // when to ask again is decided here alone
+    Ok(config)
+}
+
+async fn from_file(path: &Path, context: Option<String>) -> Result<Config, String> {
+    let said = |error: &dyn std::error::Error| format!("{}: {}", path.display(), chain(error));
+    let file = Kubeconfig::read_from(path).map_err(|error| said(&error))?;
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    Config::from_custom_kubeconfig(file, &options).await.map_err(|error| said(&error))
+}
+
+/// The files that credentials come from.
+fn files(settings: &Settings, config: &Config) -> Vec<PathBuf> {
+    let auth = &config.auth_info;
+    let named = [&auth.token_file, &auth.client_certificate, &auth.client_key];
+    let named = named.into_iter().flatten().map(PathBuf::from);
+    settings.kubeconfig.iter().cloned().chain(config.root_cert_file.clone()).chain(named).collect()
+}
+
+/// When they were written last.
+fn stamps(files: Vec<PathBuf>) -> Stamps {
+    let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    files
+        .into_iter()
+        .map(|path| {
+            let at = written(&path);
+            (path, at)
+        })
+        .collect()
+}
+
+/// An error with its causes, each said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = inner.source();
+    }
+    text
+}

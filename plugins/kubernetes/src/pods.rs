@@ -1,0 +1,276 @@
+//! This node's pods: hears the API server and the kernel, and publishes who has an address.
+//!
+//! ```text
+//!   Reflector --Word--+
+//!                     +--> Index --residents--> contract::PodIndex, which the hit path reads
+//!   witness --Testimony+     '--a doubt--> the reflector is asked for a list
+//! ```
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+
+use contract::metrics::{Counter, Gauge, Metrics};
+use contract::{Clock, Moment, PodIndex, SearchLists};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+
+use crate::index::{Index, Residents};
+use crate::kubelet::NodeDns;
+use crate::pod::PodObject;
+use crate::reflector::Word;
+use crate::trouble::Trouble;
+use crate::witness::Testimony;
+
+/// After so long without a word of the API server an address counts only if the kernel vouches for it.
+const VOUCHED_AFTER: Duration = Duration::from_secs(300);
+/// How often ages are looked at, and whether anybody still reads.
+const TICK: Duration = Duration::from_secs(1);
+/// Words that are taken in before the result is published.
+const TOGETHER_MAX: usize = 256;
+
+/// What the pods' work needs.
+pub(crate) struct Parts {
+    /// What it fills, as long as somebody reads it.
+    pub(crate) out: Weak<PodIndex>,
+    pub(crate) node: NodeDns,
+    pub(crate) lists: Arc<SearchLists>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The reflector lists when this is notified.
+    pub(crate) ask: Arc<Notify>,
+    /// The zone that the pods' labels tell.
+    pub(crate) zone: watch::Sender<Option<String>>,
+}
+
+/// The work beside the queries.
+pub(crate) struct Pods {
+    parts: Parts,
+    index: Index,
+    counts: Counts,
+    /// When the API server was last heard; `None`: never.
+    heard: Option<Moment>,
+    /// Said once until it is over.
+    in_trouble: bool,
+    vouched: bool,
+}
+
+impl Pods {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let counts = Counts::new(&parts.metrics);
+        Self { parts, index: Index::default(), counts, heard: None, in_trouble: false, vouched: false }
+    }
+
+    /// Goes on until nobody reads the index.
+    pub(crate) async fn run(mut self, mut words: mpsc::Receiver<Word<PodObject>>, mut kernel: mpsc::Receiver<Testimony>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while self.parts.out.strong_count() > 0 {
+            // the kernel first: what it doubts must not be served a moment longer
+            let changed = tokio::select! {
+                biased;
+                Some(testimony) = kernel.recv() => self.hear_kernel(testimony),
+                word = words.recv() => match word {
+                    Some(word) => self.hear(word),
+                    None => return,
+                },
+                _ = tick.tick() => self.tick(),
+            };
+            let mut changed = changed;
+            for _ in 0..TOGETHER_MAX {
+                changed |= match (kernel.try_recv(), words.try_recv()) {
+                    (Err(_), Err(_)) => break,
+                    (testimony, word) => {
+                        let doubted = testimony.is_ok_and(|testimony| self.hear_kernel(testimony));
+                        word.is_ok_and(|word| self.hear(word)) | doubted
+                    }
+                };
+            }
+            if changed {
+                self.publish();
+            }
+        }
+    }
+
+    /// True if it changes what is served.
+    fn hear(&mut self, word: Word<PodObject>) -> bool {
+        if let Word::Trouble(trouble) = word {
+            self.complain(&trouble);
+            return false;
+        }
+        self.heard = Some(self.parts.clock.now());
+        match word {
+            Word::Alive | Word::Trouble(_) => return false,
+            Word::Changed(pod) => {
+                self.counts.changed.increment();
+                self.see_zone(&pod);
+                match pod.claim(&self.parts.node, &self.parts.lists) {
+                    Some(claim) => self.index.changed(claim),
+                    None => return false,
+                }
+            }
+            Word::Deleted(pod) => {
+                self.counts.deleted.increment();
+                self.index.deleted(pod.uid());
+            }
+            Word::List { items, version, asked, anew } => {
+                self.counts.lists.increment();
+                items.iter().for_each(|pod| self.see_zone(pod));
+                let Parts { node, lists, clock, .. } = &self.parts;
+                let claims: Vec<_> = items.iter().filter_map(|pod| pod.claim(node, lists)).collect();
+                let asked = Moment(clock.now().0.saturating_sub(millis(Instant::now() - asked)));
+                self.index.list(claims, version, asked, anew);
+                if std::mem::take(&mut self.in_trouble) || self.counts.synced.value() == 0 {
+                    tracing::info!("kubernetes: {} pods of this node are known", self.index.len());
+                }
+                self.counts.synced.set(1);
+            }
+        }
+        true
+    }
+
+    fn complain(&mut self, trouble: &Trouble) {
+        self.parts.metrics
+            .counter(
+                "nearpath_kubernetes_watch_failures_total",
+                "Requests and watches that failed, by what is watched and why.",
+                &[("kind", "pods"), ("reason", trouble.label())],
+            )
+            .increment();
+        if !std::mem::replace(&mut self.in_trouble, true) {
+            let meanwhile = match self.heard {
+                None => "until it is there questions are resolved as asked",
+                Some(_) => "what is known goes on being used",
+            };
+            tracing::warn!("kubernetes: pods: {trouble}{}; {meanwhile}", trouble.advice());
+        }
+    }
+
+    /// True if it changes what is served.
+    fn hear_kernel(&mut self, testimony: Testimony) -> bool {
+        match testimony {
+            Testimony::Changed(address) => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                self.index.doubt(address, now);
+                if self.index.is_in_doubt(address) {
+                    self.counts.doubts.increment();
+                    self.parts.ask.notify_one();
+                }
+            }
+            Testimony::Restored(address) => {
+                self.index.restored(address, self.parts.clock.now());
+                self.parts.ask.notify_one();
+            }
+            Testimony::Traced(address) => self.index.traced(address, true),
+            Testimony::Untraced(address) => self.index.traced(address, false),
+            Testimony::Blind { reason } => {
+                tracing::warn!("kubernetes: the kernel's word on links and routes cannot be had: {reason}");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// True if the API server has been away for so long, or is back.
+    fn tick(&mut self) -> bool {
+        let Some(heard) = self.heard else { return false };
+        let age = self.parts.clock.now().since(heard);
+        self.counts.age.set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+        let vouched = age >= VOUCHED_AFTER;
+        std::mem::replace(&mut self.vouched, vouched) != vouched
+    }
+
+    fn see_zone(&self, pod: &PodObject) {
+        if let Some(zone) = pod.zone() {
+            self.parts.zone.send_if_modified(|known| {
+                let news = known.as_deref() != Some(zone);
+                if news {
+                    *known = Some(zone.to_owned());
+                }
+                news
+            });
+        }
+    }
+
+    fn publish(&mut self) {
+        let Some(out) = self.parts.out.upgrade() else { return };
+        let age = self.heard.map_or(Duration::MAX, |heard| self.parts.clock.now().since(heard));
+        self.vouched = self.heard.is_some() && age >= VOUCHED_AFTER;
+        let residents = self.index.residents(self.vouched);
+        out.replace(&residents.pods);
+        self.counts.show(&self.index, &residents, out.addresses());
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What operators see of it.
+struct Counts {
+    pods: Arc<Gauge>,
+    addresses: Arc<Gauge>,
+    conflicts: Arc<Gauge>,
+    doubted: Arc<Gauge>,
+    unvouched: Arc<Gauge>,
+    octets: Arc<Gauge>,
+    age: Arc<Gauge>,
+    synced: Arc<Gauge>,
+    refused: Arc<Gauge>,
+    changed: Arc<Counter>,
+    deleted: Arc<Counter>,
+    lists: Arc<Counter>,
+    doubts: Arc<Counter>,
+}
+
+impl Counts {
+    fn new(metrics: &Metrics) -> Self {
+        let gauge = |name, help| {
+            let gauge = metrics.gauge(name, help, &[]);
+            gauge.set(0);
+            gauge
+        };
+        let event = |kind| {
+            let help = "Words of the API server about pods.";
+            metrics.counter("nearpath_kubernetes_events_total", help, &[("type", kind)])
+        };
+        Self {
+            pods: gauge("nearpath_kubernetes_pods", "Pods of this node that have an address of their own."),
+            addresses: gauge("nearpath_kubernetes_addresses", "Addresses whose search list is known."),
+            conflicts: gauge(
+                "nearpath_kubernetes_address_conflicts",
+                "Addresses that more than one live pod claims: their questions are resolved as asked.",
+            ),
+            doubted: gauge(
+                "nearpath_kubernetes_doubted_addresses",
+                "Addresses out of use until the API server confirms what the kernel put in doubt.",
+            ),
+            unvouched: gauge(
+                "nearpath_kubernetes_unvouched_addresses",
+                "Addresses out of use because the API server is away and the kernel shows no route to them.",
+            ),
+            octets: gauge("nearpath_kubernetes_index_bytes", "Memory of the index of pods, estimated."),
+            age: gauge("nearpath_kubernetes_index_age_seconds", "Since the API server's last word about pods."),
+            synced: gauge("nearpath_kubernetes_synced", "1 once this node's pods were listed."),
+            refused: gauge("nearpath_kubernetes_refused_pods", "Words about pods for which there was no room."),
+            changed: event("changed"),
+            deleted: event("deleted"),
+            lists: metrics.counter("nearpath_kubernetes_lists_total", "Lists of this node's pods.", &[]),
+            doubts: metrics.counter(
+                "nearpath_kubernetes_doubts_total",
+                "Addresses of pods that the kernel put in doubt.",
+                &[],
+            ),
+        }
+    }
+
+    fn show(&self, index: &Index, residents: &Residents, addresses: usize) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.pods.set(number(index.len()));
+        self.addresses.set(number(addresses));
+        self.conflicts.set(number(residents.conflicts));
+        self.doubted.set(number(residents.doubted));
+        self.unvouched.set(number(residents.unvouched));
+        self.octets.set(number(index.octets()));
+        self.refused.set(i64::try_from(index.refused()).unwrap_or(i64::MAX));
+    }
+}
