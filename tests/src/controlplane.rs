@@ -122,7 +122,9 @@ impl ControlPlane {
         let (api, deadline) = (self.api(), Instant::now() + PATIENCE);
         loop {
             let ready = api.text("/readyz");
-            if ready.as_ref().is_ok_and(|text| text == "ok") {
+            // it remembers for a while that etcd was well, so it has to read something out of it too
+            let reads = || api.get("/api/v1/namespaces/kube-system?timeout=2s").is_ok();
+            if ready.as_ref().is_ok_and(|text| text == "ok") && reads() {
                 return;
             }
             for (name, program) in [("etcd", &mut self.etcd), ("kube-apiserver", &mut self.api_server)] {

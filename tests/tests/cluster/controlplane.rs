@@ -185,7 +185,8 @@ fn killed_and_started_again_it_knows_what_it_knew() {
     assert_eq!(kept(&api).expect("the same address"), uid);
 
     plane.kill_etcd();
-    assert!(api.post("/api/v1/namespaces", &json!({ "metadata": { "name": "lost" } })).is_err(), "nothing can be kept");
+    let lost = api.post("/api/v1/namespaces?timeout=1s", &json!({ "metadata": { "name": "lost" } }));
+    assert!(lost.is_err(), "nothing can be kept: {lost:?}");
     let begun = Instant::now();
     plane.start_etcd();
     note(&format!("and {:.1} s after etcd was", begun.elapsed().as_secs_f64()));
