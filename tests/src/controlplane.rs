@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 pub use self::start::{SERVICE_RANGE, program};
@@ -230,6 +231,11 @@ impl ControlPlane {
         self.api_server.kill();
     }
 
+    /// Sends the API server a signal: SIGSTOP makes it hang with its connections open, SIGCONT go on.
+    pub fn signal_api_server(&mut self, signal: Signal) {
+        self.api_server.signal(signal);
+    }
+
     /// Starts the API server again, at the same address, before the same etcd, and waits until it is ready.
     #[track_caller]
     pub fn start_api_server(&mut self) {
@@ -237,7 +243,8 @@ impl ControlPlane {
         self.wait_until_ready();
     }
 
-    /// Kills etcd (-9).
+    /// Kills etcd (-9). Until it is back, reads that the API server cannot answer from memory and all writes wait up to a
+    /// minute, unless their path says `?timeout=1s`.
     pub fn kill_etcd(&mut self) {
         self.etcd.kill();
     }

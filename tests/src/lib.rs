@@ -22,6 +22,7 @@ pub mod http;
 pub mod https;
 pub mod manifest;
 pub mod message;
+pub mod metrics;
 pub mod mode;
 pub mod objects;
 pub mod peer;

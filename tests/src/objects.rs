@@ -1,10 +1,12 @@
 //! Objects of a cluster, made as its users, controllers and kubelets make them: here the test is all of these.
 
+mod crowd;
 mod pod;
 mod service;
 
 use serde_json::json;
 
+pub use self::crowd::Crowd;
 pub use self::pod::{Pod, PodStatus};
 pub use self::service::{ClusterIp, Endpoint, Port};
 use crate::api::Api;

@@ -1,13 +1,14 @@
 //! The control plane itself: what later tests stand on is real, and is seen to be.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use nearpath_tests::api::Refusal;
 use nearpath_tests::controlplane::{self, NOBODY};
 use nearpath_tests::coredns::{self, CoreDns};
 use nearpath_tests::mode::note;
-use nearpath_tests::objects::{ClusterIp, Endpoint, Pod, PodStatus, Port};
-use nearpath_tests::{Api, ControlPlane, Udp, ask, place};
+use nearpath_tests::objects::{ClusterIp, Crowd, Endpoint, Pod, PodStatus, Port};
+use nearpath_tests::{Api, ControlPlane, Daemon, Udp, ask, metrics, place};
 use serde_json::json;
 
 /// RFC 1035, section 4.1.1.
@@ -136,6 +137,59 @@ fn coredns_answers_what_the_api_says() {
     coredns.kill();
     client.send(&ask(name, "A").wire());
     assert!(client.receive(Duration::from_millis(200)).is_none(), "nobody serves at {gone} any more");
+}
+
+#[test]
+fn the_daemon_before_coredns_says_what_coredns_says_to_pods_of_both_families() {
+    let Some(plane) = controlplane::shared() else { return };
+    let api = plane.api();
+    api.namespace("before");
+    api.service("before", "fixed", &[Port::udp("dns", 53), Port::tcp("dns-tcp", 53)], ClusterIp::At("10.96.77.7"));
+    let coredns = CoreDns::start(plane, coredns::USUAL);
+    let six = place::pod_address_v6();
+    let words = [("CENTRE", coredns.address().to_string()), ("SIX", six.to_string())];
+    let daemon = Daemon::given(".:PORT {\n bind IP SIX\n forward . CENTRE {\n  force_tcp\n }\n}\n", &words);
+    let asked = ask("fixed.before.svc.cluster.local.", "A");
+    let answer = ["fixed.before.svc.cluster.local. A 10.96.77.7"];
+    soon("CoreDNS knows the service", || daemon.client_at(place::pod_address()).asks(&asked).rcode == 0);
+    daemon.client_at(place::pod_address()).asks(&asked).is("NOERROR").answers_are(&answer);
+    let at = SocketAddr::new(six, daemon.address().port());
+    Udp::from(place::pod_address_v6(), at).asks(&asked).is("NOERROR").answers_are(&answer);
+}
+
+#[test]
+fn a_crowd_comes_and_goes_and_is_counted() {
+    let Some(plane) = controlplane::shared() else { return };
+    let (api, size) = (plane.api(), 200);
+    let crowd = Crowd::new("crowd", &["crowd-node-1", "crowd-node-2"], Ipv4Addr::new(10, 2, 0, 1), size);
+    let labels = [("resource", "pods"), ("verb", "POST"), ("code", "201")];
+    let before = metrics::sum(&plane.metrics(), "apiserver_request_total", &labels);
+    let begun = Instant::now();
+    crowd.comes(&api);
+    note(&format!("{:.0} pods a second are made and run", size as f64 / begun.elapsed().as_secs_f64()));
+    let made = metrics::sum(&plane.metrics(), "apiserver_request_total", &labels) - before;
+    assert!(made >= size as f64, "the API server counted {made}");
+
+    let mine = api.get("/api/v1/pods?fieldSelector=spec.nodeName=crowd-node-2").expect("a list");
+    let mine = mine["items"].as_array().expect("items");
+    assert_eq!(mine.len(), size / 2);
+    let last = mine.iter().find(|pod| pod["metadata"]["name"] == crowd.name(size - 1)).expect("the last is on node 2");
+    assert_eq!(last["status"]["podIP"], crowd.address(size - 1).to_string());
+    crowd.goes(&api);
+    let left = api.get("/api/v1/namespaces/crowd/pods").expect("a list");
+    assert_eq!(left["items"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn a_page_of_metrics_is_read_by_name_and_labels() {
+    let page = "# TYPE asked counter\nasked{verb=\"WATCH\",code=\"200\"} 3\nasked{verb=\"LIST\",code=\"200\"} 1.5e+01\n\
+                asked{verb=\"LIST\",subcode=\"200\",code=\"410\"} 2\nasked_twice{verb=\"LIST\"} 100\nup 1\n";
+    let asked = |labels: &[(&str, &str)]| metrics::sum(page, "asked", labels).to_string();
+    assert_eq!(asked(&[]), "20");
+    assert_eq!(asked(&[("verb", "LIST")]), "17");
+    assert_eq!(asked(&[("verb", "LIST"), ("code", "200")]), "15", "`subcode` is another label");
+    assert_eq!(asked(&[("verb", "GET")]), "0");
+    assert_eq!(metrics::sum(page, "up", &[]).to_string(), "1");
 }
 
 #[test]
