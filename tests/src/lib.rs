@@ -4,25 +4,40 @@
 //!   test --Daemon::given(corefile)--> nearpath (own process, own loopback address)
 //!     |                                  |  ^
 //!     +--ask(..).of(..)--> Client -------+  +-----> Upstream (threads, a table, a behaviour, a log of questions)
-//!     +<-- Reply: is, has, ttl, ede            +--> Peer (a real unbound or knotd)
+//!     |                                  |     +--> Peer (a real unbound or knotd)
+//!     +<-- Reply: is, has, ttl, ede      |     +--> CoreDns (a real one, with its `kubernetes` plugin) --+
+//!     |                                  |                                                              v
+//!     +--Api: create_pod, watch, ..      +-------------------------> ControlPlane (a real kube-apiserver, etcd)
 //! ```
 //!
 //! Reads and writes messages by code of its own, not the daemon's, so that an error in the daemon's cannot hide itself.
 
+pub mod api;
 pub mod certificate;
 pub mod client;
+pub mod controlplane;
+pub mod coredns;
 pub mod daemon;
 pub mod http;
+pub mod https;
+pub mod manifest;
 pub mod message;
+pub mod metrics;
 pub mod mode;
+pub mod objects;
 pub mod peer;
 pub mod place;
+pub mod program;
 pub mod random;
 pub mod record;
 pub mod upstream;
+pub mod watch;
 pub mod zone;
 
+pub use api::Api;
 pub use client::{Tcp, Udp};
+pub use controlplane::ControlPlane;
+pub use coredns::CoreDns;
 pub use daemon::Daemon;
 pub use message::{Ask, Reply, ask};
 pub use upstream::{Behaviour, Upstream};

@@ -5,7 +5,7 @@
 //! socket for a moment, and the port would be in use after all. Ports lie below the range that the kernel gives to
 //! clients.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,6 +33,25 @@ pub fn socket() -> SocketAddr {
 pub fn socket_everywhere() -> SocketAddr {
     let offset = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id();
     SocketAddr::new(address(), 30_000 + (offset % 2_700) as u16)
+}
+
+/// True if this process is in a network where every address of [`pod_address`] is this machine: `tests/cluster/inside`
+/// makes one.
+pub fn has_pod_network() -> bool {
+    UdpSocket::bind(("198.18.255.254", 0)).is_ok() && UdpSocket::bind(("2001:db8:ffff::", 0)).is_ok()
+}
+
+/// An address for a pod or an endpoint that nobody else in this run uses. It is none of 127/8, because the API server
+/// takes no loopback address for an endpoint, and is bound and reached in [`has_pod_network`] alone.
+pub fn pod_address() -> IpAddr {
+    let [_, _, high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(198, 18, high, low).into()
+}
+
+/// The same in IPv6.
+pub fn pod_address_v6() -> IpAddr {
+    let [_, _, high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from_be_bytes([high, low])).into()
 }
 
 /// A folder that goes when the test ends well, and stays when it fails.

@@ -1,6 +1,7 @@
 //! The integration tests, one module per tier. `tests/run` says which tiers there are and what each needs.
 
 mod check;
+mod cluster;
 mod demo;
 mod flood;
 mod packets;
