@@ -2,7 +2,6 @@
 //! nobody does.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -158,8 +157,7 @@ impl Kubernetes {
 impl Cluster for Kubernetes {
     fn pods(&self, zones: &[Name]) -> Result<Arc<PodIndex>, BuildError> {
         self.is_known("autopath @kubernetes")?;
-        let node = node::dns(&self.settings, zones)?;
-        let domain = node.cluster_domain.clone().unwrap_or_default();
+        let (domain, node) = node::dns(&self.settings, zones)?;
         let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         pods.retain(|_, index| index.strong_count() > 0);
         if let Some(index) = pods.get(&domain).and_then(Weak::upgrade) {

@@ -12,17 +12,16 @@ use crate::settings::Settings;
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// The cluster's domain and the host's searches. `zones` are those that the asking directive serves.
-pub(crate) fn dns(settings: &Settings, zones: &[Name]) -> Result<NodeDns, BuildError> {
+pub(crate) fn dns(settings: &Settings, zones: &[Name]) -> Result<(Name, NodeDns), BuildError> {
     let kubelet = KubeletConfig::read(&settings.kubelet_config).unwrap_or_else(|problem| {
         tracing::warn!("kubernetes: the kubelet's configuration is not used: {problem}");
         None
     });
     let told = kubelet.as_ref().and_then(|kubelet| kubelet.cluster_domain.as_deref());
     let told = told.and_then(|text| Name::parse(text).ok());
-    Ok(NodeDns {
-        cluster_domain: Some(domain(settings.cluster_domain.as_ref(), told.as_ref(), zones)?),
-        host: host(settings, kubelet.as_ref()),
-    })
+    let domain = domain(settings.cluster_domain.as_ref(), told.as_ref(), zones)?;
+    let host = host(settings, kubelet.as_ref());
+    Ok((domain.clone(), NodeDns { cluster_domain: Some(domain), host }))
 }
 
 /// The cluster's domain: a flag's, the kubelet's, or that of the one zone that can be meant.

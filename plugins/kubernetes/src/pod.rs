@@ -77,8 +77,8 @@ struct Container {
 }
 
 impl Watched for PodObject {
-    fn version(&self) -> &Version {
-        &self.metadata.version
+    fn version(&self) -> &str {
+        &self.metadata.version.0
     }
 }
 
@@ -98,7 +98,7 @@ impl PodObject {
             return None;
         }
         let Meta { uid, name, namespace, version, .. } = &self.metadata;
-        let list = kubelet::derive(PodDns { namespace, spec: &self.spec }, node);
+        let list = kubelet::derive(&PodDns { namespace, spec: &self.spec }, node);
         let (search, ndots) = list.map_or_else(Default::default, |list| (list.search, list.ndots));
         Some(Claim {
             uid: Arc::clone(uid),

@@ -303,11 +303,11 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     fn note(&mut self, event: Event<T>) -> Word<T> {
         let (word, version) = match event {
             Event::Changed(object) => {
-                let version = object.version().clone();
+                let version = Version(object.version().to_owned());
                 (Word::Changed(object), version)
             }
             Event::Deleted(object) => {
-                let version = object.version().clone();
+                let version = Version(object.version().to_owned());
                 (Word::Deleted(object), version)
             }
             Event::Bookmark { version, .. } => (Word::Alive, version),

@@ -15,6 +15,7 @@ use crate::lines::whole;
 use crate::reflector::Word;
 use crate::slices::{Slice, Slices};
 use crate::trouble::Trouble;
+use crate::words::Watched;
 
 /// The port of DNS.
 const DNS_PORT: u16 = 53;
@@ -54,6 +55,12 @@ struct Port {
     protocol: String,
 }
 
+impl Watched for Slice {
+    fn version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}
+
 impl Service {
     /// Goes on until nobody wants to know.
     pub(crate) async fn run(mut self, mut words: mpsc::Receiver<Word<Slice>>) {
@@ -74,7 +81,7 @@ impl Service {
                 }
                 Some(Word::Alive) => {}
                 Some(Word::Changed(slice)) => slices.apply(slice),
-                Some(Word::Deleted(slice)) => slices.remove(slice.name()),
+                Some(Word::Deleted(slice)) => slices.remove(&slice.metadata.name),
                 Some(Word::List { items, .. }) => {
                     slices.replace(items);
                     in_trouble = false;

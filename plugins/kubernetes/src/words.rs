@@ -11,7 +11,7 @@ use crate::trouble::Trouble;
 /// An object that is watched.
 pub(crate) trait Watched: DeserializeOwned + Send + 'static {
     /// Its `metadata.resourceVersion`.
-    fn version(&self) -> &Version;
+    fn version(&self) -> &str;
 }
 
 /// A `resourceVersion`. Comparable between objects of one type where it is a number, which it is at every API server
@@ -176,8 +176,8 @@ mod tests {
     }
 
     impl Watched for Thing {
-        fn version(&self) -> &Version {
-            &self.metadata.version
+        fn version(&self) -> &str {
+            &self.metadata.version.0
         }
     }
 
