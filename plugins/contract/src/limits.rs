@@ -31,6 +31,22 @@ pub const REENTRIES_MAX: u8 = 4;
 pub const CNAME_LINKS_MAX: usize = 16;
 /// Search domains of one pod (kubelet's own bound).
 pub const SEARCH_DOMAINS_MAX: usize = 32;
+/// Characters of one search domain (kubelet drops longer ones).
+pub const SEARCH_DOMAIN_CHARACTERS_MAX: usize = 253;
+/// Characters of all search domains of a pod with the blanks between them (kubelet drops the last ones).
+pub const SEARCH_LINE_CHARACTERS_MAX: usize = 2_048;
+/// A file of the node that is read for pods' search lists (its resolv.conf, the kubelet's configuration), octets.
+pub const NODE_FILE_MAX: usize = 1 << 20;
+/// EndpointSlices that are kept of one Service: the API server's own controllers put a hundred endpoints into each.
+pub const SLICES_MAX: usize = 256;
+/// Endpoints that are kept of one EndpointSlice (the API server's own bound).
+pub const SLICE_ENDPOINTS_MAX: usize = 1_000;
+/// Ports of one EndpointSlice (the API server's own bound).
+pub const SLICE_PORTS_MAX: usize = 100;
+/// Zones that an endpoint is meant for (the API server's own bound).
+pub const ENDPOINT_ZONES_MAX: usize = 8;
+/// Endpoints of one Service that are asked; those meant for this node's zone come first.
+pub const ENDPOINTS_MAX: usize = 1_024;
 /// Pods whose search lists are known: one node's, and far more than any has.
 pub const PODS_MAX: usize = 4_096;
 /// The largest file of search lists, octets.
