@@ -1,5 +1,6 @@
 //! Flags that say where the cluster's API server is and what this node's kubelet was told.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -42,9 +43,13 @@ pub struct ClusterFlags {
 impl ClusterFlags {
     /// What they say of the cluster, for a node with this name.
     pub fn settings(&self, node_name: &str) -> kubernetes::Settings {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.contains("_SERVICE_"))
+            .collect();
         let of_service = |service: &String| {
             let variable = format!("{}_SERVICE_HOST", service.to_uppercase().replace('-', "_"));
-            std::env::var(variable).ok()?.parse().ok()
+            environment.get(&variable)?.parse().ok()
         };
         kubernetes::Settings {
             node_name: node_name.to_owned(),
@@ -56,6 +61,7 @@ impl ClusterFlags {
             kubelet_config: self.kubelet_config.clone(),
             zone: self.zone.clone(),
             service_address: self.upstream_address.or_else(|| self.upstreamsvc.as_ref().and_then(of_service)),
+            environment: environment.clone(),
         }
     }
 }

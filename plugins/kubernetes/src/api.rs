@@ -64,12 +64,14 @@ impl Api {
 
     /// What is missing for there ever to be an API server.
     pub(crate) fn is_known(settings: &Settings) -> Result<(), String> {
-        let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        let in_pod = settings.environment.contains_key("KUBERNETES_SERVICE_HOST");
         match in_pod || settings.kubeconfig.is_some() {
             true => Ok(()),
-            false => Err("no API server is known: KUBERNETES_SERVICE_HOST is not set, as it is in a pod, and no file is \
+            false => {
+                Err("no API server is known: KUBERNETES_SERVICE_HOST is not set, as it is in a pod, and no file is \
                           named with -kubeconfig"
-                .to_owned()),
+                    .to_owned())
+            }
         }
     }
 

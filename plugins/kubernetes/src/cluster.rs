@@ -17,9 +17,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::api::Api;
 use crate::backoff::Backoff;
 use crate::kubelet::NodeDns;
+use crate::node;
 use crate::pods::{Parts, Pods};
 use crate::reflector::{Reflector, Subject};
-use crate::node;
 use crate::service::{self, Service};
 use crate::settings::Settings;
 use crate::witness;
@@ -146,7 +146,7 @@ impl Kubernetes {
     /// What a flag, or the environment of a pod in the Service's namespace, says.
     fn service_address(&self, port: &ServicePort) -> Option<SocketAddr> {
         let flag = self.settings.service_address.map(|address| SocketAddr::new(address, 53));
-        flag.or_else(|| service::address_in(|name| std::env::var(name).ok(), port))
+        flag.or_else(|| service::address_in(|name| self.settings.environment.get(name).cloned(), port))
     }
 
     fn is_known(&self, what: &str) -> Result<(), BuildError> {

@@ -29,7 +29,9 @@ fn domain(flag: Option<&Name>, kubelet: Option<&Name>, zones: &[Name]) -> Result
     if let (Some(flag), Some(kubelet)) = (flag, kubelet)
         && flag != kubelet
     {
-        tracing::warn!("kubernetes: -cluster-domain says {flag}, the kubelet's configuration {kubelet}; the flag counts");
+        tracing::warn!(
+            "kubernetes: -cluster-domain says {flag}, the kubelet's configuration {kubelet}; the flag counts"
+        );
     }
     let mut usable = zones.iter().filter(|zone| !zone.is_root() && !is_reverse(zone));
     let (zone, second) = (usable.next(), usable.next());
@@ -44,9 +46,10 @@ fn domain(flag: Option<&Name>, kubelet: Option<&Name>, zones: &[Name]) -> Result
         (None, Some(zone), None) => Ok(zone.clone()),
         _ => Err(BuildError::Unavailable {
             what: "autopath @kubernetes".to_owned(),
-            reason: "the cluster's domain is not known: write it as the zone (`autopath cluster.local @kubernetes`), or \
+            reason:
+                "the cluster's domain is not known: write it as the zone (`autopath cluster.local @kubernetes`), or \
                      set -cluster-domain"
-                .to_owned(),
+                    .to_owned(),
         }),
     }
 }

@@ -11,8 +11,6 @@ use crate::index::Claim;
 use crate::kubelet::{self, DnsSpec, NodeDns, PodDns};
 use crate::words::{Version, Watched};
 
-/// The label that tells a node's zone; since 1.33 pods have their node's (Kubernetes: "Well-Known Labels").
-const ZONE: &str = "topology.kubernetes.io/zone";
 /// The condition whose last change is the birth of the sandbox (Kubernetes: "Pod network readiness").
 const SANDBOX_READY: &str = "PodReadyToStartContainers";
 
@@ -39,6 +37,7 @@ struct Meta {
 
 #[derive(Debug, Default, Deserialize)]
 struct Labels {
+    /// Since 1.33 pods have the labels of their node's place (Kubernetes: "Well-Known Labels").
     #[serde(rename = "topology.kubernetes.io/zone", default)]
     zone: Option<String>,
 }

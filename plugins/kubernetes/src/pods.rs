@@ -61,7 +61,11 @@ impl Pods {
     }
 
     /// Goes on until nobody reads the index.
-    pub(crate) async fn run(mut self, mut words: mpsc::Receiver<Word<PodObject>>, mut kernel: mpsc::Receiver<Testimony>) {
+    pub(crate) async fn run(
+        mut self,
+        mut words: mpsc::Receiver<Word<PodObject>>,
+        mut kernel: mpsc::Receiver<Testimony>,
+    ) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while self.parts.out.strong_count() > 0 {
@@ -129,7 +133,8 @@ impl Pods {
     }
 
     fn complain(&mut self, trouble: &Trouble) {
-        self.parts.metrics
+        self.parts
+            .metrics
             .counter(
                 "nearpath_kubernetes_watch_failures_total",
                 "Requests and watches that failed, by what is watched and why.",
@@ -149,8 +154,7 @@ impl Pods {
     fn hear_kernel(&mut self, testimony: Testimony) -> bool {
         match testimony {
             Testimony::Changed(address) => {
-                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-                self.index.doubt(address, now);
+                self.index.doubt(address, seconds_since_1970());
                 if self.index.is_in_doubt(address) {
                     self.counts.doubts.increment();
                     self.parts.ask.notify_one();
@@ -199,6 +203,12 @@ impl Pods {
         out.replace(&residents.pods);
         self.counts.show(&self.index, &residents, out.addresses());
     }
+}
+
+/// The time of day, to be compared with what the kubelet of the same node wrote.
+#[expect(clippy::disallowed_methods, reason = "no clock but the one on the wall can be compared with the kubelet's")]
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn millis(duration: Duration) -> u64 {

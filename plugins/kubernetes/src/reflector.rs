@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use contract::limits::API_LIST_MAX;
 use kube::client::Body;
-use rand::{Rng as _, SeedableRng as _};
 use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 

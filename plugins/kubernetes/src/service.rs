@@ -123,8 +123,7 @@ pub(crate) async fn address(api: &mut impl Transport, port: &ServicePort) -> Res
     let path = format!("/api/v1/namespaces/{}/services/{}", port.namespace, port.service);
     let got = tokio::time::timeout(READ_WITHIN, async { whole(api.get(&path).await?, API_LIST_MAX).await });
     let body = got.await.unwrap_or(Err(Trouble::Silent(READ_WITHIN)))?;
-    let service: ServiceObject =
-        serde_json::from_slice(&body).map_err(|error| Trouble::Nonsense(error.to_string()))?;
+    let service: ServiceObject = serde_json::from_slice(&body).map_err(|error| Trouble::Nonsense(error.to_string()))?;
     let address: Option<IpAddr> = service.spec.cluster_ip.parse().ok(); // `None`, or nothing: it has none
     let ports = service.spec.ports.unwrap_or_default();
     Ok(address.and_then(|address| Some(SocketAddr::new(address, number(&ports, port.port.as_deref())?))))

@@ -1,5 +1,6 @@
 //! What the command line says about the cluster.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub zone: Option<String>,
     /// Where a Service can be asked before its endpoints are known; `None`: what the API server says.
     pub service_address: Option<IpAddr>,
+    /// The variables that tell every pod of the Services in its namespace (`KUBE_DNS_SERVICE_HOST`).
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -41,6 +44,7 @@ impl Default for Settings {
             kubelet_config: "/var/lib/kubelet/config.yaml".into(),
             zone: None,
             service_address: None,
+            environment: BTreeMap::new(),
         }
     }
 }

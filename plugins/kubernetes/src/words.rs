@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn events_are_read_in_any_order_of_their_fields() {
-        let object = r#"{"kind":"Thing","metadata":{"name":"a","resourceVersion":"7","labels":{"x":"y"}},"spec":{"big":[1,2]}}"#;
+        let object =
+            r#"{"kind":"Thing","metadata":{"name":"a","resourceVersion":"7","labels":{"x":"y"}},"spec":{"big":[1,2]}}"#;
         let thing = || Thing { metadata: ThingMeta { name: "a".into(), version: Version("7".into()) } };
         for (kind, event) in [
             ("ADDED", Event::Changed(thing())),
@@ -205,7 +206,15 @@ mod tests {
 
     #[test]
     fn what_is_no_event_is_trouble_of_the_right_kind() {
-        for line in ["", "{", "null", "[]", r#"{"type":"ADDED"}"#, r#"{"type":"ADDED","object":{}}"#, r#"{"type":"SUNG","object":{}}"#] {
+        for line in [
+            "",
+            "{",
+            "null",
+            "[]",
+            r#"{"type":"ADDED"}"#,
+            r#"{"type":"ADDED","object":{}}"#,
+            r#"{"type":"SUNG","object":{}}"#,
+        ] {
             assert!(matches!(read(line), Err(Trouble::Nonsense(_))), "{line}");
         }
         let gone = r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#;
@@ -222,8 +231,10 @@ mod tests {
 
     #[test]
     fn lists_have_a_version_and_items() {
-        let (items, version) =
-            list::<Thing>(br#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a","resourceVersion":"3"}}]}"#).unwrap();
+        let (items, version) = list::<Thing>(
+            br#"{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a","resourceVersion":"3"}}]}"#,
+        )
+        .unwrap();
         assert_eq!((items.len(), version.0.as_str()), (1, "9"));
         assert!(list::<Thing>(br#"{"metadata":{},"items":[]}"#).is_err());
         assert!(list::<Thing>(br#"{"metadata":{"resourceVersion":"9"},"items":null}"#).unwrap().0.is_empty());
