@@ -11,21 +11,13 @@ use nearpath_tests::objects::{ClusterIp, Crowd, Endpoint, Pod, PodStatus, Port};
 use nearpath_tests::{Api, ControlPlane, Daemon, Udp, ask, metrics, place};
 use serde_json::json;
 
+use super::soon;
+
 /// RFC 1035, section 4.1.1.
 const NXDOMAIN: u16 = 3;
 
 fn code<T>(result: Result<T, Refusal>) -> Option<u16> {
     result.err().and_then(|refusal| refusal.code())
-}
-
-/// Waits for a state that the API server reaches by itself, by its own watches.
-#[track_caller]
-fn soon(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 30 s: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
