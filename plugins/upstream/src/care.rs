@@ -60,18 +60,24 @@ async fn care(upstream: Arc<Upstream>, members: Arc<Members>, settings: GroupSet
 async fn check(upstream: &Upstream, settings: &HealthSettings) {
     loop {
         upstream.health.suspected().await;
-        while !upstream.check(&settings.domain, settings.recursion).await {
+        loop {
+            let checking = upstream.vigil.as_ref().map(|vigil| vigil.check(Instant::now()));
+            let good = upstream.check(&settings.domain, settings.recursion).await;
+            drop(checking);
+            if good {
+                break;
+            }
             sleep(settings.interval).await;
         }
     }
 }
 
-/// Has an upstream checked once it says nothing to several questions; when it says nothing to the check either, those who
-/// wait for it are told to ask elsewhere. Ends when it has left.
+/// Has an upstream checked once it says nothing to several questions. One that says nothing to a check either is passed
+/// over, and those who wait for it are told to ask elsewhere. Ends when it has left.
 async fn watch(upstream: &Upstream, vigil: &Vigil, members: &Members, max_fails: u32) {
     let (mut wondered, mut alarmed) = (None, None);
     loop {
-        vigil.busy().await;
+        vigil.worth_a_look().await;
         if vigil.has_left() {
             return;
         }

@@ -13,7 +13,7 @@ use contract::{Answer, Boxed, Failure, Query, limits};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::group::Group;
-use crate::members::Lineup;
+use crate::round::Round;
 use crate::upstream::Upstream;
 
 /// An upstream is tried this often for one question, if there is time.
@@ -22,14 +22,6 @@ const PASSES: usize = 2;
 const PASS_PAUSE: Duration = Duration::from_millis(100);
 /// Attempts at once that are not late: the second one is a hedge.
 const PROMPT_MAX: usize = 2;
-
-/// Whom to ask in a pass.
-#[derive(Debug)]
-pub(crate) struct Round {
-    pub(crate) lineup: Arc<Lineup>,
-    /// Their places in the line-up, in order.
-    pub(crate) numbers: Vec<usize>,
-}
 
 /// One question's way through a group. Dropped, it ends all attempts.
 pub(crate) struct Exchange<'g> {
@@ -79,7 +71,7 @@ impl<'g> Exchange<'g> {
     pub(crate) async fn run(mut self, mut round: Round) -> Result<Found, Failure> {
         let mut timer = std::pin::pin!(sleep_until(self.deadline)); // one for all waits for replies
         let mut passes = 0;
-        while passes < PASSES && !round.numbers.is_empty() {
+        while passes < PASSES {
             let moves = self.moves;
             if let Some(found) = self.pass(&round, passes > 0, timer.as_mut()).await {
                 return Ok(found);
@@ -96,7 +88,25 @@ impl<'g> Exchange<'g> {
                 tokio::time::sleep(PASS_PAUSE).await;
             }
             round = self.group.renewed(round);
+            if round.lineup.upstreams.is_empty() {
+                // rare, and boxed as it is large
+                let outcome = Box::pin(self.nobody()).await;
+                if let Some(found) = outcome {
+                    return Ok(found);
+                }
+                round = self.group.renewed(round);
+            }
         }
+        if let Some(found) = self.wait(timer).await {
+            return Ok(found);
+        }
+        let too_late = Failure::TooLate { waited: limits::EXCHANGE_WITHIN };
+        let (from, outcome) = self.last.ok_or(too_late)?; // none: no time was left for a single attempt
+        outcome.map(|answer| (answer, from))
+    }
+
+    /// Waits for the late ones, to the end.
+    async fn wait(&mut self, mut timer: Pin<&mut Sleep>) -> Option<Found> {
         timer.as_mut().reset(self.deadline);
         while !self.attempts.is_empty() {
             tokio::select! {
@@ -105,33 +115,48 @@ impl<'g> Exchange<'g> {
                     if let Event::Ended(attempt, outcome) = event
                         && let Some(found) = self.judge(&attempt.upstream, outcome)
                     {
-                        return Ok(found);
+                        return Some(found);
                     }
                 }
                 () = timer.as_mut() => self.give_up(),
             }
         }
-        let too_late = Failure::TooLate { waited: limits::EXCHANGE_WITHIN };
-        let (from, outcome) = self.last.ok_or(too_late)?; // none: no time was left for a single attempt
-        outcome.map(|answer| (answer, from))
+        None
+    }
+
+    /// Everybody has left: waits for somebody to come, or for an answer of those who were asked.
+    async fn nobody(&mut self) -> Option<Found> {
+        let (group, deadline) = (self.group, self.deadline);
+        let mut awaited = std::pin::pin!(group.awaited(deadline));
+        loop {
+            tokio::select! {
+                biased;
+                event = self.next() => {
+                    if let Event::Ended(attempt, outcome) = event
+                        && let Some(found) = self.judge(&attempt.upstream, outcome)
+                    {
+                        return Some(found);
+                    }
+                }
+                _ = &mut awaited => return None,
+            }
+        }
     }
 
     /// Asks each upstream once, in the second pass (`fresh`) on a new connection: the next one when one fails, is late,
     /// leaves or falls silent, or as a hedge when one is slow. Ends with a usable answer, or when every attempt has failed
     /// or is late, or at the deadline.
     async fn pass(&mut self, round: &Round, fresh: bool, mut timer: Pin<&mut Sleep>) -> Option<Found> {
-        let upstreams = &round.lineup.upstreams;
-        let mut waiting =
-            round.numbers.iter().map(|&number| &upstreams[number]).filter(|next| !next.has_left()).peekable();
+        let mut waiting = round.waiting();
         let mut slow_at = self.deadline; // when the last one asked counts as slow
         let mut due = true; // nobody is asked yet, or somebody just failed or became late
         loop {
-            if due && waiting.peek().is_some() && self.take_attempt() {
+            if due && waiting.has_more() && self.take_attempt() {
                 slow_at = self.begin(waiting.next(), fresh).unwrap_or(slow_at);
             }
             due = false;
             let (count, late_at) = self.prompt()?;
-            let may_hedge = waiting.peek().is_some() && self.attempts_left > 0 && count < PROMPT_MAX;
+            let may_hedge = waiting.has_more() && self.attempts_left > 0 && count < PROMPT_MAX;
             let is_hedge = may_hedge && slow_at < late_at.min(self.deadline);
             timer.as_mut().reset(if is_hedge { slow_at } else { late_at.min(self.deadline) });
             tokio::select! {
@@ -217,8 +242,8 @@ impl<'g> Exchange<'g> {
     }
 
     /// Begins an attempt; says when it will count as slow.
-    fn begin(&mut self, upstream: Option<&Arc<Upstream>>, fresh: bool) -> Option<Instant> {
-        let (begun, upstream) = (Instant::now(), Arc::clone(upstream?));
+    fn begin(&mut self, upstream: Option<Arc<Upstream>>, fresh: bool) -> Option<Instant> {
+        let (begun, upstream) = (Instant::now(), upstream?);
         let (query, deadline, asked) = (self.query, self.deadline, Arc::clone(&upstream));
         let alarms = upstream.alarms();
         let work: Boxed<'g, _> = match upstream.vigil.clone() {

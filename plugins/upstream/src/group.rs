@@ -10,11 +10,12 @@ use contract::wire::Rcode;
 use contract::{Answer, Clock, Context, Failure, Query, limits};
 use tokio::time::Instant;
 
-use crate::exchange::{Exchange, Round};
+use crate::exchange::Exchange;
 use crate::health::HealthSettings;
 use crate::hedge::Hedge;
 use crate::members::{Change, Lineup, Members, Seat};
 use crate::policy::{Order, Policy};
+use crate::round::Round;
 use crate::settings::Settings;
 use crate::upstream::Upstream;
 
@@ -112,6 +113,11 @@ impl Group {
         self.members.set(seats, settings, metrics)
     }
 
+    /// Whether there is anybody to ask.
+    pub fn has_members(&self) -> bool {
+        !self.members.now().upstreams.is_empty()
+    }
+
     /// How many upstreams are not down.
     pub fn up(&self) -> usize {
         self.members.now().upstreams.iter().filter(|upstream| !self.is_down(upstream)).count()
@@ -164,7 +170,7 @@ impl Group {
     }
 
     /// Waits a little for members.
-    async fn awaited(&self, deadline: Instant) -> Round {
+    pub(crate) async fn awaited(&self, deadline: Instant) -> Round {
         let mut changes = self.members.changes();
         let until = deadline.min(Instant::now() + limits::UPSTREAM_MEMBERS_WITHIN);
         if self.members.now().upstreams.is_empty() {

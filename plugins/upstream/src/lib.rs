@@ -27,6 +27,7 @@ mod policy;
 mod pool;
 mod question;
 mod quota;
+mod round;
 mod round_trip;
 mod settings;
 mod stream;

@@ -11,7 +11,7 @@ use contract::limits;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// With fewer questions under way silence says nothing: hedges are for those.
+/// With fewer questions under way silence says nothing, unless a check is: hedges are for those.
 const SILENT_QUESTIONS: usize = 3;
 /// So much longer than remarkable a silence lasts until it is an alarm: a check was asked meanwhile, and not answered.
 const ALARMING: u32 = 3;
@@ -25,12 +25,14 @@ pub(crate) struct Vigil {
     under_way: AtomicUsize,
     /// Since when several questions are under way and nothing was heard.
     since: AtomicU64,
+    /// Since when a check is under way; 0: none is.
+    checked_since: AtomicU64,
     /// 0: not suspected.
     suspected_until: AtomicU64,
     left: AtomicBool,
     alarms: AtomicU32,
     alarm: Notify,
-    busy: Notify,
+    worth_a_look: Notify,
 }
 
 /// How silent an upstream is.
@@ -54,17 +56,28 @@ impl Drop for UnderWay<'_> {
     }
 }
 
+/// A check under way.
+#[derive(Debug)]
+pub(crate) struct Checking<'v>(&'v Vigil);
+
+impl Drop for Checking<'_> {
+    fn drop(&mut self) {
+        self.0.checked_since.store(0, Ordering::Relaxed);
+    }
+}
+
 impl Vigil {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             born: now,
             under_way: AtomicUsize::new(0),
             since: AtomicU64::new(0),
+            checked_since: AtomicU64::new(0),
             suspected_until: AtomicU64::new(0),
             left: AtomicBool::new(false),
             alarms: AtomicU32::new(0),
             alarm: Notify::new(),
-            busy: Notify::new(),
+            worth_a_look: Notify::new(),
         }
     }
 
@@ -73,9 +86,16 @@ impl Vigil {
         let before = self.under_way.fetch_add(1, Ordering::Relaxed);
         if before + 1 == SILENT_QUESTIONS {
             self.since.store(self.millis(now), Ordering::Relaxed); // a single old one proves nothing about the others
-            self.busy.notify_one();
+            self.worth_a_look.notify_one();
         }
         UnderWay(self)
+    }
+
+    /// A check is asked.
+    pub(crate) fn check(&self, now: Instant) -> Checking<'_> {
+        self.checked_since.store(self.millis(now).max(1), Ordering::Relaxed);
+        self.worth_a_look.notify_one();
+        Checking(self)
     }
 
     /// It said something, whatever it was.
@@ -88,10 +108,12 @@ impl Vigil {
 
     /// How silent it is, where `remarkable` is the silence that makes one wonder.
     pub(crate) fn silence(&self, remarkable: Duration, now: Instant) -> Silence {
-        let since = self.since.load(Ordering::Relaxed);
-        if !self.is_busy() {
-            return Silence::None;
-        }
+        let heard = self.since.load(Ordering::Relaxed);
+        let since = match self.checked_since.load(Ordering::Relaxed) {
+            _ if self.is_busy() => heard,
+            0 => return Silence::None,
+            checked => checked.max(heard),
+        };
         let lasts = Duration::from_millis(self.millis(now).saturating_sub(since));
         match lasts {
             _ if lasts >= ALARMING * remarkable => Silence::Alarming(since),
@@ -116,7 +138,7 @@ impl Vigil {
     pub(crate) fn leave(&self) {
         self.left.store(true, Ordering::Release);
         self.raise();
-        self.busy.notify_one();
+        self.worth_a_look.notify_one();
     }
 
     pub(crate) fn has_left(&self) -> bool {
@@ -138,10 +160,10 @@ impl Vigil {
         self.alarm.notified().await;
     }
 
-    /// Waits until there are questions enough to judge by, or it has left.
-    pub(crate) async fn busy(&self) {
-        while !self.is_busy() && !self.has_left() {
-            self.busy.notified().await;
+    /// Waits until there is a check or questions enough to judge by, or it has left.
+    pub(crate) async fn worth_a_look(&self) {
+        while !(self.is_busy() || self.has_left() || self.checked_since.load(Ordering::Relaxed) != 0) {
+            self.worth_a_look.notified().await;
         }
     }
 
@@ -183,6 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn a_check_without_a_word_is_silence_too() {
+        let vigil = Vigil::new(Instant::now());
+        vigil.heard(at(&vigil, 10));
+        let one = vigil.begin(at(&vigil, 20));
+        assert_eq!(vigil.silence(WONDER, at(&vigil, 500)), Silence::None);
+        let checking = vigil.check(at(&vigil, 500));
+        assert_eq!(vigil.silence(WONDER, at(&vigil, 649)), Silence::Remarkable(500));
+        assert_eq!(vigil.silence(WONDER, at(&vigil, 650)), Silence::Alarming(500));
+        vigil.heard(at(&vigil, 651));
+        assert_eq!(vigil.silence(WONDER, at(&vigil, 652)), Silence::None);
+        drop((checking, one));
+        assert_eq!(vigil.silence(WONDER, at(&vigil, 9_000)), Silence::None);
+    }
+
+    #[test]
     fn a_word_ends_suspicion_and_so_does_time() {
         let vigil = Vigil::new(Instant::now());
         for heard in [true, false] {
@@ -209,7 +246,7 @@ mod tests {
         }
         vigil.leave();
         waiting.await;
-        vigil.busy().await;
+        vigil.worth_a_look().await;
         assert!(vigil.has_left() && vigil.alarms() == 1);
     }
 }

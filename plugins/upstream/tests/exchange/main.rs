@@ -7,6 +7,7 @@ mod datagrams;
 mod group;
 mod health;
 mod late;
+mod members;
 mod script;
 mod streams;
 mod tls;
