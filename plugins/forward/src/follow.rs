@@ -144,7 +144,7 @@ impl Follow {
             let far = seats.iter().filter(|seat| !seat.near).count();
             let (count, came, went) = (seats.len(), list(&change.came), list(&change.went));
             tracing::info!(
-                "forward: {service} has {count} ready endpoints, {far} for other zones; came {came}; went {went}"
+                "forward: ready endpoints of {service}: {count}, for other zones {far}; came {came}; went {went}"
             );
         } else if !by_endpoints && (said.by_endpoints != Some(false) || !change.is_empty()) {
             let why = if state.synced { "has no ready endpoint" } else { "is not known yet" };

@@ -236,7 +236,10 @@ impl Pool {
                 continue;
             }
             count += 1;
-            let rating = (!state.any_order && table.is_blocked(now), table.load());
+            let rating = match state.any_order {
+                true => (false, table.load()),
+                false => (table.is_blocked(now), table.queue(now)),
+            };
             keep_least(&mut best, rating, connection);
             if table.answered() == 0 {
                 keep_least(&mut best_new, rating, connection);

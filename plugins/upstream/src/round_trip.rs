@@ -15,7 +15,7 @@ const RETRANSMIT_MIN: Duration = Duration::from_millis(300);
 
 /// Silence is remarkable no sooner and no later than this.
 const SILENCE_MIN: Duration = Duration::from_millis(50);
-const SILENCE_MAX: Duration = Duration::from_millis(300);
+const SILENCE_MAX: Duration = Duration::from_millis(130);
 
 /// The smoothed time in microseconds; 0: nothing measured yet.
 #[derive(Debug, Default)]

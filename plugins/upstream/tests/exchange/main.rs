@@ -9,5 +9,6 @@ mod health;
 mod late;
 mod members;
 mod script;
+mod silent;
 mod streams;
 mod tls;
