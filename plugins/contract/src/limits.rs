@@ -140,6 +140,12 @@ pub const UPSTREAM_CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
 pub const UPSTREAM_CHECK_WITHIN: Duration = EXCHANGE_WITHIN;
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
+/// Endpoints of a Service that one `forward` asks; further ones are left out.
+pub const UPSTREAM_ENDPOINTS_MAX: usize = 64;
+/// How long a question waits for somebody who can be asked, while a Service has no endpoint and there is no fallback.
+pub const UPSTREAM_MEMBERS_WITHIN: Duration = Duration::from_millis(1_000);
+/// So often one question is asked elsewhere because the upstream that it was asked of is no longer one.
+pub const UPSTREAM_MOVES_MAX: usize = 16;
 
 /// Octets of a hosts file; a larger one is not taken over.
 pub const HOSTS_FILE_MAX: usize = 32 << 20;
@@ -175,6 +181,7 @@ const _: () = {
     assert!(UPSTREAM_CONNECT_WITHIN.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(UPSTREAM_CONNECTIONS_MAX <= UPSTREAM_HELD_UP_MAX && UPSTREAM_HELD_UP_MAX < UPSTREAM_SINGLES_MAX);
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
+    assert!(UPSTREAM_MEMBERS_WITHIN.as_millis() < STALE_AFTER.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);
     assert!(UDP_PLAIN_MAX < UDP_REPLY_MAX && UDP_REPLY_MAX < MESSAGE_MAX);

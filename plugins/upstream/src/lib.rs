@@ -14,24 +14,32 @@
 //!
 //! Knows sockets and timers. Knows no Corefile, no zones, no store.
 
+mod care;
 mod datagram;
 mod dial;
 mod exchange;
 mod group;
 mod health;
 mod hedge;
+mod members;
+mod membership;
 mod policy;
 mod pool;
 mod question;
 mod quota;
+mod round;
 mod round_trip;
+mod settings;
 mod stream;
 mod table;
 mod tally;
 mod upstream;
+mod vigil;
 
 pub use group::{Group, GroupSettings};
 pub use health::HealthSettings;
+pub use members::{Change, Seat};
 pub use policy::Policy;
+pub use settings::{Protocol, Settings};
 pub use tokio_rustls::rustls;
-pub use upstream::{Protocol, Settings, Upstream};
+pub use upstream::Upstream;
