@@ -6,8 +6,8 @@
 //!  pod's spec --DnsSpec--> PodDns ---------------------------------------------+
 //! ```
 //!
-//! The rules are those of Kubernetes 1.28 and later (`pkg/kubelet/network/dns`). Where a list cannot be known for sure, or
-//! stub resolvers would not read it alike, there is none: the pod's names are then resolved as asked.
+//! The rules are those of Kubernetes 1.36 (`pkg/kubelet/network/dns`); the bounds are the same since 1.28. Where a list cannot
+//! be known for sure, or stub resolvers would not read it alike, there is none: the pod's names are then resolved as asked.
 
 #[cfg(test)]
 mod cases;
