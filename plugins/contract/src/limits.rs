@@ -36,7 +36,7 @@ pub const SEARCH_DOMAIN_CHARACTERS_MAX: usize = 253;
 /// Characters of all search domains of a pod with the blanks between them (kubelet drops the last ones).
 pub const SEARCH_LINE_CHARACTERS_MAX: usize = 2_048;
 /// A file of the node that is read for pods' search lists (its resolv.conf, the kubelet's configuration), octets.
-pub const NODE_FILE_MAX: usize = 1 << 20;
+pub const NODE_FILE_MAX: usize = 64 << 10;
 /// EndpointSlices that are kept of one Service: the API server's own controllers put a hundred endpoints into each.
 pub const SLICES_MAX: usize = 256;
 /// Endpoints that are kept of one EndpointSlice (the API server's own bound).
