@@ -1,1 +1,3 @@
 //! What is watched of the Kubernetes cluster.
+
+mod witness;
