@@ -269,7 +269,13 @@ impl Traces {
         if !self.admit(address, out) {
             return;
         }
-        let port = bridge_of(&self.links, link).and_then(|bridge| self.forwarding.get(&(bridge, mac)));
+        let bridge = bridge_of(&self.links, link);
+        let heard_elsewhere = |known: Neighbour| known.mac == mac && bridge_of(&self.links, known.via.index).is_some();
+        if bridge.is_none() && self.traces.get(&address).and_then(|trace| trace.neighbour).is_some_and(heard_elsewhere) {
+            // A link of this node that is in the same segment hears a bridge's pods as well; it is still the bridge's.
+            return;
+        }
+        let port = bridge.and_then(|bridge| self.forwarding.get(&(bridge, mac)));
         let port = port.and_then(|entry| self.via(entry.port));
         let new = Neighbour { via, mac, live: true, round: self.round };
         let trace = self.traces.entry(address).or_default();

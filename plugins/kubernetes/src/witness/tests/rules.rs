@@ -314,6 +314,14 @@ fn a_neighbour_on_another_link_is_not_vouched_for_and_yet_told() {
 }
 
 #[test]
+fn a_link_that_hears_the_pods_of_a_bridge_as_well_changes_nothing() {
+    let mut kernel = Kernel::bridged();
+    kernel.silent(neighbour(POD, 7, A));
+    kernel.silent(gone(7));
+    assert_eq!(kernel.hear(neighbour(POD, 8, B)), "changed 10.1.0.5 1, untraced 10.1.0.5");
+}
+
+#[test]
 fn a_neighbour_beside_a_route_is_no_change() {
     let mut kernel = Kernel::routed();
     kernel.silent(neighbour(POD, 7, A));
