@@ -1,0 +1,7 @@
+//! The witness: each rule by itself, random worlds, and the real kernel in network namespaces.
+
+mod messages;
+mod namespaces;
+mod rules;
+mod sight;
+mod world;
