@@ -29,9 +29,20 @@ const CENTRE: &str = "\
 }
 example.org:PORT {
     bind IP
-    hosts {
-        203.0.113.7 www.example.org api.example.org
-        203.0.113.8 shop.example.org
+    template IN A {
+        match \"^(www|api|shop)[.]example[.]org[.]$\"
+        answer \"{{ .Name }} 60 IN A 203.0.113.7\"
+        fallthrough
+    }
+    template ANY ANY {
+        match \"^((www|api|shop)[.])?example[.]org[.]$\"
+        rcode NOERROR
+        authority \"example.org. 60 IN SOA ns.example.org. root.example.org. 1 60 60 60 60\"
+        fallthrough
+    }
+    template ANY ANY {
+        rcode NXDOMAIN
+        authority \"example.org. 60 IN SOA ns.example.org. root.example.org. 1 60 60 60 60\"
     }
 }
 ";
@@ -194,6 +205,7 @@ fn each_look_up_is_one_question(house: &House) {
     ];
     let (mut found, mut nowhere) = (0, 0);
     for (which, pod) in &pods {
+        let ndots = if *which == "own dnsConfig" { 2 } else { 5 };
         for name in names {
             let by_walking = pod.finds(name, house.centre.address().ip());
             let before = house.questions();
@@ -202,7 +214,7 @@ fn each_look_up_is_one_question(house: &House) {
             assert_eq!(with_autopath, by_walking, "{which}: {name}");
             if by_walking.is_empty() {
                 nowhere += 1;
-            } else {
+            } else if name.matches('.').count() < ndots {
                 found += 1;
                 assert!((asked - 2.0).abs() < 0.1, "{which}: {name}: one question of each type, not {asked}");
             }

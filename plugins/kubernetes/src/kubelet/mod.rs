@@ -19,9 +19,9 @@ mod options;
 use contract::wire::Name;
 use serde::Deserialize;
 
-pub(crate) use config::{ConfigProblem, KubeletConfig};
-pub(crate) use host::{Host, HostConf, HostProblem};
-pub(crate) use list::{PodList, derive};
+pub(crate) use config::KubeletConfig;
+pub(crate) use host::{Host, HostConf};
+pub(crate) use list::derive;
 
 /// What all pods of the node have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]

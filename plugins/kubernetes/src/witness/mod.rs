@@ -30,8 +30,6 @@
 //! - A link that was replaced by another of the same index while notifications were lost is not told from it, unless its other
 //!   end differs. The kernel counts indexes upwards, and uses one again only when it is asked to.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "nobody listens to it yet"))]
-
 mod decode;
 mod event;
 mod netlink;

@@ -195,7 +195,8 @@ impl Traces {
     fn follow_link(&mut self, index: u32, old: Option<Link>, new: Option<Link>, out: &mut Vec<Testimony>) {
         let kept = new.filter(|new| old.is_some_and(|old| old.born == new.born));
         let disabled = new.is_none_or(|new| !new.state.enabled);
-        let port_lost = old.and_then(|old| old.port_of()).filter(|bridge| kept.and_then(|new| new.port_of()) != Some(*bridge));
+        let port_lost =
+            old.and_then(|old| old.port_of()).filter(|bridge| kept.and_then(|new| new.port_of()) != Some(*bridge));
         let out_of_reach = kept.is_none_or(|new| !new.reaches() && old.is_some_and(|old| old.reaches()));
         if port_lost.is_some() {
             self.forwarding.retain(|_, entry| entry.port != index);
@@ -271,7 +272,8 @@ impl Traces {
         }
         let bridge = bridge_of(&self.links, link);
         let heard_elsewhere = |known: Neighbour| known.mac == mac && bridge_of(&self.links, known.via.index).is_some();
-        if bridge.is_none() && self.traces.get(&address).and_then(|trace| trace.neighbour).is_some_and(heard_elsewhere) {
+        if bridge.is_none() && self.traces.get(&address).and_then(|trace| trace.neighbour).is_some_and(heard_elsewhere)
+        {
             // A link of this node that is in the same segment hears a bridge's pods as well; it is still the bridge's.
             return;
         }

@@ -58,7 +58,10 @@ fn note(text: &str) {
 }
 
 fn find(program: &str) -> Option<PathBuf> {
-    ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].iter().map(|folder| PathBuf::from(folder).join(program)).find(|path| path.is_file())
+    ["/usr/sbin", "/sbin", "/usr/bin", "/bin"]
+        .iter()
+        .map(|folder| PathBuf::from(folder).join(program))
+        .find(|path| path.is_file())
 }
 
 #[track_caller]
@@ -121,7 +124,10 @@ impl Witness {
 
     async fn changed(&mut self, address: &str) -> u64 {
         let address: IpAddr = address.parse().unwrap();
-        match self.until("a change", |said| matches!(said, Testimony::Changed { address: of, .. } if *of == address)).await {
+        match self
+            .until("a change", |said| matches!(said, Testimony::Changed { address: of, .. } if *of == address))
+            .await
+        {
             Testimony::Changed { change, .. } => change,
             _ => unreachable!(),
         }
@@ -475,9 +481,15 @@ fn a_burst_that_fits_is_told_one_by_one() {
         ip("link set vethA up");
         ip("link set vethAp up");
         let pods: Vec<_> = (0..500).map(|number| format!("10.3.{}.{}", number / 250, number % 250 + 1)).collect();
-        batch(&pods.iter().map(|pod| format!("route add {pod}/32 dev vethA\nroute del {pod}/32 dev vethA\n")).collect::<String>());
+        batch(
+            &pods
+                .iter()
+                .map(|pod| format!("route add {pod}/32 dev vethA\nroute del {pod}/32 dev vethA\n"))
+                .collect::<String>(),
+        );
         let heard = witness.marker(1).await;
-        let changed: HashSet<_> = heard.iter().filter(|said| matches!(said, Testimony::Changed { .. })).filter_map(of).collect();
+        let changed: HashSet<_> =
+            heard.iter().filter(|said| matches!(said, Testimony::Changed { .. })).filter_map(of).collect();
         assert_eq!(changed.len(), pods.len());
     });
 }
