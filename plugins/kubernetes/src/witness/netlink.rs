@@ -13,9 +13,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 
-use contract::limits::{
-    WITNESS_BUFFER, WITNESS_DATAGRAM_MAX, WITNESS_DUMPS_MAX, WITNESS_RETRY_MAX, WITNESS_RETRY_MIN,
-};
+use contract::limits::{WITNESS_BUFFER, WITNESS_DATAGRAM_MAX, WITNESS_DUMPS_MAX, WITNESS_RETRY_MAX, WITNESS_RETRY_MIN};
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use rtnetlink::MulticastGroup;
@@ -53,7 +51,9 @@ pub(super) async fn follow(mut open: impl FnMut() -> Result<Socket, Lost>, out: 
         }
         match lost {
             Lost::Listener => return,
-            Lost::Overflow if compared => tracing::debug!("the kernel told more than could be taken in; looking at everything anew"),
+            Lost::Overflow if compared => {
+                tracing::debug!("the kernel told more than could be taken in; looking at everything anew")
+            }
             lost => {
                 traces.blinded();
                 if !std::mem::replace(&mut blind, true) {
@@ -102,7 +102,8 @@ impl Socket {
         if setsockopt(&*socket, sockopt::RcvBufForce, &buffer).is_err() {
             setsockopt(&*socket, sockopt::RcvBuf, &buffer).map_err(io::Error::from)?;
         }
-        let groups = [Link, Ipv4Route, Ipv6Route, Neigh].iter().fold(0, |groups, group| groups | 1 << (*group as u32 - 1));
+        let groups =
+            [Link, Ipv4Route, Ipv6Route, Neigh].iter().fold(0, |groups, group| groups | 1 << (*group as u32 - 1));
         socket.bind(&SocketAddr::new(0, groups))?;
         Ok(Self { inner, datagram: Vec::with_capacity(WITNESS_DATAGRAM_MAX), sequence: 0 })
     }
@@ -173,9 +174,6 @@ impl<'a> Session<'a> {
         self.traces.end(&mut self.said);
         self.say().await?;
         *compared = true;
-        if self.traces.refused() > 0 {
-            tracing::warn!(refused = self.traces.refused(), "there are more addresses and links than are traced");
-        }
         loop {
             self.take(&mut Dump::default()).await?;
         }

@@ -50,8 +50,14 @@ fn links() {
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth)]),
         ],
     );
-    let state =
-        LinkState { enabled: true, carrier: true, bridge: false, master: Some(3), vlan_of: None, peer: Some((2, Some(4))) };
+    let state = LinkState {
+        enabled: true,
+        carrier: true,
+        bridge: false,
+        master: Some(3),
+        vlan_of: None,
+        peer: Some((2, Some(4))),
+    };
     assert_eq!(read(RTM_NEWLINK, &veth), Some(Event::Link { index: 7, state }));
     assert_eq!(read(RTM_DELLINK, &veth), Some(Event::LinkGone { index: 7 }));
 
@@ -89,16 +95,14 @@ fn routes() {
     assert_eq!(read(RTM_DELROUTE, &plain), event(key, None));
 
     let gateway = RouteAttribute::Gateway(RouteAddress::Inet([10, 0, 0, 1].into()));
-    let far = vec![to.clone(), RouteAttribute::Oif(7), gateway, RouteAttribute::Table(1_000), RouteAttribute::Priority(9)];
+    let far =
+        vec![to.clone(), RouteAttribute::Oif(7), gateway, RouteAttribute::Table(1_000), RouteAttribute::Priority(9)];
     let gateway = Some([10, 0, 0, 1].into());
     let key_far = RouteKey { table: 1_000, priority: 9, tos: 0 };
     assert_eq!(read(RTM_NEWROUTE, &route(far)), event(key_far, Some(Hop { link: 7, gateway })));
 
     let other_family = vec![to.clone(), RouteAttribute::Oif(7), RouteAttribute::Via(RouteVia::Inet6(SIX.into()))];
-    assert_eq!(
-        read(RTM_NEWROUTE, &route(other_family)),
-        event(key, Some(Hop { link: 7, gateway: Some(SIX.into()) }))
-    );
+    assert_eq!(read(RTM_NEWROUTE, &route(other_family)), event(key, Some(Hop { link: 7, gateway: Some(SIX.into()) })));
 
     let many = vec![to.clone(), RouteAttribute::MultiPath(vec![RouteNextHop::default(), RouteNextHop::default()])];
     assert_eq!(read(RTM_NEWROUTE, &route(many)), event(key, None));

@@ -166,10 +166,7 @@ fn a_link_that_goes_takes_the_routes_over_it_along() {
 #[test]
 fn a_link_without_carrier_is_in_doubt_until_it_is_as_before() {
     let mut kernel = Kernel::routed();
-    assert_eq!(
-        kernel.hear(link(7, LinkState { carrier: false, ..UP })),
-        "changed 10.1.0.5 1, untraced 10.1.0.5"
-    );
+    assert_eq!(kernel.hear(link(7, LinkState { carrier: false, ..UP })), "changed 10.1.0.5 1, untraced 10.1.0.5");
     assert_eq!(kernel.hear(link(7, UP)), "traced 10.1.0.5, restored 10.1.0.5 1");
 }
 
@@ -186,7 +183,10 @@ fn the_other_end_of_a_link_in_another_sandbox_is_never_restored() {
 #[test]
 fn a_link_that_was_switched_off_has_lost_its_routes() {
     let mut kernel = Kernel::routed();
-    assert_eq!(kernel.hear(link(7, LinkState { enabled: false, carrier: false, ..UP })), "changed 10.1.0.5 1, untraced 10.1.0.5");
+    assert_eq!(
+        kernel.hear(link(7, LinkState { enabled: false, carrier: false, ..UP })),
+        "changed 10.1.0.5 1, untraced 10.1.0.5"
+    );
     kernel.silent(link(7, UP));
     assert_eq!(kernel.hear(route(POD, 7)), "traced 10.1.0.5, restored 10.1.0.5 1");
 }

@@ -146,7 +146,11 @@ impl World {
         self.links += 1;
         let link = self.links;
         // Some plugins make the one address from the other.
-        let mac = if self.random.random() { [2, 1, 0, 0, 0, pod] } else { [2, 2, 0, 0, link.to_be_bytes()[2], link.to_be_bytes()[3]] };
+        let mac = if self.random.random() {
+            [2, 1, 0, 0, 0, pod]
+        } else {
+            [2, 2, 0, 0, link.to_be_bytes()[2], link.to_be_bytes()[3]]
+        };
         let off = LinkState { peer: Some((2, Some(link.cast_signed()))), ..LinkState::default() };
         let state = LinkState { enabled: true, carrier: true, master: (!is_routed(pod)).then_some(BRIDGE), ..off };
         self.link(link, off);
@@ -160,12 +164,14 @@ impl World {
 
     /// A port or a link goes down: what the kernel drops with it.
     fn drop_behind(&mut self, link: u32, routes: bool) {
-        let behind: Vec<_> = self.kernel.forwarding.iter().filter(|(_, port)| **port == link).map(|(mac, _)| *mac).collect();
+        let behind: Vec<_> =
+            self.kernel.forwarding.iter().filter(|(_, port)| **port == link).map(|(mac, _)| *mac).collect();
         for mac in behind {
             self.kernel.forwarding.remove(&mac);
             self.tell(Event::ForwardingGone { bridge: BRIDGE, mac, port: link });
         }
-        let over: Vec<_> = self.kernel.routes.iter().filter(|(_, over)| **over == link && routes).map(|(pod, _)| *pod).collect();
+        let over: Vec<_> =
+            self.kernel.routes.iter().filter(|(_, over)| **over == link && routes).map(|(pod, _)| *pod).collect();
         for pod in over {
             self.kernel.routes.remove(&pod);
             // IPv6 tells, IPv4 does not.
@@ -279,9 +285,13 @@ impl World {
         let Tables { links, routes, neighbours, forwarding } = &self.kernel;
         let links = links.iter().map(|(index, state)| Event::Link { index: *index, state: *state });
         let routes = routes.iter().map(|(pod, over)| route(*pod, Some(*over)));
-        let forwarding = forwarding.iter().map(|(mac, port)| Event::Forwarding { bridge: BRIDGE, mac: *mac, port: *port });
-        let neighbours =
-            neighbours.iter().map(|(pod, mac)| Event::Neighbour { address: address(*pod), link: BRIDGE, mac: Some(*mac) });
+        let forwarding =
+            forwarding.iter().map(|(mac, port)| Event::Forwarding { bridge: BRIDGE, mac: *mac, port: *port });
+        let neighbours = neighbours.iter().map(|(pod, mac)| Event::Neighbour {
+            address: address(*pod),
+            link: BRIDGE,
+            mac: Some(*mac),
+        });
         let all: Vec<_> = links.chain(forwarding).chain(routes).chain(neighbours).collect();
         all.into_iter().for_each(|event| self.tell(event));
         let mut out = Vec::new();
