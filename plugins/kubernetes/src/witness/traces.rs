@@ -12,7 +12,7 @@
 //!   its link or port along, which is said at once; FAILED comes seconds later, and also for one that is there: a paused
 //!   virtual machine, a lost probe.
 //! - A link counts as down without IFF_UP or without carrier. A veth pair loses carrier when its other end is switched off, and
-//!   so when that is moved to another namespace; whether it went back into the same one shows by [`LinkState::peer`].
+//!   so when that is moved to another namespace; whether it went back into the same one shows by [`LinkState::peer`](super::event::LinkState::peer).
 //! - When IFF_UP goes, the kernel drops routes, those of IPv4 without a word; so they are dropped here as well.
 //! - A bridge is not down for its neighbours when it has no carrier: it has none while its last port is being replaced.
 

@@ -410,12 +410,17 @@ fn beyond_the_bound_addresses_are_untraced_and_what_is_gone_makes_room() {
     for port in 0..u32::try_from(2 * TRACES_MAX).unwrap() {
         kernel.silent(seen([2, 1, 0, 0, port.to_be_bytes()[2], port.to_be_bytes()[3]], 11));
     }
-    let refused = 2 + u64::try_from(TRACES_MAX).unwrap();
-    assert_eq!(kernel.0.refused(), refused);
+    assert_eq!(kernel.0.refused(), 2 + u64::try_from(TRACES_MAX).unwrap());
+}
+
+#[test]
+fn over_links_beyond_the_bound_nothing_is_vouched_for() {
+    let mut kernel = Kernel::new();
     let last = 100 + u32::try_from(TRACES_MAX).unwrap();
     (100..=last).for_each(|index| kernel.silent(link(index, UP)));
-    assert_eq!(kernel.0.refused(), refused + 6, "five were there before, and one is too many");
-    assert_eq!(kernel.hear(route(SIX, last)), "changed fd00::5 2, untraced fd00::5", "a link that is not known");
+    assert_eq!(kernel.0.refused(), 6, "five were there before, and one is too many");
+    kernel.silent(route(POD, last));
+    assert_eq!(kernel.hear(route(POD, 7)), "traced 10.1.0.5");
 }
 
 #[test]
