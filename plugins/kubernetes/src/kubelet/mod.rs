@@ -22,6 +22,8 @@ use serde::Deserialize;
 pub(crate) use config::KubeletConfig;
 pub(crate) use host::{Host, HostConf};
 pub(crate) use list::derive;
+#[cfg(test)]
+use list::PodList;
 
 /// What all pods of the node have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
