@@ -21,9 +21,9 @@ use serde::Deserialize;
 
 pub(crate) use config::KubeletConfig;
 pub(crate) use host::{Host, HostConf};
-pub(crate) use list::derive;
 #[cfg(test)]
 use list::PodList;
+pub(crate) use list::derive;
 
 /// What all pods of the node have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
