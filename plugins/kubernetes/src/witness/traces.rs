@@ -153,7 +153,8 @@ impl Traces {
         let restored = whole == Some(Step::Equal);
         if changed && !restored {
             self.changes += 1;
-            out.push(Testimony::Changed { address, change: self.changes });
+            let newcomer = step != Step::Lost && trace.before.is_some() && trace.last.doubts == now.doubts;
+            out.push(Testimony::Changed { address, change: self.changes, newcomer });
         }
         if step == Step::Lost && trace.before.is_none() {
             trace.before = Some((std::mem::take(&mut trace.last), self.changes));

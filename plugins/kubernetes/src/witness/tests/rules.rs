@@ -69,7 +69,7 @@ fn words(out: &[Testimony]) -> String {
     let word = |testimony: &Testimony| match testimony {
         Testimony::Traced(address) => format!("traced {address}"),
         Testimony::Untraced(address) => format!("untraced {address}"),
-        Testimony::Changed { address, change } => format!("changed {address} {change}"),
+        Testimony::Changed { address, change, .. } => format!("changed {address} {change}"),
         Testimony::Restored { address, since } => format!("restored {address} {since}"),
         Testimony::Blind { .. } => "blind".to_owned(),
     };

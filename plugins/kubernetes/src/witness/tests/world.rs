@@ -118,7 +118,7 @@ impl World {
             match testimony {
                 Testimony::Traced(address) => assert!(self.listener.traced.insert(pod(address)), "traced twice"),
                 Testimony::Untraced(address) => assert!(self.listener.traced.remove(&pod(address)), "untraced twice"),
-                Testimony::Changed { address, change } => {
+                Testimony::Changed { address, change, .. } => {
                     self.listener.doubted.entry(pod(address)).or_insert(change);
                 }
                 Testimony::Restored { address, since } => {
