@@ -149,7 +149,8 @@ impl Bridge {
     pub fn new() -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed) as u8;
         let this = Self { name: format!("cni{number}"), number };
-        on_node(&format!("link add {} type bridge", this.name));
+        // without a link-layer address of its own it has that of one of its ports, another one as they come and go
+        on_node(&format!("link add {} address 0a:58:0a:4e:{number:02x}:01 type bridge", this.name));
         on_node(&format!("addr add 10.78.{number}.1/24 dev {}", this.name));
         on_node(&format!("link set {} up", this.name));
         this

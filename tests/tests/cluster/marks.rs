@@ -4,7 +4,7 @@
 //! expanded by the list of that namespace, and for nobody else.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use nearpath_tests::{Ask, ControlPlane, Daemon, Reply, Udp, Upstream, ask, http, metrics, place};
