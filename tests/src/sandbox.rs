@@ -156,6 +156,11 @@ impl Bridge {
         this
     }
 
+    /// The node's address in its network.
+    pub fn node(&self) -> IpAddr {
+        Ipv4Addr::new(10, 78, self.number, 1).into()
+    }
+
     /// An address of its network: `host` is none that the network or the node has.
     pub fn address(&self, host: u8) -> IpAddr {
         assert!((2..255).contains(&host), "{host} is taken");

@@ -79,6 +79,11 @@ fn figures(what: &str, mut times: Vec<Duration>) -> Duration {
     times.sort();
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let worst = times[times.len() - 1];
-    note(&format!("of {} words {what}: median {:.1} ms, worst {:.1} ms", times.len(), ms(times[times.len() / 2]), ms(worst)));
+    note(&format!(
+        "of {} words {what}: median {:.1} ms, worst {:.1} ms",
+        times.len(),
+        ms(times[times.len() / 2]),
+        ms(worst)
+    ));
     worst
 }

@@ -6,9 +6,8 @@ mod town;
 
 use std::time::{Duration, Instant};
 
-use nearpath_tests::ControlPlane;
 use nearpath_tests::mode::{self, note};
-use nearpath_tests::{Api, controlplane};
+use nearpath_tests::{Api, ControlPlane, controlplane};
 
 use self::load::Load;
 use self::town::Town;
@@ -37,6 +36,8 @@ fn an_outage_costs_no_question_and_afterwards_the_index_is_true() {
     its_account_is_another(&mut plane, &mut town);
     town.daemon.is_well();
     load.ends();
+    let errors: Vec<_> = town.daemon.log_since(0).into_iter().filter(|line| line.contains("[ERROR]")).collect();
+    assert!(errors.is_empty(), "an outage is no error of the daemon: {errors:#?}");
 }
 
 fn outage() -> Duration {

@@ -124,8 +124,10 @@ fn pod(api: &Api, name: &str) -> IpAddr {
 
 fn is_expanded(daemon: &Daemon, address: IpAddr) -> bool {
     let reply = daemon.client_at(address).asks(&ask("pay.role-billing.role-shop.svc.cluster.local.", "A"));
-    let found = ["pay.role-billing.role-shop.svc.cluster.local. CNAME pay.role-billing.svc.cluster.local.",
-        "pay.role-billing.svc.cluster.local. A 10.96.53.1"];
+    let found = [
+        "pay.role-billing.role-shop.svc.cluster.local. CNAME pay.role-billing.svc.cluster.local.",
+        "pay.role-billing.svc.cluster.local. A 10.96.53.1",
+    ];
     match reply.rcode {
         0 => reply.answers_are(&found).rcode == 0,
         _ => reply.is("NXDOMAIN").rcode == 0,
@@ -188,5 +190,7 @@ fn who_has_no_right_serves_plain_until_it_has(plane: &ControlPlane, centre: &Cor
         "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": NOBODY }],
     }));
     let took = within(IN_STEP_WITHIN, "it is in step", || is_expanded(&daemon, pod));
+    let said: Vec<_> = daemon.log_since(0).into_iter().filter(|line| line.contains("refuses")).collect();
+    assert_eq!(said.len(), 1, "{said:#?}");
     note(&format!("refused {times} times, it is in step {:.1} s after it was given the right", took.as_secs_f64()));
 }
