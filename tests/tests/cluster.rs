@@ -8,6 +8,7 @@ mod marks;
 mod outage;
 mod pods;
 mod role;
+mod roll;
 mod takeover;
 mod walk;
 

@@ -97,6 +97,10 @@ pub const SEEN_HALF_MAX: usize = 57_344;
 
 /// Addresses that the kernel put in doubt; the oldest goes first, and before it those that no pod claims.
 pub const DOUBTS_MAX: usize = 2 * PODS_MAX;
+/// Changes of one such address that are remembered one by one; beyond that the two oldest count as one.
+pub const DOUBT_CHANGES_MAX: usize = 4;
+/// Claims that such a joint change is against; the latest stay.
+pub const DOUBT_CLAIMS_MAX: usize = 16;
 /// Pods of which it is remembered that they are gone for good.
 pub const TOMBSTONES_MAX: usize = PODS_MAX;
 /// One line of a watch, octets: an object, of which the API server keeps none larger than 1.5 MiB, as JSON.

@@ -7,16 +7,23 @@
 //! ```
 //!
 //! - A claim is a live pod's word that it has an address, as its kubelet reported it. Two claims on an address: nobody has it.
-//! - A doubt begins when the kernel shows that what was behind an address may have gone. It ends for a claim that came
-//!   later, with a sandbox that is not older than the doubt; for the same pod once its kubelet has reported another sandbox
-//!   or other containers; or when the kernel shows again exactly what it showed before, and a list asked for after that still
-//!   has the claim.
+//! - The latest word about a pod counts, by its version. What a list does not have, and is not later than the list, is gone.
+//!   A list that is older than the last one tells nothing. A pod that was deleted never comes back.
+//! - A doubt begins when the kernel shows that what was behind an address may have gone. It holds against every claim that
+//!   stood then, and against every sandbox that is older, whenever its word arrives. So a pod is believed again once its
+//!   kubelet has reported another sandbox that is not older than the doubt. Where kubelets do not tell since when a sandbox is
+//!   ready, other containers will do.
+//! - A doubt outlives its claims: the word about a sandbox that came and went may be under way still.
+//! - After a loss somebody is shown at the address for the first time: most often the pod that has claimed it since. So for
+//!   that one a list is enough that was asked for after that, and whoever is yet to claim it is not held to that moment.
+//! - A doubt is taken back when the kernel shows again exactly what it showed before, and a list asked for after that came.
+//!   Earlier doubts about the address stand.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use contract::limits::{DOUBTS_MAX, PODS_MAX, TOMBSTONES_MAX};
+use contract::limits::{DOUBT_CHANGES_MAX, DOUBT_CLAIMS_MAX, DOUBTS_MAX, PODS_MAX, TOMBSTONES_MAX};
 use contract::{Moment, Pod, SearchList};
 
 use crate::words::Version;
@@ -45,25 +52,41 @@ pub(crate) struct Claim {
 }
 
 /// Why an address may have another resident than the API server says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Doubt {
+    /// The number of the change that the kernel showed.
+    change: u64,
     /// Who claimed it then, with which sandbox.
     claims: Vec<(Uid, u64)>,
     /// When it began, seconds since 1970.
     since: u64,
-    /// The first change that has not been taken back, as the witness counts them.
-    first: u64,
     /// When the kernel showed again what it had shown before.
     restored: Option<Moment>,
-    /// A list that was asked for after that has been read.
-    lifted: bool,
+}
+
+impl Doubt {
+    fn is_against(&self, claim: &Claim) -> bool {
+        let stood = self.claims.iter().any(|(uid, sandbox)| *uid == claim.uid && *sandbox == claim.sandbox);
+        // a word may tell of a sandbox that has gone since; a second is the finest that the kubelet tells
+        stood || claim.ready_at.is_some_and(|at| at + 1 < self.since)
+    }
+
+    /// Both as one, which is taken back only if both are.
+    fn join(&mut self, later: Self) {
+        self.since = self.since.max(later.since);
+        self.restored = self.restored.zip(later.restored).map(|(own, others)| own.max(others));
+        let new: Vec<_> = later.claims.into_iter().filter(|claim| !self.claims.contains(claim)).collect();
+        self.claims.extend(new);
+        self.claims.drain(..self.claims.len().saturating_sub(DOUBT_CLAIMS_MAX));
+    }
 }
 
 /// The claims and the doubts.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     claims: Map<Uid, Claim>,
-    doubts: Map<IpAddr, Doubt>,
+    /// In the order of their changes.
+    doubts: Map<IpAddr, Vec<Doubt>>,
     /// Addresses that the kernel shows how it reaches.
     traced: HashSet<IpAddr, foldhash::fast::FixedState>,
     /// Pods that are gone for good; the oldest is forgotten first.
@@ -92,6 +115,9 @@ impl Index {
     /// Everything that there is, as of `version`; `asked`: when the list was asked for. A later word about a pod that is
     /// known already stays. `anew`: versions have begun anew, nothing known counts.
     pub(crate) fn list(&mut self, pods: Vec<Claim>, version: Version, asked: Moment, anew: bool) {
+        if !anew && version.is_before(&self.listed) {
+            return; // what came after it is known
+        }
         if anew {
             self.gone.clear();
             self.order.clear();
@@ -110,13 +136,12 @@ impl Index {
             }
         }
         self.claims = claims;
-        if anew || !version.is_before(&self.listed) {
-            self.listed = version;
-        }
-        for doubt in self.doubts.values_mut() {
-            doubt.lifted |= doubt.restored.is_some_and(|at| at <= asked);
-        }
-        self.forget_doubts();
+        self.listed = version;
+        let stands = |doubt: &Doubt| doubt.restored.is_none_or(|at| at > asked);
+        self.doubts.retain(|_, doubts| {
+            doubts.retain(stands);
+            !doubts.is_empty()
+        });
     }
 
     /// A new or changed pod.
@@ -134,7 +159,6 @@ impl Index {
             return;
         }
         self.claims.insert(Arc::clone(&pod.uid), pod);
-        self.forget_doubts();
     }
 
     /// A pod that is gone.
@@ -148,32 +172,51 @@ impl Index {
         {
             self.gone.remove(&oldest);
         }
-        self.forget_doubts();
     }
 
-    /// What was behind an address may have gone. `change` counts such words upwards; `now` in seconds since 1970.
+    /// What was behind an address may have gone: the kernel showed the change of this number (they count upwards); `now` in
+    /// seconds since 1970.
     pub(crate) fn doubt(&mut self, address: IpAddr, change: u64, now: u64) {
         if self.doubts.len() >= DOUBTS_MAX && !self.doubts.contains_key(&address) {
             self.forget_oldest_doubt();
         }
-        let claimants: Vec<_> = self.claimants(address).map(|claim| (Arc::clone(&claim.uid), claim.sandbox)).collect();
-        let doubt = self.doubts.entry(address).or_insert(Doubt { first: change, ..Doubt::default() });
-        if doubt.restored.take().is_some() {
-            doubt.first = change; // what came before was taken back
+        let claims = self.claimants(address).map(|claim| (Arc::clone(&claim.uid), claim.sandbox)).collect();
+        let doubts = self.doubts.entry(address).or_default();
+        doubts.iter_mut().for_each(|doubt| doubt.since = doubt.since.min(now)); // the clock was put back
+        doubts.push(Doubt { change, claims, since: now, restored: None });
+        Self::bound(doubts);
+    }
+
+    /// No more doubts about one address than are kept; two become one.
+    fn bound(doubts: &mut Vec<Doubt>) {
+        if doubts.len() > DOUBT_CHANGES_MAX {
+            let is_settled = |pair: &[Doubt]| pair.iter().all(|doubt| doubt.restored.is_some());
+            let first = doubts.windows(2).position(is_settled).unwrap_or(0);
+            let second = doubts.remove(first + 1);
+            doubts[first].join(second);
         }
-        (doubt.since, doubt.lifted) = (now, false);
-        for claimant in claimants {
-            if !doubt.claims.contains(&claimant) {
-                doubt.claims.push(claimant);
-            }
+    }
+
+    /// After a loss, which stands as a doubt, somebody is shown at the address for the first time; `at` is the moment, `now`
+    /// the same in seconds since 1970.
+    pub(crate) fn newcomer(&mut self, address: IpAddr, change: u64, at: Moment, now: u64) {
+        let lost = self.doubts.get(&address).is_some_and(|doubts| doubts.iter().any(|doubt| doubt.restored.is_none()));
+        if !lost {
+            return self.doubt(address, change, now);
+        }
+        let trusted = self.claimants(address).filter(|claim| self.is_trusted(address, claim));
+        let claims: Vec<_> = trusted.map(|claim| (Arc::clone(&claim.uid), claim.sandbox)).collect();
+        if !claims.is_empty() {
+            let doubts = self.doubts.entry(address).or_default();
+            doubts.push(Doubt { change, claims, since: 0, restored: Some(at) });
+            Self::bound(doubts);
         }
     }
 
     /// The kernel shows what it had shown before the change `since`: that one and all later ones are taken back.
     pub(crate) fn restored(&mut self, address: IpAddr, since: u64, now: Moment) {
-        if let Some(doubt) = self.doubts.get_mut(&address).filter(|doubt| since <= doubt.first) {
-            doubt.restored = Some(now);
-        }
+        let doubts = self.doubts.get_mut(&address).into_iter().flatten();
+        doubts.filter(|doubt| doubt.change >= since).for_each(|doubt| doubt.restored = Some(now));
     }
 
     /// Whether the kernel shows how it reaches an address.
@@ -184,7 +227,7 @@ impl Index {
         };
     }
 
-    /// The kernel cannot be heard: it vouches for nobody.
+    /// The kernel shows nothing any more.
     pub(crate) fn blind(&mut self) {
         self.traced.clear();
     }
@@ -236,12 +279,17 @@ impl Index {
     pub(crate) fn octets(&self) -> usize {
         let claim = |claim: &Claim| {
             let texts = claim.uid.len() + claim.version.0.capacity() + claim.name.len();
-            texts + claim.addresses.capacity() * size_of::<IpAddr>() + 2 * size_of::<Uid>() + size_of::<Claim>()
+            texts + claim.addresses.capacity() * size_of::<IpAddr>() + 2 * size_of::<[usize; 2]>() // counts of the two `Arc`s
         };
-        let doubts = self.doubts.capacity() * (size_of::<IpAddr>() + size_of::<Doubt>());
+        let claims =
+            self.claims.capacity() * size_of::<(Uid, Claim)>() + self.claims.values().map(claim).sum::<usize>();
+        let each = |doubts: &Vec<Doubt>| doubts.capacity() * size_of::<Doubt>();
+        let doubts = self.doubts.capacity() * size_of::<(IpAddr, Vec<Doubt>)>();
+        let doubts = doubts + self.doubts.values().map(each).sum::<usize>();
         let gone = self.order.capacity() * (2 * size_of::<Uid>() + 36);
-        let published = self.claims.len() * (size_of::<Pod>() + size_of::<u128>() + size_of::<contract::Resident>());
-        self.claims.values().map(claim).sum::<usize>() + doubts + gone + published
+        let addresses = self.claims.values().map(|claim| claim.addresses.len()).sum::<usize>();
+        let published = addresses.next_power_of_two() * size_of::<(u128, contract::Resident)>();
+        claims + doubts + gone + published
     }
 
     fn claimants(&self, address: IpAddr) -> impl Iterator<Item = &Claim> {
@@ -249,34 +297,30 @@ impl Index {
     }
 
     fn is_trusted(&self, address: IpAddr, claim: &Claim) -> bool {
-        let Some(doubt) = self.doubts.get(&address) else { return true };
-        if doubt.lifted {
-            return true;
-        }
-        let mut before = doubt.claims.iter().filter(|(uid, _)| *uid == claim.uid).peekable();
-        match before.peek() {
-            Some(_) => before.all(|(_, sandbox)| *sandbox != claim.sandbox),
-            // a word that was under way when the doubt began may tell of a sandbox that has gone since; a second is the
-            // finest that the kubelet tells
-            None => claim.ready_at.is_none_or(|at| at + 1 >= doubt.since),
-        }
-    }
-
-    /// A doubt ends with the claims that it is about, or when it is lifted.
-    fn forget_doubts(&mut self) {
-        let mut doubts = std::mem::take(&mut self.doubts);
-        doubts.retain(|_, doubt| {
-            let stands = doubt.claims.iter().any(|(uid, _)| self.claims.contains_key(uid));
-            !doubt.lifted && (stands || doubt.claims.is_empty())
-        });
-        self.doubts = doubts;
+        !self.doubts.get(&address).into_iter().flatten().any(|doubt| doubt.is_against(claim))
     }
 
     /// Room for a further one. Those that are about nobody go first.
     fn forget_oldest_doubt(&mut self) {
-        let oldest = self.doubts.iter().min_by_key(|(_, doubt)| (!doubt.claims.is_empty(), doubt.since));
+        let rank = |doubts: &[Doubt]| {
+            let last = doubts.iter().map(|doubt| doubt.since).max();
+            let mut claims = doubts.iter().flat_map(|doubt| &doubt.claims);
+            (claims.any(|(uid, _)| self.claims.contains_key(uid)), last)
+        };
+        let oldest = self.doubts.iter().min_by_key(|(_, doubts)| rank(doubts));
         if let Some(address) = oldest.map(|(address, _)| *address) {
             self.doubts.remove(&address);
         }
     }
 }
+
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod truth;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use contract::SearchLists;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::index::Claim;
 use crate::kubelet::{self, DnsSpec, NodeDns, PodDns};
@@ -18,10 +18,15 @@ const SANDBOX_READY: &str = "PodReadyToStartContainers";
 #[derive(Debug, Deserialize)]
 pub(crate) struct PodObject {
     metadata: Meta,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_none")]
     spec: DnsSpec,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_none")]
     status: Status,
+}
+
+/// `null` says what an absent field says.
+fn null_is_none<'d, T: Default + Deserialize<'d>, D: Deserializer<'d>>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,6 +50,7 @@ struct Labels {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Status {
+    #[serde(deserialize_with = "null_is_none")]
     phase: String,
     #[serde(rename = "podIPs")]
     pod_ips: Option<Vec<PodIp>>,
@@ -55,7 +61,7 @@ struct Status {
 
 #[derive(Debug, Deserialize)]
 struct PodIp {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_none")]
     ip: String,
 }
 
@@ -71,7 +77,7 @@ struct Condition {
 
 #[derive(Debug, Deserialize)]
 struct Container {
-    #[serde(rename = "containerID", default)]
+    #[serde(rename = "containerID", default, deserialize_with = "null_is_none")]
     id: String,
 }
 
@@ -113,12 +119,15 @@ impl PodObject {
 }
 
 impl Status {
-    /// Those of a live pod: one that has some and has not ended.
+    /// Those of a live pod: one that has some and has not ended. Without its sandbox it has none, whatever its status still
+    /// holds.
     fn addresses(&self) -> Vec<IpAddr> {
-        if matches!(self.phase.as_str(), "Succeeded" | "Failed") {
+        let without = |condition: &Condition| condition.kind == SANDBOX_READY && condition.status == "False";
+        if matches!(self.phase.as_str(), "Succeeded" | "Failed") || self.conditions.iter().flatten().any(without) {
             return Vec::new();
         }
-        let mut addresses: Vec<IpAddr> = self.pod_ips.iter().flatten().filter_map(|ip| ip.ip.parse().ok()).collect();
+        let parsed = |ip: &PodIp| ip.ip.parse().ok().map(|ip: IpAddr| ip.to_canonical());
+        let mut addresses: Vec<IpAddr> = self.pod_ips.iter().flatten().filter_map(parsed).collect();
         addresses.sort_unstable();
         addresses.dedup();
         addresses
@@ -151,7 +160,8 @@ fn seconds(text: &str) -> Option<u64> {
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
     let mut time = time.split('.').next()?.splitn(3, ':').map(|part| part.parse::<u64>().ok());
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let date_is = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !date_is || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     // years begin in March here, so that the leap day is their last
@@ -159,3 +169,6 @@ fn seconds(text: &str) -> Option<u64> {
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + (day - 1) - 719_468;
     Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,8 +153,11 @@ impl Pods {
     /// True if it changes what is served.
     fn hear_kernel(&mut self, testimony: Testimony) -> bool {
         match testimony {
-            Testimony::Changed { address, change } => {
-                self.index.doubt(address, change, seconds_since_1970());
+            Testimony::Changed { address, change, newcomer } => {
+                match newcomer {
+                    true => self.index.newcomer(address, change, self.parts.clock.now(), seconds_since_1970()),
+                    false => self.index.doubt(address, change, seconds_since_1970()),
+                }
                 if self.index.is_in_doubt(address) {
                     self.counts.doubts.increment();
                     self.parts.ask.notify_one();

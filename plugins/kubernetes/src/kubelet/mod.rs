@@ -21,6 +21,8 @@ use serde::Deserialize;
 
 pub(crate) use config::KubeletConfig;
 pub(crate) use host::{Host, HostConf};
+#[cfg(test)]
+use list::PodList;
 pub(crate) use list::derive;
 
 /// What all pods of the node have in common.

@@ -16,6 +16,8 @@ pub(crate) enum Testimony {
         address: IpAddr,
         /// Counts the changes of all addresses, upwards.
         change: u64,
+        /// What was there had been lost before, which was told; now somebody is shown there for the first time since.
+        newcomer: bool,
     },
     /// The kernel shows exactly what it showed before the change `since`, and has shown nothing that contradicts it in the
     /// meantime: that change and every later one of this address are taken back. Earlier ones are not.

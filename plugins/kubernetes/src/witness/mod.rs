@@ -26,15 +26,18 @@
 //!   route with several next hops, or with a next hop object that the kernel does not spell out.
 //! - Several sandboxes behind one link that stays (a bridge port with a switch behind it, a host route over a link that is
 //!   shared): one that takes the address of another together with its link-layer address is not told from it.
+//! - A pod that may send under addresses of others brings these in doubt; it is never taken for them by that.
 //! - A neighbour on a link that is no bridge is not `Traced`: whoever takes the address is noticed when its link-layer address is.
 //! - A link that was replaced by another of the same index while notifications were lost is not told from it, unless its other
 //!   end differs. The kernel counts indexes upwards, and uses one again only when it is asked to.
 
 mod decode;
 mod event;
+mod links;
 mod netlink;
 mod shown;
 mod traces;
+mod ways;
 
 #[cfg(test)]
 mod tests;

@@ -174,9 +174,6 @@ impl<'a> Session<'a> {
         self.traces.end(&mut self.said);
         self.say().await?;
         *compared = true;
-        if self.traces.refused() > 0 {
-            tracing::warn!(refused = self.traces.refused(), "there are more addresses and links than are traced");
-        }
         loop {
             self.take(&mut Dump::default()).await?;
         }

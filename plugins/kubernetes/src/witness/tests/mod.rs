@@ -3,5 +3,6 @@
 mod messages;
 mod namespaces;
 mod rules;
+mod sandboxes;
 mod sight;
 mod world;

@@ -1,238 +1,23 @@
-//! The real kernel, in network namespaces that the test makes. What each kernel event is followed by is asserted, never how
-//! fast; how fast is said.
+//! The real kernel, in network namespaces. What each of its words is followed by is asserted, never how fast; how fast is said.
 
+use std::cell::Cell;
 use std::collections::HashSet;
-use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::mpsc;
-use std::thread;
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
-use nix::sched::{CloneFlags, unshare};
-use tokio::sync::mpsc::{Receiver, channel};
+use contract::limits::WITNESS_BUFFER;
 use tokio::time::{Instant, timeout};
 
 use super::super::event::Testimony;
-use super::super::netlink::{Socket, follow};
-
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
-const FOUR: &str = "10.1.0.5";
-const SIX: &str = "fd00:1::5";
-
-/// Runs a test in a network namespace of its own, on a thread and a runtime of its own.
-fn in_a_namespace(tier: &str, test: impl AsyncFnOnce() + Send + 'static) {
-    let missing = ["ip", "bridge"].into_iter().find(|program| find(program).is_none());
-    if let Some(program) = missing {
-        return skip(tier, &format!("not installed: {program}"));
-    }
-    let run = move || {
-        unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("no network namespace can be made: {error}"))?;
-        ip("link set lo up");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(test());
-        Ok::<_, String>(())
-    };
-    match thread::spawn(run).join() {
-        Ok(Ok(())) => (),
-        Ok(Err(why)) => skip(tier, &why),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
-}
-
-/// A tier that cannot run here is named, and fails where nothing may be skipped.
-#[expect(clippy::disallowed_methods, reason = "whether anything may be skipped is the surroundings' to say")]
-fn skip(tier: &str, why: &str) {
-    assert!(std::env::var("CI").is_err(), "skipped in CI: {tier}: {why}");
-    note(&format!("SKIPPED {tier}: {why}"));
-    if let Ok(path) = std::env::var("NEARPATH_SKIPS") {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-        writeln!(file, "{tier}: {why}").unwrap();
-    }
-}
-
-fn note(text: &str) {
-    writeln!(std::io::stdout(), "  {text}").unwrap();
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    ["/usr/sbin", "/sbin", "/usr/bin", "/bin"]
-        .iter()
-        .map(|folder| PathBuf::from(folder).join(program))
-        .find(|path| path.is_file())
-}
-
-#[track_caller]
-fn call(program: &str, words: &str) {
-    let output = Command::new(find(program).unwrap()).args(words.split(' ')).output().unwrap();
-    assert!(output.status.success(), "{program} {words}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[track_caller]
-fn ip(words: &str) {
-    call("ip", words);
-}
-
-/// Many commands at once, on this thread.
-fn batch(lines: &str) {
-    let mut child = Command::new(find("ip").unwrap())
-        .args(["-force", "-batch", "-"])
-        .stdin(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    child.wait().unwrap();
-}
-
-/// A witness of this thread's namespace.
-struct Witness {
-    out: Receiver<Testimony>,
-    /// What was said of the addresses of interest so far.
-    heard: Vec<Testimony>,
-}
-
-impl Witness {
-    /// One whose first round of dumps is complete.
-    async fn start(buffer: usize) -> Self {
-        let (into, out) = channel(64);
-        tokio::spawn(follow(move || Socket::subscribe(buffer), into));
-        let mut witness = Self { out, heard: Vec::new() };
-        witness.marker(250).await;
-        witness
-    }
-
-    async fn next(&mut self) -> Testimony {
-        let testimony = timeout(PATIENCE, self.out.recv()).await.expect("it comes").expect("it goes on");
-        if !of(&testimony).is_some_and(|address| address.to_string().starts_with("10.99.")) {
-            self.heard.push(testimony.clone());
-        }
-        testimony
-    }
-
-    async fn until(&mut self, what: &str, is: impl Fn(&Testimony) -> bool) -> Testimony {
-        loop {
-            let testimony = timeout(PATIENCE, self.next()).await;
-            let testimony = testimony.unwrap_or_else(|_| panic!("waiting for {what}; heard {:?}", self.heard));
-            if is(&testimony) {
-                return testimony;
-            }
-        }
-    }
-
-    async fn changed(&mut self, address: &str) -> u64 {
-        let address: IpAddr = address.parse().unwrap();
-        match self
-            .until("a change", |said| matches!(said, Testimony::Changed { address: of, .. } if *of == address))
-            .await
-        {
-            Testimony::Changed { change, .. } => change,
-            _ => unreachable!(),
-        }
-    }
-
-    async fn traced(&mut self, address: &str) {
-        let address: IpAddr = address.parse().unwrap();
-        self.until("a trace", |said| *said == Testimony::Traced(address)).await;
-    }
-
-    /// Whatever the kernel said until now has been heard: what it says of a marker comes after it.
-    async fn marker(&mut self, number: u8) -> Vec<Testimony> {
-        let address: IpAddr = format!("10.99.0.{number}").parse().unwrap();
-        ip(&format!("route add {address}/32 dev lo"));
-        self.until("the marker", |said| *said == Testimony::Traced(address)).await;
-        std::mem::take(&mut self.heard)
-    }
-}
-
-fn of(testimony: &Testimony) -> Option<IpAddr> {
-    match testimony {
-        Testimony::Traced(address) | Testimony::Untraced(address) => Some(*address),
-        Testimony::Changed { address, .. } | Testimony::Restored { address, .. } => Some(*address),
-        Testimony::Blind { .. } => None,
-    }
-}
-
-fn changes(heard: &[Testimony], address: &str) -> usize {
-    let address: IpAddr = address.parse().unwrap();
-    heard.iter().filter(|said| matches!(said, Testimony::Changed { address: of, .. } if *of == address)).count()
-}
-
-fn restored(heard: &[Testimony]) -> usize {
-    heard.iter().filter(|said| matches!(said, Testimony::Restored { .. })).count()
-}
-
-/// What is done in a sandbox.
-type Order = Box<dyn FnOnce() + Send>;
-
-/// A sandbox: a network namespace that lives as long as its thread, which does in it what it is told.
-struct Sandbox {
-    orders: Option<mpsc::Sender<Order>>,
-    thread: Option<thread::JoinHandle<()>>,
-    task: nix::unistd::Pid,
-}
-
-impl Sandbox {
-    /// With this link-layer address and the addresses on its `eth0`, whose other end is `host`.
-    fn new(host: &str, mac: &str) -> Self {
-        let (orders, taken) = mpsc::channel::<Order>();
-        let (ready, is_ready) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            unshare(CloneFlags::CLONE_NEWNET).unwrap();
-            ready.send(nix::unistd::gettid()).unwrap();
-            taken.iter().for_each(|order| order());
-        });
-        let task = is_ready.recv().unwrap();
-        let sandbox = Self { orders: Some(orders), thread: Some(thread), task };
-        ip(&format!("link add {host} type veth peer name eth0 netns {task}"));
-        let mac = mac.to_owned();
-        sandbox.run(move || {
-            ip("link set lo up");
-            ip(&format!("link set eth0 address {mac}"));
-            ip(&format!("address add {FOUR}/24 dev eth0"));
-            ip(&format!("address add {SIX}/64 dev eth0 nodad"));
-            ip("link set eth0 up");
-        });
-        sandbox
-    }
-
-    /// Does this inside, and waits for its end.
-    fn run(&self, order: impl FnOnce() + Send + 'static) {
-        let (done, is_done) = mpsc::channel();
-        let order = move || {
-            order();
-            done.send(()).unwrap();
-        };
-        self.orders.as_ref().unwrap().send(Box::new(order)).unwrap();
-        is_done.recv().unwrap();
-    }
-
-    /// Sends a datagram, so that the kernel resolves and the bridge learns.
-    fn send(&self, to: &str) {
-        let to = SocketAddr::new(to.parse().unwrap(), 53);
-        self.run(move || {
-            let from: IpAddr = if to.is_ipv4() { FOUR } else { SIX }.parse().unwrap();
-            UdpSocket::bind((from, 0)).unwrap().send_to(b"question", to).unwrap();
-        });
-    }
-
-    /// Its network namespace goes, with the link in it.
-    fn end(mut self) {
-        drop(self.orders.take());
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
-
-fn took(what: &str, since: Instant) {
-    note(&format!("{what}: {} us", since.elapsed().as_micros()));
-}
+use super::super::netlink::{Lost, Socket};
+use super::sandboxes::{FOUR, SIX, Sandbox, Witness, batch, call, changes, in_a_namespace, ip, of, restored, took};
 
 #[test]
 fn a_host_route_for_each_pod() {
     in_a_namespace("witness: host routes", async || {
-        let mut witness = Witness::start(1 << 20).await;
+        let mut witness = Witness::start(WITNESS_BUFFER).await;
         for address in [FOUR, SIX] {
             let prefix = if address == FOUR { 32 } else { 128 };
             let add = |link: &str| ip(&format!("route add {address}/{prefix} dev {link}"));
@@ -255,6 +40,13 @@ fn a_host_route_for_each_pod() {
             ip("link set peerA up");
             witness.until("it to be restored", |said| *said == Testimony::Restored { address: of, since }).await;
 
+            // Switched off, and back: the kernel has dropped the route.
+            ip("link set vethA down");
+            let since = witness.changed(address).await;
+            ip("link set vethA up");
+            add("vethA");
+            witness.until("it to be restored", |said| *said == Testimony::Restored { address: of, since }).await;
+
             ip("link del vethA");
             let start = Instant::now();
             witness.changed(address).await;
@@ -266,7 +58,7 @@ fn a_host_route_for_each_pod() {
             add("vethB");
             witness.traced(address).await;
             let heard = witness.marker(u8::from(address == FOUR)).await;
-            assert_eq!(restored(&heard), 2, "{heard:?}");
+            assert_eq!(restored(&heard), 3, "{heard:?}");
             ip(&format!("route replace {address}/{prefix} dev vethB"));
             let heard = witness.marker(10 + u8::from(address == FOUR)).await;
             assert_eq!((restored(&heard), changes(&heard, address)), (0, 0), "an equal route: {heard:?}");
@@ -279,7 +71,7 @@ fn a_host_route_for_each_pod() {
 #[test]
 fn the_other_end_of_a_host_route_moves_to_another_sandbox() {
     in_a_namespace("witness: moved ends", async || {
-        let mut witness = Witness::start(1 << 20).await;
+        let mut witness = Witness::start(WITNESS_BUFFER).await;
         let (one, two) = (Sandbox::new("veth1", "02:00:00:00:00:01"), Sandbox::new("veth2", "02:00:00:00:00:02"));
         ip("link set veth1 up");
         ip(&format!("route add {FOUR}/32 dev veth1"));
@@ -318,7 +110,8 @@ async fn speak(witness: &mut Witness, pod: &Sandbox, address: &str) {
     let traced = Testimony::Traced(address.parse().unwrap());
     for _ in 0..50 {
         pod.send(to);
-        let said = timeout(Duration::from_millis(200), async { while witness.next().await != traced {} }).await;
+        let said =
+            timeout(Duration::from_millis(200), async { while witness.next("a trace").await != traced {} }).await;
         if said.is_ok() {
             return;
         }
@@ -329,7 +122,7 @@ async fn speak(witness: &mut Witness, pod: &Sandbox, address: &str) {
 #[test]
 fn a_bridge_with_the_pods_behind_its_ports() {
     in_a_namespace("witness: bridge", async || {
-        let mut witness = Witness::start(1 << 20).await;
+        let mut witness = Witness::start(WITNESS_BUFFER).await;
         bridge();
         ip("link add veth0 type veth peer name bystander");
         ip("link set bystander up");
@@ -388,7 +181,7 @@ fn a_bridge_with_the_pods_behind_its_ports() {
 #[test]
 fn the_same_link_layer_address_behind_another_port() {
     in_a_namespace("witness: same link-layer address", async || {
-        let mut witness = Witness::start(1 << 20).await;
+        let mut witness = Witness::start(WITNESS_BUFFER).await;
         bridge();
         let pod = Sandbox::new("vethA", "02:00:00:00:00:01");
         attach("vethA");
@@ -425,7 +218,7 @@ fn after_an_overflow_what_is_true_is_said() {
         batch(&(0..100).map(|number| format!("route add {}/32 dev vethA\n", pod(number))).collect::<String>());
         let mut traced = HashSet::new();
         while traced.len() < 100 {
-            if let Testimony::Traced(address) = witness.next().await {
+            if let Testimony::Traced(address) = witness.next("a trace").await {
                 traced.insert(address);
             }
         }
@@ -476,7 +269,7 @@ fn after_an_overflow_what_is_true_is_said() {
 #[test]
 fn a_burst_that_fits_is_told_one_by_one() {
     in_a_namespace("witness: burst", async || {
-        let mut witness = Witness::start(8 << 20).await;
+        let mut witness = Witness::start(WITNESS_BUFFER).await;
         ip("link add vethA type veth peer name vethAp");
         ip("link set vethA up");
         ip("link set vethAp up");
@@ -491,5 +284,75 @@ fn a_burst_that_fits_is_told_one_by_one() {
         let changed: HashSet<_> =
             heard.iter().filter(|said| matches!(said, Testimony::Changed { .. })).filter_map(of).collect();
         assert_eq!(changed.len(), pods.len());
+    });
+}
+
+#[test]
+fn what_is_there_before_the_witness_is_traced() {
+    in_a_namespace("witness: first dump", async || {
+        ip("link add vethA type veth peer name vethAp");
+        ip("link set vethA up");
+        ip("link set vethAp up");
+        // More than one datagram of a dump holds.
+        let pods: Vec<_> = (0..2_000).map(|number| format!("10.4.{}.{}", number / 250, number % 250 + 1)).collect();
+        batch(&pods.iter().map(|pod| format!("route add {pod}/32 dev vethA\n")).collect::<String>());
+        bridge();
+        let pod = Sandbox::new("veth1", "02:00:00:00:00:01");
+        attach("veth1");
+        // Known to the kernel before anybody watches.
+        ip(&format!("neigh replace {FOUR} lladdr 02:00:00:00:00:01 dev br0 nud reachable"));
+        ip(&format!("neigh replace {SIX} lladdr 02:00:00:00:00:01 dev br0 nud reachable"));
+        let mut witness = Witness::listening(Socket::ordinary);
+        let mut heard = witness.marker(1).await;
+        heard.extend(witness.marker(2).await);
+        let traced: HashSet<_> =
+            heard.iter().filter(|said| matches!(said, Testimony::Traced(_))).filter_map(of).collect();
+        let expected: HashSet<IpAddr> =
+            pods.iter().map(String::as_str).chain([FOUR, SIX]).map(|pod| pod.parse().unwrap()).collect();
+        assert_eq!(traced, expected);
+        pod.end();
+        witness.changed(FOUR).await;
+        ip("link del vethA");
+        witness.changed(&pods[1_999]).await;
+    });
+}
+
+#[test]
+fn what_changed_while_nothing_was_seen_is_told_afterwards() {
+    in_a_namespace("witness: blind for a while", async || {
+        for name in ["vethA", "vethB"] {
+            ip(&format!("link add {name} type veth peer name {name}p"));
+            ip(&format!("link set {name} up"));
+            ip(&format!("link set {name}p up"));
+        }
+        ip(&format!("route add {FOUR}/32 dev vethA"));
+        ip(&format!("route add {SIX}/128 dev vethA"));
+        let refusals = Rc::new(Cell::new(0));
+        let left = Rc::clone(&refusals);
+        let mut witness = Witness::listening(move || match left.get() {
+            0 => Socket::subscribe(4_096),
+            some => {
+                left.set(some - 1);
+                Err(Lost::from(io::Error::from(io::ErrorKind::PermissionDenied)))
+            }
+        });
+        witness.marker(250).await;
+        witness.marker(251).await;
+        refusals.set(3);
+        // The socket is lost by an overflow; the next ones cannot be had.
+        let burst: String =
+            (0..500).map(|_| "route add 10.98.0.1/32 dev vethA\nroute del 10.98.0.1/32 dev vethA\n").collect();
+        batch(&burst);
+        ip(&format!("route replace {FOUR}/32 dev vethB"));
+        witness.until("blindness", |said| matches!(said, Testimony::Blind { .. })).await;
+        witness.changed(FOUR).await;
+        let mut heard = std::mem::take(&mut witness.heard);
+        heard.extend(witness.marker(1).await);
+        heard.extend(witness.marker(2).await);
+        let after = heard.iter().position(|said| matches!(said, Testimony::Blind { .. })).unwrap();
+        let again = |address: &str| heard[after..].contains(&Testimony::Traced(address.parse().unwrap()));
+        assert!(again(FOUR) && again(SIX), "{heard:?}");
+        assert_eq!((changes(&heard, FOUR), changes(&heard, SIX), restored(&heard)), (1, 0, 0), "{heard:?}");
+        assert_eq!(heard.iter().filter(|said| matches!(said, Testimony::Blind { .. })).count(), 1);
     });
 }

@@ -69,7 +69,7 @@ fn words(out: &[Testimony]) -> String {
     let word = |testimony: &Testimony| match testimony {
         Testimony::Traced(address) => format!("traced {address}"),
         Testimony::Untraced(address) => format!("untraced {address}"),
-        Testimony::Changed { address, change } => format!("changed {address} {change}"),
+        Testimony::Changed { address, change, .. } => format!("changed {address} {change}"),
         Testimony::Restored { address, since } => format!("restored {address} {since}"),
         Testimony::Blind { .. } => "blind".to_owned(),
     };
@@ -287,6 +287,26 @@ fn any_port_may_have_been_the_one_of_a_neighbour_without_a_known_port() {
 }
 
 #[test]
+fn what_a_bridge_saw_before_a_port_went_down_says_nothing_of_later() {
+    let ported = LinkState { master: Some(BRIDGE), ..UP };
+    let mut kernel = Kernel::new();
+    kernel.silent(seen(A, 11));
+    kernel.silent(link(11, LinkState { carrier: false, ..ported }));
+    assert_eq!(kernel.hear(neighbour(POD, BRIDGE, A)), "traced 10.1.0.5");
+    kernel.silent(link(11, ported));
+    assert_eq!(kernel.hear(gone(12)), "changed 10.1.0.5 1", "its port is not known");
+}
+
+#[test]
+fn what_grew_while_in_doubt_is_not_restored() {
+    let mut kernel = Kernel::routed();
+    kernel.hear(no_route(POD));
+    assert_eq!(kernel.hear(neighbour(POD, BRIDGE, A)), "traced 10.1.0.5");
+    kernel.silent(route(POD, 7));
+    assert_eq!(kernel.hear(gone(BRIDGE)), "changed 10.1.0.5 2");
+}
+
+#[test]
 fn a_bridge_that_goes_takes_its_neighbours_along_and_one_without_carrier_does_not() {
     let mut kernel = Kernel::bridged();
     let bridge = LinkState { bridge: true, peer: None, ..UP };
@@ -344,8 +364,12 @@ fn what_a_round_of_dumps_does_not_show_is_gone() {
         kernel.silent(link(index, state));
     }
     kernel.silent(route(POD, 7));
-    // The neighbour and the forwarding entry have aged out, which means nothing.
+    // The neighbour and the forwarding entry have aged out, which means nothing of whom they were of,
     assert_eq!(kernel.end(), "");
+    // and a forwarding entry that is no more says nothing of others.
+    let other = IpAddr::from([10, 1, 0, 6]);
+    assert_eq!(kernel.hear(neighbour(other, BRIDGE, A)), "traced 10.1.0.6");
+    assert_eq!(kernel.hear(link(12, LinkState { carrier: false, master: Some(BRIDGE), ..UP })), "changed 10.1.0.6 1");
 
     kernel.0.begin();
     kernel.silent(link(BRIDGE, LinkState { bridge: true, carrier: false, peer: None, ..UP }));
@@ -387,6 +411,16 @@ fn beyond_the_bound_addresses_are_untraced_and_what_is_gone_makes_room() {
         kernel.silent(seen([2, 1, 0, 0, port.to_be_bytes()[2], port.to_be_bytes()[3]], 11));
     }
     assert_eq!(kernel.0.refused(), 2 + u64::try_from(TRACES_MAX).unwrap());
+}
+
+#[test]
+fn over_links_beyond_the_bound_nothing_is_vouched_for() {
+    let mut kernel = Kernel::new();
+    let last = 100 + u32::try_from(TRACES_MAX).unwrap();
+    (100..=last).for_each(|index| kernel.silent(link(index, UP)));
+    assert_eq!(kernel.0.refused(), 6, "five were there before, and one is too many");
+    kernel.silent(route(POD, last));
+    assert_eq!(kernel.hear(route(POD, 7)), "traced 10.1.0.5");
 }
 
 #[test]

@@ -56,6 +56,8 @@ struct World {
     /// Sandboxes that were traced while they lived.
     witnessed: BTreeSet<u32>,
     deaf: bool,
+    /// Were traced when their sandbox ended, which nobody heard.
+    unheard: BTreeSet<Pod>,
     links: u32,
     trusted: u64,
     doubted: u64,
@@ -93,6 +95,7 @@ impl World {
             calm: BTreeSet::new(),
             witnessed: BTreeSet::new(),
             deaf: false,
+            unheard: BTreeSet::new(),
             links: 1,
             trusted: 0,
             doubted: 0,
@@ -115,7 +118,7 @@ impl World {
             match testimony {
                 Testimony::Traced(address) => assert!(self.listener.traced.insert(pod(address)), "traced twice"),
                 Testimony::Untraced(address) => assert!(self.listener.traced.remove(&pod(address)), "untraced twice"),
-                Testimony::Changed { address, change } => {
+                Testimony::Changed { address, change, .. } => {
                     self.listener.doubted.entry(pod(address)).or_insert(change);
                 }
                 Testimony::Restored { address, since } => {
@@ -181,6 +184,7 @@ impl World {
     fn end(&mut self, pod: Pod) {
         let Some(sandbox) = self.living.remove(&pod) else { return };
         self.calm.remove(&pod);
+        let traced = self.listener.traced.contains(&pod);
         self.drop_behind(sandbox.link, true);
         if self.random.random() {
             let state = LinkState { enabled: false, carrier: false, ..self.kernel.links[&sandbox.link] };
@@ -188,6 +192,15 @@ impl World {
         }
         self.kernel.links.remove(&sandbox.link);
         self.tell(Event::LinkGone { index: sandbox.link });
+        // Before anybody else can have the address.
+        if traced {
+            if self.deaf {
+                // One that lived unseen all along is no matter for a witness.
+                self.unheard.extend(self.witnessed.contains(&sandbox.id).then_some(pod));
+            } else {
+                assert!(self.listener.doubted.contains_key(&pod), "{pod} has gone unseen");
+            }
+        }
     }
 
     /// It sends a question: the bridge sees the port, and the kernel resolves the address, before the question arrives.
@@ -284,6 +297,9 @@ impl World {
         let mut out = Vec::new();
         self.traces.end(&mut out);
         self.listen(out);
+        for pod in std::mem::take(&mut self.unheard) {
+            assert!(self.listener.doubted.contains_key(&pod), "{pod} has gone unseen");
+        }
     }
 
     fn step(&mut self) {
