@@ -10,9 +10,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Starts logging for the process. `RUST_LOG` overrides the level.
 pub fn start(level: &str) {
-    // that a request to the API server failed is said once, where it is known what it means
-    let usual = |_| EnvFilter::new(format!("{level},kube_client=off"));
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(usual);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).event_format(Lines).with_writer(std::io::stderr);
     // a second start (tests in one process) keeps the first one's place
     let _ = lines.try_init();
