@@ -1,11 +1,14 @@
-//! A pod's sandbox as a CNI plugin makes it: a network of its own, a link to the node with a host route to the pod's address,
-//! and a resolv.conf of its own, so that the C library inside asks as it does in a pod.
+//! A pod's sandbox as a CNI plugin makes it: a network of its own, a link to the node with a host route to the pod's address
+//! or behind a bridge, and a resolv.conf of its own, so that the C library inside asks as it does in a pod.
 
-use std::net::IpAddr;
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns};
 
 use crate::mode;
 use crate::place::Folder;
@@ -29,12 +32,50 @@ impl Sandbox {
     #[track_caller]
     pub fn new(address: IpAddr, resolv_conf: &str) -> Self {
         let this = Self::unlinked(resolv_conf);
-        this.node(&format!("link set {} up", this.link));
-        this.node(&format!("route replace {address} dev {}", this.link));
-        this.ip(&format!("addr add {address} dev eth0"));
-        this.ip("link set eth0 up");
-        this.ip("route add default dev eth0"); // the node answers for every address that it has
+        this.has(address);
+        this.is_routed(address);
         this
+    }
+
+    /// A sandbox on a bridge, with an address of its network and a resolv.conf.
+    #[track_caller]
+    pub fn on_bridge(bridge: &Bridge, address: IpAddr, resolv_conf: &str) -> Self {
+        let this = Self::unlinked(resolv_conf);
+        this.has(address);
+        this.is_port_of(bridge);
+        this
+    }
+
+    /// The inside of the link gets an address. Nothing goes through before the outside is ready as well.
+    #[track_caller]
+    pub fn has(&self, address: IpAddr) {
+        self.ip(&format!("addr add {address} dev eth0"));
+        self.ip("link set eth0 up");
+        self.ip("route add default dev eth0"); // the node answers for every address that it has
+    }
+
+    /// The node's end is ready, and the address is reached over it, whatever it was reached over before.
+    #[track_caller]
+    pub fn is_routed(&self, address: IpAddr) {
+        self.node(&format!("link set {} up", self.link));
+        self.node(&format!("route replace {address} dev {}", self.link));
+    }
+
+    /// The node's end is ready, and a port of a bridge.
+    #[track_caller]
+    pub fn is_port_of(&self, bridge: &Bridge) {
+        self.node(&format!("link set {} up master {}", self.link, bridge.name));
+    }
+
+    /// Does something in the sandbox's network: sockets that it opens are the pod's.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let network = File::open(format!("/proc/{}/ns/net", self.program.id())).expect("the sandbox is there");
+        let thread = || {
+            setns(&network, CloneFlags::CLONE_NEWNET).expect("the network of the run is its owner's");
+            work()
+        };
+        // a thread is in a network by itself, and ends there
+        std::thread::scope(|scope| scope.spawn(thread).join().expect("what is done inside does not panic"))
     }
 
     /// One whose link to the node is there, and nothing else of a network.
@@ -92,6 +133,50 @@ impl Sandbox {
     #[track_caller]
     pub fn node(&self, words: &str) {
         on_node(words);
+    }
+}
+
+/// A bridge with an address on the node, as simple CNI plugins make it; it goes with its owner.
+#[derive(Debug)]
+pub struct Bridge {
+    name: String,
+    number: u8,
+}
+
+impl Bridge {
+    /// A bridge without ports, with a network of its own.
+    #[track_caller]
+    pub fn new() -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed) as u8;
+        let this = Self { name: format!("cni{number}"), number };
+        // without a link-layer address of its own it has that of one of its ports, another one as they come and go
+        on_node(&format!("link add {} address 0a:58:0a:4e:{number:02x}:01 type bridge", this.name));
+        on_node(&format!("addr add 10.78.{number}.1/24 dev {}", this.name));
+        on_node(&format!("link set {} up", this.name));
+        this
+    }
+
+    /// The node's address in its network.
+    pub fn node(&self) -> IpAddr {
+        Ipv4Addr::new(10, 78, self.number, 1).into()
+    }
+
+    /// An address of its network: `host` is none that the network or the node has.
+    pub fn address(&self, host: u8) -> IpAddr {
+        assert!((2..255).contains(&host), "{host} is taken");
+        Ipv4Addr::new(10, 78, self.number, host).into()
+    }
+}
+
+impl Default for Bridge {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        mode::command("ip").args(["link", "del", &self.name]).output().ok();
     }
 }
 

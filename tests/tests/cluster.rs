@@ -3,8 +3,13 @@
 //! All tests share one control plane, but for those that kill theirs; each makes namespaces of its own.
 
 mod controlplane;
+mod latency;
+mod marks;
+mod outage;
 mod pods;
+mod role;
 mod roll;
+mod takeover;
 mod walk;
 
 use std::time::{Duration, Instant};
@@ -13,12 +18,19 @@ use nearpath_tests::{ControlPlane, Daemon};
 
 /// Waits for a state that is reached by watches.
 #[track_caller]
-fn soon(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+fn soon(what: &str, holds: impl FnMut() -> bool) {
+    within(Duration::from_secs(30), what, holds);
+}
+
+/// The same with a bound of choice; how long it took.
+#[track_caller]
+fn within(bound: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    let begun = Instant::now();
     while !holds() {
-        assert!(Instant::now() < deadline, "not within 30 s: {what}");
+        assert!(begun.elapsed() < bound, "not within {bound:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+    begun.elapsed()
 }
 
 /// Flags of a daemon on a node of this name, which may do everything. The host's searches are in its folder.
