@@ -68,7 +68,8 @@ impl Sandbox {
 
     /// Writes its resolv.conf anew.
     pub fn writes_resolv_conf(&self, text: &str) {
-        self.folder.write("resolv.conf", text); // the same file: what is mounted stays mounted
+        // into the same file: what is mounted stays mounted
+        std::fs::write(self.folder.file("resolv.conf"), text).expect("the folder can be written");
     }
 
     /// Runs a program inside.

@@ -4,6 +4,7 @@
 
 mod controlplane;
 mod pods;
+mod roll;
 mod walk;
 
 use std::time::{Duration, Instant};

@@ -52,6 +52,23 @@ pub const PODS_MAX: usize = 4_096;
 /// The largest file of search lists, octets.
 pub const PODS_FILE_MAX: usize = 4 << 20;
 
+/// Addresses of which it is remembered how the kernel reaches them (two families for each pod that is known), and likewise
+/// links and forwarding entries of bridges; nothing is vouched for beyond.
+pub const TRACES_MAX: usize = 2 * PODS_MAX;
+/// Host routes to one address.
+pub const TRACE_ROUTES_MAX: usize = 8;
+/// The receive buffer that is asked for the kernel's notifications, octets: a burst of ten thousand fits.
+pub const WITNESS_BUFFER: usize = 8 << 20;
+/// The longest datagram of netlink that is read whole, octets; the kernel's dumps come in pieces of half of it at most.
+pub const WITNESS_DATAGRAM_MAX: usize = 64 << 10;
+/// A dump that changes interrupted is repeated so often; then what it showed has to do.
+pub const WITNESS_DUMPS_MAX: u32 = 8;
+/// When the kernel cannot be watched, or tells more than can be taken in, it is tried again after this, then after twice as long
+/// each time,
+pub const WITNESS_RETRY_MIN: Duration = Duration::from_millis(10);
+/// up to this.
+pub const WITNESS_RETRY_MAX: Duration = Duration::from_secs(60);
+
 /// NXDOMAIN cuts (RFC 8020) that one `autopath` knows; further ones are not learned, and names below them are asked in full.
 pub const CUTS_MAX: usize = 4_096;
 /// Cuts that one `autopath` renews at the same moment.
@@ -172,6 +189,8 @@ pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
 pub const LOOP_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 const _: () = {
+    assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
+    assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
     assert!((ERROR_LINES_PER_SECOND_MAX as usize) < ERROR_LINES_MAX, "a second's lines fit");
     assert!(CUTS_OFF_MAX * 256 <= CUTS_OFF_FILE_MAX, "the longest names fit");

@@ -77,10 +77,12 @@ impl ForwardSpec {
         self.targets.iter().find_map(Target::service)
     }
 
-    /// The defaults, which are CoreDNS's; the servers of a Service answer for their own zone without asking anybody.
-    fn new(from: Name, targets: Vec<Target>) -> Self {
+    /// The defaults, which are CoreDNS's; but the servers of a Service answer for the zone that they are asked for, the first
+    /// of the block's, without asking anybody.
+    fn new(from: Name, targets: Vec<Target>, zones: &[Name]) -> Self {
         let follows = targets.iter().any(|target| target.service().is_some());
-        let checked = if follows { from.clone() } else { Name::root() };
+        let within = zones.iter().find(|zone| from.encloses(zone)).unwrap_or(&from);
+        let checked = if follows { within.clone() } else { Name::root() };
         Self {
             from,
             targets,
@@ -125,7 +127,7 @@ pub fn check(statement: &Statement, zones: &[Name], report: &mut Report) -> Opti
         let message = format!("nothing is forwarded: no name of this server block is in {first}");
         report.warning(from_span, message).help("FROM is most often `.`");
     }
-    let mut spec = ForwardSpec::new(first, targets);
+    let mut spec = ForwardSpec::new(first, targets, zones);
     for property in statement.properties() {
         read_property(property, &mut spec, report);
     }

@@ -51,6 +51,8 @@ struct Doubt {
     claims: Vec<(Uid, u64)>,
     /// When it began, seconds since 1970.
     since: u64,
+    /// The first change that has not been taken back, as the witness counts them.
+    first: u64,
     /// When the kernel showed again what it had shown before.
     restored: Option<Moment>,
     /// A list that was asked for after that has been read.
@@ -149,14 +151,17 @@ impl Index {
         self.forget_doubts();
     }
 
-    /// What was behind an address may have gone; `now` in seconds since 1970.
-    pub(crate) fn doubt(&mut self, address: IpAddr, now: u64) {
+    /// What was behind an address may have gone. `change` counts such words upwards; `now` in seconds since 1970.
+    pub(crate) fn doubt(&mut self, address: IpAddr, change: u64, now: u64) {
         if self.doubts.len() >= DOUBTS_MAX && !self.doubts.contains_key(&address) {
             self.forget_oldest_doubt();
         }
         let claimants: Vec<_> = self.claimants(address).map(|claim| (Arc::clone(&claim.uid), claim.sandbox)).collect();
-        let doubt = self.doubts.entry(address).or_default();
-        (doubt.since, doubt.restored, doubt.lifted) = (now, None, false);
+        let doubt = self.doubts.entry(address).or_insert(Doubt { first: change, ..Doubt::default() });
+        if doubt.restored.take().is_some() {
+            doubt.first = change; // what came before was taken back
+        }
+        (doubt.since, doubt.lifted) = (now, false);
         for claimant in claimants {
             if !doubt.claims.contains(&claimant) {
                 doubt.claims.push(claimant);
@@ -164,9 +169,9 @@ impl Index {
         }
     }
 
-    /// The kernel shows what it had shown before the doubt.
-    pub(crate) fn restored(&mut self, address: IpAddr, now: Moment) {
-        if let Some(doubt) = self.doubts.get_mut(&address) {
+    /// The kernel shows what it had shown before the change `since`: that one and all later ones are taken back.
+    pub(crate) fn restored(&mut self, address: IpAddr, since: u64, now: Moment) {
+        if let Some(doubt) = self.doubts.get_mut(&address).filter(|doubt| since <= doubt.first) {
             doubt.restored = Some(now);
         }
     }
@@ -177,6 +182,11 @@ impl Index {
             true => self.traced.insert(address),
             false => self.traced.remove(&address),
         };
+    }
+
+    /// The kernel cannot be heard: it vouches for nobody.
+    pub(crate) fn blind(&mut self) {
+        self.traced.clear();
     }
 
     /// True if some pod claims an address that is in doubt.

@@ -151,22 +151,24 @@ impl Pods {
     /// True if it changes what is served.
     fn hear_kernel(&mut self, testimony: Testimony) -> bool {
         match testimony {
-            Testimony::Changed(address) => {
-                self.index.doubt(address, seconds_since_1970());
+            Testimony::Changed { address, change } => {
+                self.index.doubt(address, change, seconds_since_1970());
                 if self.index.is_in_doubt(address) {
                     self.counts.doubts.increment();
                     self.parts.ask.notify_one();
                 }
             }
-            Testimony::Restored(address) => {
-                self.index.restored(address, self.parts.clock.now());
-                self.parts.ask.notify_one();
+            Testimony::Restored { address, since } => {
+                self.index.restored(address, since, self.parts.clock.now());
+                if self.index.is_in_doubt(address) {
+                    self.parts.ask.notify_one();
+                }
             }
             Testimony::Traced(address) => self.index.traced(address, true),
             Testimony::Untraced(address) => self.index.traced(address, false),
             Testimony::Blind { reason } => {
                 tracing::warn!("kubernetes: the kernel's word on links and routes cannot be had: {reason}");
-                return false;
+                self.index.blind();
             }
         }
         true

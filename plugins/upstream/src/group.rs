@@ -156,7 +156,7 @@ impl Group {
             round = self.awaited(deadline).await;
         }
         if round.lineup.upstreams.is_empty() {
-            return Err(Failure::NotReady { what: "any endpoint of the Service" });
+            return Err(Failure::NotReady { what: "the Service behind `forward`" });
         }
         if round.numbers.is_empty() {
             let outcome = self.exchange_when_down(query, deadline, &round.lineup).await;

@@ -1,9 +1,12 @@
 //! The engine that talks to upstreams: connections, pipelining, health, hedging. A library, no directive.
 //!
 //! ```text
+//!                 Members: who is asked now, the near ones first; Group::set changes them at any moment
+//!                    |
 //!   Query --Group::exchange--> Policy orders the upstreams, those that Health calls down go last
-//!                                |  Exchange: one at once; the next after an error, after Hedge's wait, or when
-//!                                v  the last one is late; all go on until the first usable answer, or the deadline
+//!                                |  Exchange: one at once; the next after an error, after Hedge's wait, or when the last
+//!                                |  one is late, leaves or falls silent (Vigil); all go on until the first usable answer,
+//!                                v  or the deadline
 //!                     Upstream
 //!                    |                           |
 //!                Datagrams ---TC---------------> Pool --> Connection: a writer that batches, a reader that

@@ -101,10 +101,8 @@ impl Table {
             self.given_up.0 = 0;
             self.waiting_since = now;
         }
-        if self.outstanding.is_empty() {
-            if now.duration_since(self.last_use) >= IDLE_GAP {
-                self.answered_since_idle = 0;
-            }
+        if self.outstanding.is_empty() && now.duration_since(self.last_use) >= IDLE_GAP {
+            self.answered_since_idle = 0;
         }
         let (id, free) = loop {
             let id = rand::random();

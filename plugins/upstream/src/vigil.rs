@@ -23,8 +23,10 @@ const SUSPECTED_FOR: Duration = limits::UPSTREAM_CHECK_WITHIN.saturating_mul(2).
 pub(crate) struct Vigil {
     born: Instant,
     under_way: AtomicUsize,
-    /// Since when several questions are under way and nothing was heard.
-    since: AtomicU64,
+    /// When it last said something.
+    heard: AtomicU64,
+    /// Since when there are several questions under way.
+    several_since: AtomicU64,
     /// Since when a check is under way; 0: none is.
     checked_since: AtomicU64,
     /// 0: not suspected.
@@ -71,7 +73,8 @@ impl Vigil {
         Self {
             born: now,
             under_way: AtomicUsize::new(0),
-            since: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            several_since: AtomicU64::new(0),
             checked_since: AtomicU64::new(0),
             suspected_until: AtomicU64::new(0),
             left: AtomicBool::new(false),
@@ -85,7 +88,7 @@ impl Vigil {
     pub(crate) fn begin(&self, now: Instant) -> UnderWay<'_> {
         let before = self.under_way.fetch_add(1, Ordering::Relaxed);
         if before + 1 == SILENT_QUESTIONS {
-            self.since.store(self.millis(now), Ordering::Relaxed); // a single old one proves nothing about the others
+            self.several_since.store(self.millis(now), Ordering::Relaxed); // a single old one proves nothing about the others
             self.worth_a_look.notify_one();
         }
         UnderWay(self)
@@ -100,7 +103,7 @@ impl Vigil {
 
     /// It said something, whatever it was.
     pub(crate) fn heard(&self, now: Instant) {
-        self.since.store(self.millis(now), Ordering::Relaxed);
+        self.heard.store(self.millis(now), Ordering::Relaxed);
         if self.suspected_until.load(Ordering::Relaxed) != 0 {
             self.suspected_until.store(0, Ordering::Relaxed);
         }
@@ -108,12 +111,10 @@ impl Vigil {
 
     /// How silent it is, where `remarkable` is the silence that makes one wonder.
     pub(crate) fn silence(&self, remarkable: Duration, now: Instant) -> Silence {
-        let heard = self.since.load(Ordering::Relaxed);
-        let since = match self.checked_since.load(Ordering::Relaxed) {
-            _ if self.is_busy() => heard,
-            0 => return Silence::None,
-            checked => checked.max(heard),
-        };
+        let several = self.is_busy().then(|| self.several_since.load(Ordering::Relaxed));
+        let checked = Some(self.checked_since.load(Ordering::Relaxed)).filter(|&since| since != 0);
+        let Some(asked) = several.into_iter().chain(checked).min() else { return Silence::None };
+        let since = asked.max(self.heard.load(Ordering::Relaxed));
         let lasts = Duration::from_millis(self.millis(now).saturating_sub(since));
         match lasts {
             _ if lasts >= ALARMING * remarkable => Silence::Alarming(since),
@@ -245,8 +246,8 @@ mod tests {
             () = std::future::ready(()) => {}
         }
         vigil.leave();
-        waiting.await;
-        vigil.worth_a_look().await;
+        let woken = async { tokio::join!(waiting, vigil.worth_a_look()) };
+        tokio::time::timeout(Duration::from_secs(9), woken).await.expect("both hear of it");
         assert!(vigil.has_left() && vigil.alarms() == 1);
     }
 }

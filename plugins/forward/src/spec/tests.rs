@@ -133,6 +133,11 @@ fn a_service_is_one_of_those_written_and_is_checked_by_its_own_zone() {
         "questions for cluster.local. go to the ready endpoints of @kube-system/kube-dns:dns-tcp; while there are none, \
          to that Service's own address, then to 10.0.0.10:53, tls://9.9.9.9:853"
     );
+    let mut report = Report::new();
+    let corefile = parse("Corefile", "a.org:1053 b.org {\nforward . @a/b\n}\n", &Memory::new(), &mut report);
+    let zones = ["a.org", "b.org"].map(|zone| Name::parse(zone).unwrap());
+    let inside = check(&corefile.blocks[0].statements[0], &zones, &mut report).unwrap();
+    assert_eq!(inside.health.domain.to_string(), "a.org.");
     let (spec, _) = read("forward . @a/b {\nhealth_check 1s domain example.org\n}");
     let spec = spec.unwrap();
     assert_eq!(spec.health.domain.to_string(), "example.org.");

@@ -19,9 +19,11 @@ mod options;
 use contract::wire::Name;
 use serde::Deserialize;
 
-pub(crate) use config::{ConfigProblem, KubeletConfig};
-pub(crate) use host::{Host, HostConf, HostProblem};
-pub(crate) use list::{PodList, derive};
+pub(crate) use config::KubeletConfig;
+pub(crate) use host::{Host, HostConf};
+#[cfg(test)]
+use list::PodList;
+pub(crate) use list::derive;
 
 /// What all pods of the node have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]

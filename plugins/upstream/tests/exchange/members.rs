@@ -196,6 +196,37 @@ async fn whoever_goes_may_still_be_the_first_to_answer() {
 }
 
 #[tokio::test]
+async fn whoever_has_gone_is_not_called_again() {
+    let context = context();
+    let (hang_up, may_hang_up) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (hung_up, asked) = (Arc::clone(&hang_up), Arc::clone(&may_hang_up));
+    let (going, calls) = tcp(move |mut stream, _| {
+        let (hung_up, asked) = (Arc::clone(&hung_up), Arc::clone(&asked));
+        async move {
+            read_frame(&mut stream).await;
+            asked.fetch_add(1, Ordering::SeqCst);
+            hung_up.acquire().await.unwrap().forget();
+        }
+    })
+    .await;
+    let other = Holder::new().await;
+    let group = following(&context, Policy::Sequential);
+    set(&group, &context, &[going]);
+    let asked = query(&context, "n7.example");
+    let (answer, ()) = tokio::join!(group.exchange(&asked), async {
+        while may_hang_up.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        set(&group, &context, &[other.address]);
+        other.holds(1).await;
+        hang_up.add_permits(2);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        other.replies.add_permits(1);
+    });
+    assert_eq!((answer.unwrap().1, calls.count()), (other.address, 1));
+}
+
+#[tokio::test]
 async fn a_question_moves_as_often_as_it_must_within_the_bound() {
     let context = context();
     let mut holders = Vec::new();
@@ -276,6 +307,7 @@ async fn a_new_one_that_refuses_costs_no_more_than_asking_the_next() {
     let (well, _) = tcp(|stream, _| serve_well(stream)).await;
     let group = following(&context, Policy::Sequential);
     let caring = tokio::spawn(group.run());
+    tokio::task::yield_now().await; // it runs before there are members
     set(&group, &context, &[refusing().await, well]);
     assert_eq!(askers(&group, &context, 20).await, HashMap::from([(well, 20)]));
     assert_eq!(counted(&context, "nearpath_upstream_hedges_total"), 0, "nobody waited for anything");

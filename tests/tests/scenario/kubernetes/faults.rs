@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nearpath_tests::apiserver::{ApiServer, Fault, Streams};
+use nearpath_tests::apiserver::{ApiServer, Fault, Streams, What};
 use nearpath_tests::mode;
 
 use super::{AFTER, IN_STEP_WITHIN, Node};
@@ -153,18 +153,19 @@ fn watches_that_end_soon() {
 
 #[test]
 fn watches_that_end_without_a_word() {
-    Case {
-        name: "watches that end after 5.5 s",
-        begins: |server| {
-            server.bookmarks_every(Duration::from_secs(60));
-            server.fails(Fault::EndsWatches(Duration::from_millis(5_500)));
-        },
-        ends: |_| sleep(Duration::from_secs(4)),
-        streams: Streams::Given,
-        said: None,
-        noticed: false,
-    }
-    .runs();
+    let mut node = Node::new(|server| server.bookmarks_every(Duration::from_secs(60)));
+    let load = node.load();
+    let asked = node.server.seen().len();
+    node.server.fails(Fault::EndsWatches(Duration::from_millis(5_500)));
+    sleep(Duration::from_secs(5));
+    node.changes(); // about when the first one ends
+    node.is_in_step_by(Instant::now() + IN_STEP_WITHIN, &AFTER, 1);
+    sleep(Duration::from_secs(7));
+    assert!(node.knows(&AFTER, 1), "what is known stays known");
+    let asked: Vec<_> = node.server.seen().split_off(asked);
+    assert!((2..=8).contains(&asked.len()), "each watch is opened anew: {asked:#?}");
+    assert!(asked.iter().all(|seen| seen.what == What::Watch), "nothing has to be listed: {asked:#?}");
+    assert!(load.stops() > 100);
 }
 
 #[test]
