@@ -7,12 +7,14 @@
 //!     |                                  |     +--> Peer (a real unbound or knotd)
 //!     +<-- Reply: is, has, ttl, ede      |     +--> CoreDns (a real one, with its `kubernetes` plugin) --+
 //!     |                                  |                                                              v
+//!     +--ApiServer: put, fails, .. (scripted, for what a real one does not do on demand)
 //!     +--Api: create_pod, watch, ..      +-------------------------> ControlPlane (a real kube-apiserver, etcd)
 //! ```
 //!
 //! Reads and writes messages by code of its own, not the daemon's, so that an error in the daemon's cannot hide itself.
 
 pub mod api;
+pub mod apiserver;
 pub mod certificate;
 pub mod client;
 pub mod controlplane;
@@ -36,6 +38,7 @@ pub mod watch;
 pub mod zone;
 
 pub use api::Api;
+pub use apiserver::ApiServer;
 pub use client::{Tcp, Udp};
 pub use controlplane::ControlPlane;
 pub use coredns::CoreDns;

@@ -5,6 +5,7 @@ mod block;
 mod control;
 mod failure;
 mod front;
+mod kubernetes;
 mod store;
 mod stream;
 mod upstreams;

@@ -39,13 +39,14 @@ pub(crate) trait Transport: Send + Sync + 'static {
 pub(crate) struct Api {
     settings: Settings,
     open: Option<Open>,
+    /// The files of credentials as they were when they were read last.
+    files: Stamps,
 }
 
-/// A client, and what it was made of.
+/// A client, and whom it asks.
 struct Open {
     client: Client,
     uri: Uri,
-    files: Stamps,
 }
 
 impl std::fmt::Debug for Open {
@@ -60,7 +61,7 @@ type Stamps = Vec<(PathBuf, Option<std::time::SystemTime>)>;
 impl Api {
     /// Nothing is read or opened yet.
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { settings: settings.clone(), open: None }
+        Self { settings: settings.clone(), open: None, files: Vec::new() }
     }
 
     /// What is missing for there ever to be an API server.
@@ -78,11 +79,14 @@ impl Api {
 
     async fn open(&mut self) -> Result<&Open, Trouble> {
         if self.open.is_none() {
-            let config = config(&self.settings).await.map_err(Trouble::Credentials)?;
-            let (uri, files) = (config.cluster_url.clone(), stamps(files(&self.settings, &config)));
+            // looked at before they are read: what is written meanwhile is seen as new
+            self.files = stamps(self.settings.kubeconfig.iter().cloned());
+            let (config, authorities) = config(&self.settings).await.map_err(Trouble::Credentials)?;
+            self.files.extend(stamps(files(&config).into_iter().chain(authorities)));
+            let uri = config.cluster_url.clone();
             warn_of_name(&uri);
             let client = Client::try_from(config).map_err(|error| Trouble::Credentials(chain(&error)))?;
-            self.open = Some(Open { client, uri, files });
+            self.open = Some(Open { client, uri });
         }
         Ok(self.open.as_ref().expect("it was just made"))
     }
@@ -92,7 +96,7 @@ impl Api {
         let request = request.body(Body::empty()).map_err(|error| Trouble::Nonsense(error.to_string()))?;
         let reply = tokio::time::timeout(REPLY_WITHIN, self.open().await?.client.send(request)).await;
         let reply = reply.map_err(|_| Trouble::Silent(REPLY_WITHIN))?;
-        let reply = reply.map_err(|error| Trouble::Unreachable(chain(&error)))?;
+        let reply = reply.map_err(|error| unanswered(chain(&error)))?;
         let status = reply.status().as_u16();
         if status == 200 {
             return Ok(reply.into_body());
@@ -121,15 +125,16 @@ impl Transport for Api {
             let host = open.uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
             let port = open.uri.port_u16().unwrap_or(if open.uri.scheme_str() == Some("http") { 80 } else { 443 });
             let connect = tokio::net::TcpStream::connect((host, port));
-            matches!(tokio::time::timeout(CONNECT_WITHIN, connect).await, Ok(Ok(_)))
+            let reachable = matches!(tokio::time::timeout(CONNECT_WITHIN, connect).await, Ok(Ok(_)));
+            if reachable {
+                self.open = None; // they may have been replaced while nobody was there
+            }
+            reachable
         })
     }
 
     fn has_new_credentials(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| {
-            let files = open.files.iter().map(|(path, _)| path.clone()).collect();
-            open.files != stamps(files)
-        })
+        self.files != stamps(self.files.iter().map(|(path, _)| path.clone()))
     }
 }
 
@@ -147,37 +152,52 @@ fn warn_of_name(uri: &Uri) {
     }
 }
 
-/// Address and credentials. No name is looked up here.
-async fn config(settings: &Settings) -> Result<Config, String> {
-    let mut config = match &settings.kubeconfig {
+/// Why there was no answer.
+fn unanswered(said: String) -> Trouble {
+    match said.contains("certificate") || said.contains("fatal alert") {
+        true => Trouble::Distrusted(said),
+        false => Trouble::Unreachable(said),
+    }
+}
+
+/// Address and credentials, and the files with authorities that a kubeconfig names. No name is looked up here.
+async fn config(settings: &Settings) -> Result<(Config, Vec<PathBuf>), String> {
+    let (mut config, authorities) = match &settings.kubeconfig {
         Some(path) => from_file(path, settings.context.clone()).await?,
-        None => Config::incluster_env().map_err(|error| chain(&error))?,
+        None => (Config::incluster_env().map_err(|error| chain(&error))?, Vec::new()),
     };
     if let Some(uri) = &settings.api_server {
         config.cluster_url = uri.clone();
     }
     config.connect_timeout = Some(CONNECT_WITHIN);
     config.default_retry = false; // when to ask again is decided here alone
-    Ok(config)
+    Ok((config, authorities))
 }
 
-async fn from_file(path: &Path, context: Option<String>) -> Result<Config, String> {
+async fn from_file(path: &Path, context: Option<String>) -> Result<(Config, Vec<PathBuf>), String> {
     let said = |error: &dyn std::error::Error| format!("{}: {}", path.display(), chain(error));
     let file = Kubeconfig::read_from(path).map_err(|error| said(&error))?;
+    let clusters = || file.clusters.iter().flat_map(|named| &named.cluster);
+    let names_proxy = clusters().any(|cluster| cluster.proxy_url.is_some());
+    let authorities = clusters().flat_map(|cluster| &cluster.certificate_authority).map(PathBuf::from).collect();
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-    Config::from_custom_kubeconfig(file, &options).await.map_err(|error| said(&error))
+    let mut config = Config::from_custom_kubeconfig(file, &options).await.map_err(|error| said(&error))?;
+    if !names_proxy {
+        config.proxy_url = None; // a node's HTTPS_PROXY is for what lies outside the cluster, and mostly needs a look-up
+    }
+    Ok((config, authorities))
 }
 
-/// The files that credentials come from.
-fn files(settings: &Settings, config: &Config) -> Vec<PathBuf> {
+/// The files that credentials come from, the kubeconfig apart.
+fn files(config: &Config) -> Vec<PathBuf> {
     let auth = &config.auth_info;
     let named = [&auth.token_file, &auth.client_certificate, &auth.client_key];
     let named = named.into_iter().flatten().map(PathBuf::from);
-    settings.kubeconfig.iter().cloned().chain(config.root_cert_file.clone()).chain(named).collect()
+    config.root_cert_file.clone().into_iter().chain(named).collect()
 }
 
 /// When they were written last.
-fn stamps(files: Vec<PathBuf>) -> Stamps {
+fn stamps(files: impl IntoIterator<Item = PathBuf>) -> Stamps {
     let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     files
         .into_iter()
@@ -190,7 +210,7 @@ fn stamps(files: Vec<PathBuf>) -> Stamps {
 
 /// An error with its causes, each said once.
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = error.to_string().trim_start_matches("ServiceError: ").to_owned();
     let mut cause = error.source();
     while let Some(inner) = cause {
         let said = inner.to_string();

@@ -31,13 +31,18 @@ impl Backoff {
         if matches!(trouble, Trouble::Unreachable(_)) {
             return knock(random);
         }
-        let bound = FIRST.saturating_mul(1 << self.failures.min(6)).min(LAST);
-        self.failures = self.failures.saturating_add(1);
-        let jitter = bound.mul_f64(random.random::<f64>());
+        let jitter = self.longer(random);
         match trouble {
             Trouble::Busy { after, .. } => (*after).min(BUSY_MAX) + jitter,
             _ => jitter,
         }
+    }
+
+    /// A wait of up to twice as long as the one before.
+    pub(crate) fn longer(&mut self, random: &mut impl Rng) -> Duration {
+        let bound = FIRST.saturating_mul(1 << self.failures.min(6)).min(LAST);
+        self.failures = self.failures.saturating_add(1);
+        bound.mul_f64(random.random::<f64>())
     }
 
     /// It worked for a while.

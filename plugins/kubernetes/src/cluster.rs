@@ -22,6 +22,7 @@ use crate::pods::{Parts, Pods};
 use crate::reflector::{Reflector, Subject};
 use crate::service::{self, Service};
 use crate::settings::Settings;
+use crate::trouble::Trouble;
 use crate::witness;
 
 /// Words that wait to be taken in; then the watch waits.
@@ -125,10 +126,11 @@ impl Kubernetes {
             let reflector = Reflector::new(Api::new(&settings), subject.clone(), Arc::new(Notify::new()));
             let (out, port, zone) = (Arc::clone(&out), port.clone(), zone.subscribe());
             let (settings, metrics) = (settings.clone(), Arc::clone(&metrics));
+            let of_service = Arc::clone(&metrics);
             async move {
                 let find = async {
                     if known.is_none() {
-                        find_address(&settings, &port, &out).await;
+                        find_address(&settings, &port, &out, &of_service).await;
                     }
                     std::future::pending::<()>().await;
                 };
@@ -198,7 +200,8 @@ where
 }
 
 /// Asks for a Service's own address until it is known.
-async fn find_address(settings: &Settings, port: &ServicePort, out: &watch::Sender<Arc<Endpoints>>) {
+async fn find_address(settings: &Settings, port: &ServicePort, out: &watch::Sender<Arc<Endpoints>>, metrics: &Metrics) {
+    let mut is_said = false;
     let (mut api, mut backoff, mut random) = (Api::new(settings), Backoff::default(), SmallRng::from_os_rng());
     loop {
         match service::address(&mut api, port).await {
@@ -210,7 +213,15 @@ async fn find_address(settings: &Settings, port: &ServicePort, out: &watch::Send
                 });
                 return;
             }
-            Err(trouble) => tokio::time::sleep(backoff.after(&trouble, &mut random)).await,
+            Err(trouble) => {
+                trouble.count(metrics, "services");
+                // that nobody is there the watch says already
+                let is_own = matches!(trouble, Trouble::Denied { .. } | Trouble::Status { .. } | Trouble::Nonsense(_));
+                if is_own && !std::mem::replace(&mut is_said, true) {
+                    tracing::warn!("kubernetes: the address of {port}: {trouble}{}", trouble.advice());
+                }
+                tokio::time::sleep(backoff.after(&trouble, &mut random)).await;
+            }
         }
     }
 }

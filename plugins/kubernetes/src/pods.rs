@@ -18,7 +18,7 @@ use crate::index::{Index, Residents};
 use crate::kubelet::NodeDns;
 use crate::pod::PodObject;
 use crate::reflector::Word;
-use crate::trouble::Trouble;
+use crate::trouble::{Outage, Trouble};
 use crate::witness::Testimony;
 
 /// After so long without a word of the API server an address counts only if the kernel vouches for it.
@@ -49,15 +49,14 @@ pub(crate) struct Pods {
     counts: Counts,
     /// When the API server was last heard; `None`: never.
     heard: Option<Moment>,
-    /// Said once until it is over.
-    in_trouble: bool,
+    outage: Outage,
     vouched: bool,
 }
 
 impl Pods {
     pub(crate) fn new(parts: Parts) -> Self {
         let counts = Counts::new(&parts.metrics);
-        Self { parts, index: Index::default(), counts, heard: None, in_trouble: false, vouched: false }
+        Self { parts, index: Index::default(), counts, heard: None, outage: Outage::default(), vouched: false }
     }
 
     /// Goes on until nobody reads the index.
@@ -77,6 +76,11 @@ impl Pods {
                     Some(word) => self.hear(word),
                     None => return,
                 },
+                lasted = self.outage.over() => {
+                    let (lasted, pods) = (lasted.as_secs(), self.index.len());
+                    tracing::info!("kubernetes: pods: in step again after {lasted} s; {pods} pods of this node are known");
+                    false
+                }
                 _ = tick.tick() => self.tick(),
             };
             let mut changed = changed;
@@ -102,6 +106,7 @@ impl Pods {
             return false;
         }
         self.heard = Some(self.parts.clock.now());
+        self.outage.heard();
         match word {
             Word::Alive | Word::Trouble(_) => return false,
             Word::Changed(pod) => {
@@ -123,7 +128,7 @@ impl Pods {
                 let claims: Vec<_> = items.iter().filter_map(|pod| pod.claim(node, lists)).collect();
                 let asked = Moment(clock.now().0.saturating_sub(millis(Instant::now() - asked)));
                 self.index.list(claims, version, asked, anew);
-                if std::mem::take(&mut self.in_trouble) || self.counts.synced.value() == 0 {
+                if self.counts.synced.value() == 0 {
                     tracing::info!("kubernetes: {} pods of this node are known", self.index.len());
                 }
                 self.counts.synced.set(1);
@@ -133,15 +138,8 @@ impl Pods {
     }
 
     fn complain(&mut self, trouble: &Trouble) {
-        self.parts
-            .metrics
-            .counter(
-                "nearpath_kubernetes_watch_failures_total",
-                "Requests and watches that failed, by what is watched and why.",
-                &[("kind", "pods"), ("reason", trouble.label())],
-            )
-            .increment();
-        if !std::mem::replace(&mut self.in_trouble, true) {
+        trouble.count(&self.parts.metrics, "pods");
+        if self.outage.troubled(trouble) {
             let meanwhile = match self.heard {
                 None => "until it is there questions are resolved as asked",
                 Some(_) => "what is known goes on being used",

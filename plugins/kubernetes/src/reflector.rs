@@ -91,6 +91,10 @@ pub(crate) struct Reflector<A, T> {
     streams: bool,
     listed: Option<Instant>,
     relist_at: Instant,
+    /// When the watch of this session was opened.
+    opened: Option<Instant>,
+    /// Somebody took a connection, and no watch was opened since.
+    knocked: bool,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -128,6 +132,8 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
             streams: true,
             listed: None,
             relist_at: Instant::now(),
+            opened: None,
+            knocked: false,
             kind: PhantomData,
         }
     }
@@ -136,15 +142,16 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     pub(crate) async fn run(mut self, out: mpsc::Sender<Word<T>>) {
         let mut backoff = Backoff::default();
         loop {
-            let begun = Instant::now();
-            let trouble = match self.session(&out).await {
+            let end = self.session(&out).await;
+            // a list that took long and failed is none that worked
+            if end.is_ok() || self.opened.take().is_some_and(|opened| opened.elapsed() >= SETTLED) {
+                backoff.reset();
+            }
+            let trouble = match end {
                 Ok(()) => continue,
                 Err(End::Unheard) => return,
                 Err(End::Trouble(trouble)) => trouble,
             };
-            if begun.elapsed() >= SETTLED {
-                backoff.reset();
-            }
             if out.send(Word::Trouble(trouble.clone())).await.is_err() {
                 return;
             }
@@ -174,14 +181,14 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
         let asked = Instant::now();
         self.listed = Some(asked);
         if self.streams {
-            match timeout(STREAMED_WITHIN, self.streamed_list()).await {
-                Ok(Ok((items, version, lines))) => {
+            match self.streamed_list().await {
+                Ok(Some((items, version, lines))) => {
                     self.tell_list(items, version, asked, out).await?;
                     return Ok(Some(lines));
                 }
                 // an older server does not know of such lists, or is told not to give them
-                Ok(Err(Trouble::Status { status: 400 | 404 | 422, .. })) | Err(_) => self.streams = false,
-                Ok(Err(trouble)) => return Err(self.refused_list(trouble).into()),
+                Ok(None) | Err(Trouble::Status { status: 400 | 404 | 422, .. }) => self.streams = false,
+                Err(trouble) => return Err(self.refused_list(trouble).into()),
             }
         }
         let got = timeout(LISTED_WITHIN, self.plain_list()).await.unwrap_or(Err(Trouble::Silent(LISTED_WITHIN)));
@@ -190,7 +197,8 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
         Ok(None)
     }
 
-    async fn streamed_list(&mut self) -> Result<(Vec<T>, Version, Lines), Trouble> {
+    /// `None`: it is a watch like any other, which tells of no end of the list.
+    async fn streamed_list(&mut self) -> Result<Option<(Vec<T>, Version, Lines)>, Trouble> {
         let Subject { path, selector } = &self.subject;
         let floor = self.floor.as_ref().map_or("", |floor| &floor.0);
         let seconds = self.random.random_range(WATCH_FOR.0..=WATCH_FOR.1);
@@ -198,23 +206,32 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
             "{path}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
              &resourceVersion={floor}&timeoutSeconds={seconds}&{selector}"
         );
-        let mut lines = Lines::new(self.api.get(&path).await?);
+        // no answer at all says nothing of what the server can
+        let silent = |_| Err(Trouble::Silent(STREAMED_WITHIN));
+        let mut lines = Lines::new(timeout(STREAMED_WITHIN, self.api.get(&path)).await.unwrap_or_else(silent)?);
         let mut items = Vec::new();
-        loop {
-            let Some(line) = lines.next().await? else { return Err(Trouble::Ended) };
-            match words::event(line)? {
-                Event::Changed(item) => items.push(item),
-                Event::Bookmark { version, end: true } => return Ok((items, version, lines)),
-                Event::Deleted(_) | Event::Bookmark { .. } => {}
+        let whole = async move {
+            loop {
+                let Some(line) = lines.next().await? else { return Err(Trouble::Ended) };
+                match words::event(line)? {
+                    Event::Changed(item) => items.push(item),
+                    Event::Bookmark { version, end: true } => return Ok(Some((items, version, lines))),
+                    Event::Deleted(_) | Event::Bookmark { .. } => {}
+                }
             }
-        }
+        };
+        timeout(STREAMED_WITHIN, whole).await.unwrap_or(Ok(None))
     }
 
     async fn plain_list(&mut self) -> Result<(Vec<T>, Version), Trouble> {
         let Subject { path, selector } = &self.subject;
-        // "0": from the server's memory, as the kubelet asks; without it older servers would read all pods of the cluster
+        // "0": from the server's memory, as the kubelet asks; without it older servers would read all pods of the cluster.
+        // But a server that has not come so far as what is known would then tell of pods that are gone
         let floor = self.floor.as_ref().map_or("0", |floor| &floor.0);
-        let path = format!("{path}?resourceVersion={floor}&resourceVersionMatch=NotOlderThan&{selector}");
+        let path = match self.anew {
+            true => format!("{path}?{selector}"),
+            false => format!("{path}?resourceVersion={floor}&resourceVersionMatch=NotOlderThan&{selector}"),
+        };
         words::list(&whole(self.api.get(&path).await?, API_LIST_MAX).await?)
     }
 
@@ -258,6 +275,7 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     /// Tells what a watch says until it ends, breaks, or a list is due.
     async fn follow(&mut self, mut lines: Lines, out: &mpsc::Sender<Word<T>>) -> Result<(), End> {
         let begun = Instant::now();
+        (self.opened, self.knocked) = (Some(begun), false);
         out.send(Word::Alive).await.map_err(|_| Unheard)?;
         let mut asked = false;
         loop {
@@ -328,11 +346,16 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
                     break;
                 }
             }
-            sleep(backoff::spread(&mut self.random)).await;
+            // somebody who takes connections and no requests is not asked ever so often
+            let wait = match std::mem::replace(&mut self.knocked, true) {
+                true => backoff.longer(&mut self.random),
+                false => backoff::spread(&mut self.random),
+            };
+            sleep(wait).await;
             return;
         }
         let until = Instant::now() + backoff.after(trouble, &mut self.random);
-        let renewable = matches!(trouble, Trouble::Denied { .. } | Trouble::Credentials(_));
+        let renewable = matches!(trouble, Trouble::Denied { .. } | Trouble::Distrusted(_) | Trouble::Credentials(_));
         while Instant::now() < until {
             sleep_until(until.min(Instant::now() + Duration::from_secs(1))).await;
             if renewable && self.api.has_new_credentials() {

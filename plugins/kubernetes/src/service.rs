@@ -14,7 +14,7 @@ use crate::api::Transport;
 use crate::lines::whole;
 use crate::reflector::Word;
 use crate::slices::{Slice, Slices};
-use crate::trouble::Trouble;
+use crate::trouble::{Outage, Trouble};
 use crate::words::Watched;
 
 /// The port of DNS.
@@ -65,7 +65,7 @@ impl Service {
     /// Goes on until nobody wants to know.
     pub(crate) async fn run(mut self, mut words: mpsc::Receiver<Word<Slice>>) {
         let mut slices = Slices::default();
-        let mut in_trouble = false;
+        let mut outage = Outage::default();
         let left_out = self.metrics.gauge(
             "nearpath_kubernetes_left_out_endpoints",
             "Endpoints of a Service beyond what is taken in.",
@@ -75,13 +75,21 @@ impl Service {
         loop {
             let word = tokio::select! {
                 () = out.closed() => return,
-                word = words.recv() => word,
+                word = words.recv() => {
+                    outage.heard();
+                    word
+                }
                 Ok(()) = self.zone.changed() => Some(Word::Alive),
+                lasted = outage.over() => {
+                    let (lasted, count) = (lasted.as_secs(), self.out.borrow().ready.len());
+                    tracing::info!("kubernetes: endpoints of {}: in step again after {lasted} s; {count} are ready", self.port);
+                    continue;
+                }
             };
             match word {
                 None => return,
                 Some(Word::Trouble(trouble)) => {
-                    self.complain(&trouble, &mut in_trouble);
+                    self.complain(&trouble, &mut outage);
                     continue;
                 }
                 Some(Word::Alive) => {}
@@ -89,7 +97,6 @@ impl Service {
                 Some(Word::Deleted(slice)) => slices.remove(&slice.metadata.name),
                 Some(Word::List { items, .. }) => {
                     slices.replace(items);
-                    in_trouble = false;
                     self.out.send_modify(|known| Arc::make_mut(known).synced = true);
                 }
             }
@@ -106,15 +113,9 @@ impl Service {
         }
     }
 
-    fn complain(&self, trouble: &Trouble, in_trouble: &mut bool) {
-        self.metrics
-            .counter(
-                "nearpath_kubernetes_watch_failures_total",
-                "Requests and watches that failed, by what is watched and why.",
-                &[("kind", "endpointslices"), ("reason", trouble.label())],
-            )
-            .increment();
-        if !std::mem::replace(in_trouble, true) {
+    fn complain(&self, trouble: &Trouble, outage: &mut Outage) {
+        trouble.count(&self.metrics, "endpointslices");
+        if outage.troubled(trouble) {
             let meanwhile = match self.out.borrow().synced {
                 true => "those that are known go on being asked",
                 false => "until they are known the fallback is asked",
