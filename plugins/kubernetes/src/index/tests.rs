@@ -376,3 +376,55 @@ fn doubts_are_bounded_and_those_about_somebody_stay() {
     assert_eq!(index.doubts.len(), DOUBTS_MAX);
     assert!(index.is_in_doubt(at(ADDRESS)));
 }
+
+fn list_asked_at(index: &mut Index, version: u64, asked: u64, pods: &[Claim]) {
+    index.list(pods.to_vec(), Version(version.to_string()), Moment(asked), false);
+}
+
+#[test]
+fn who_claimed_an_address_after_a_loss_is_believed_once_shown_there_and_listed() {
+    let mut index = with(10, &[pod("web", 5, &[ADDRESS])]);
+    index.doubt(at(ADDRESS), 1, 200);
+    index.deleted(&pod("web", 5, &[]).uid);
+    let next = Claim { ready_at: Some(210), ..pod("next", 20, &[ADDRESS]) };
+    index.changed(next.clone());
+    is_given(&index, "next");
+    index.newcomer(at(ADDRESS), 2, Moment(5), 220);
+    is_given_to_nobody(&index);
+    list_asked_at(&mut index, 30, 4, std::slice::from_ref(&next));
+    is_given_to_nobody(&index);
+    list_asked_at(&mut index, 31, 6, std::slice::from_ref(&next));
+    is_given(&index, "next");
+    index.doubt(at(ADDRESS), 3, 300);
+    list_asked_at(&mut index, 40, 1_000, &[next]);
+    is_given_to_nobody(&index);
+}
+
+#[test]
+fn whose_sandbox_was_ready_before_it_was_shown_is_believed_all_the_same() {
+    let mut index = with(10, &[pod("web", 5, &[ADDRESS])]);
+    index.doubt(at(ADDRESS), 1, 200);
+    index.newcomer(at(ADDRESS), 2, Moment(5), 220);
+    index.deleted(&pod("web", 5, &[]).uid);
+    index.changed(Claim { ready_at: Some(210), ..pod("next", 20, &[ADDRESS]) });
+    is_given(&index, "next");
+}
+
+#[test]
+fn a_newcomer_does_not_bring_back_who_was_lost() {
+    let web = pod("web", 5, &[ADDRESS]);
+    let mut index = with(10, std::slice::from_ref(&web));
+    index.doubt(at(ADDRESS), 1, 200);
+    index.newcomer(at(ADDRESS), 2, Moment(5), 220);
+    list_asked_at(&mut index, 31, 6, &[web]);
+    is_given_to_nobody(&index);
+}
+
+#[test]
+fn a_newcomer_without_a_loss_is_a_doubt() {
+    let web = pod("web", 5, &[ADDRESS]);
+    let mut index = with(10, std::slice::from_ref(&web));
+    index.newcomer(at(ADDRESS), 1, Moment(5), 220);
+    list_asked_at(&mut index, 31, 6, &[web]);
+    is_given_to_nobody(&index);
+}
