@@ -54,8 +54,9 @@ impl Daemon {
         Self::at(place::socket(), corefile, words, files, flags)
     }
 
+    /// The same at an address of choice.
     #[track_caller]
-    fn at(
+    pub fn at(
         address: SocketAddr,
         corefile: &str,
         words: &[(&str, String)],

@@ -48,7 +48,13 @@ pub fn pod_address() -> IpAddr {
     Ipv4Addr::new(198, 18, high, low).into()
 }
 
-/// The same in IPv6.
+/// An address for a pod with a sandbox of its own: this machine reaches it by a route alone.
+pub fn sandbox_address() -> IpAddr {
+    let [_, _, high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(10, 77, high, low).into()
+}
+
+/// The same as [`pod_address`] in IPv6.
 pub fn pod_address_v6() -> IpAddr {
     let [_, _, high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from_be_bytes([high, low])).into()

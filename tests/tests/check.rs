@@ -196,7 +196,7 @@ fn runs(place: &str, example: &str) -> bool {
         }
     }
     note(place);
-    let mut daemon = Daemon::given(&text, &[]);
+    let mut daemon = if example.contains('@') { away_from_its_cluster(&text) } else { Daemon::given(&text, &[]) };
     let zone = if example.contains("cluster.local") { "x.cluster.local" } else { "x.example.org" };
     // any reply will do: the upstreams of an example are not there
     let client = daemon.client();
@@ -205,6 +205,14 @@ fn runs(place: &str, example: &str) -> bool {
     daemon.is_well();
     assert!(replied || example.contains("drop"), "{place}: no reply with\n{text}");
     true
+}
+
+/// What is named by an `@` is watched, and its API server is away.
+fn away_from_its_cluster(corefile: &str) -> Daemon {
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \
+                      \"http://127.0.0.1:1\"}}]\nusers: [{name: c, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: \
+                      c}}]\n";
+    Daemon::with(corefile, &[], &[("kubeconfig", kubeconfig)], &["-kubeconfig", "kubeconfig"])
 }
 
 fn on_free_port(key: &str) -> String {

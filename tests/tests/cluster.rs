@@ -4,6 +4,8 @@
 
 mod controlplane;
 mod pods;
+mod roll;
+mod walk;
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,7 @@ fn soon(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Flags of a daemon on a node of this name, which may do everything. The host's searches are in its folder.
-fn watching(plane: &ControlPlane, node: &str) -> Vec<String> {
+fn flags(plane: &ControlPlane, node: &str) -> Vec<String> {
     let kubeconfig = plane.kubeconfig(&plane.admin_token()).display().to_string();
     let flags = ["-kubeconfig", &kubeconfig, "-node-name", node, "-host-resolvconf", "resolv.conf"];
     flags.into_iter().map(str::to_owned).collect()
@@ -29,7 +31,7 @@ fn watching(plane: &ControlPlane, node: &str) -> Vec<String> {
 /// A daemon on a node of this name.
 #[track_caller]
 fn daemon_on(plane: &ControlPlane, node: &str, corefile: &str, words: &[(&str, String)]) -> Daemon {
-    let flags = watching(plane, node);
+    let flags = flags(plane, node);
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     Daemon::with(corefile, words, &[("resolv.conf", "search corp.example\nnameserver 192.0.2.1\n")], &flags)
 }

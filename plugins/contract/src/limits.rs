@@ -36,7 +36,7 @@ pub const SEARCH_DOMAIN_CHARACTERS_MAX: usize = 253;
 /// Characters of all search domains of a pod with the blanks between them (kubelet drops the last ones).
 pub const SEARCH_LINE_CHARACTERS_MAX: usize = 2_048;
 /// A file of the node that is read for pods' search lists (its resolv.conf, the kubelet's configuration), octets.
-pub const NODE_FILE_MAX: usize = 1 << 20;
+pub const NODE_FILE_MAX: usize = 64 << 10;
 /// EndpointSlices that are kept of one Service: the API server's own controllers put a hundred endpoints into each.
 pub const SLICES_MAX: usize = 256;
 /// Endpoints that are kept of one EndpointSlice (the API server's own bound).
@@ -51,6 +51,23 @@ pub const ENDPOINTS_MAX: usize = 1_024;
 pub const PODS_MAX: usize = 4_096;
 /// The largest file of search lists, octets.
 pub const PODS_FILE_MAX: usize = 4 << 20;
+
+/// Addresses of which it is remembered how the kernel reaches them (two families for each pod that is known), and likewise
+/// links and forwarding entries of bridges; nothing is vouched for beyond.
+pub const TRACES_MAX: usize = 2 * PODS_MAX;
+/// Host routes to one address.
+pub const TRACE_ROUTES_MAX: usize = 8;
+/// The receive buffer that is asked for the kernel's notifications, octets: a burst of ten thousand fits.
+pub const WITNESS_BUFFER: usize = 8 << 20;
+/// The longest datagram of netlink that is read whole, octets; the kernel's dumps come in pieces of half of it at most.
+pub const WITNESS_DATAGRAM_MAX: usize = 64 << 10;
+/// A dump that changes interrupted is repeated so often; then what it showed has to do.
+pub const WITNESS_DUMPS_MAX: u32 = 8;
+/// When the kernel cannot be watched, or tells more than can be taken in, it is tried again after this, then after twice as long
+/// each time,
+pub const WITNESS_RETRY_MIN: Duration = Duration::from_millis(10);
+/// up to this.
+pub const WITNESS_RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// NXDOMAIN cuts (RFC 8020) that one `autopath` knows; further ones are not learned, and names below them are asked in full.
 pub const CUTS_MAX: usize = 4_096;
@@ -144,6 +161,12 @@ pub const UPSTREAM_CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
 pub const UPSTREAM_CHECK_WITHIN: Duration = EXCHANGE_WITHIN;
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
+/// Endpoints of a Service that one `forward` asks; further ones are left out.
+pub const UPSTREAM_ENDPOINTS_MAX: usize = 64;
+/// How long a question waits for somebody who can be asked, while a Service has no endpoint and there is no fallback.
+pub const UPSTREAM_MEMBERS_WITHIN: Duration = Duration::from_millis(1_000);
+/// So often one question is asked elsewhere because the upstream that it was asked of is no longer one.
+pub const UPSTREAM_MOVES_MAX: usize = 16;
 
 /// Octets of a hosts file; a larger one is not taken over.
 pub const HOSTS_FILE_MAX: usize = 32 << 20;
@@ -170,6 +193,8 @@ pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
 pub const LOOP_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 const _: () = {
+    assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
+    assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
     assert!((ERROR_LINES_PER_SECOND_MAX as usize) < ERROR_LINES_MAX, "a second's lines fit");
     assert!(CUTS_OFF_MAX * 256 <= CUTS_OFF_FILE_MAX, "the longest names fit");
@@ -179,6 +204,7 @@ const _: () = {
     assert!(UPSTREAM_CONNECT_WITHIN.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(UPSTREAM_CONNECTIONS_MAX <= UPSTREAM_HELD_UP_MAX && UPSTREAM_HELD_UP_MAX < UPSTREAM_SINGLES_MAX);
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
+    assert!(UPSTREAM_MEMBERS_WITHIN.as_millis() < STALE_AFTER.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);
     assert!(UDP_PLAIN_MAX < UDP_REPLY_MAX && UDP_REPLY_MAX < MESSAGE_MAX);

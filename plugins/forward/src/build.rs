@@ -6,8 +6,9 @@ use std::sync::Arc;
 use contract::{BuildError, Context, Plugin, Spec};
 use upstream::rustls::ClientConfig;
 use upstream::rustls::pki_types::ServerName;
-use upstream::{Group, GroupSettings, HealthSettings, Protocol, Settings, Upstream};
+use upstream::{Group, GroupSettings, HealthSettings, Protocol, Seat, Settings, Upstream};
 
+use crate::follow::Follow;
 use crate::plugin::Forward;
 use crate::spec::{ForwardSpec, UPSTREAMS_MAX};
 use crate::target::{Place, Target};
@@ -22,11 +23,41 @@ impl Spec for ForwardSpec {
     }
 
     fn describe(&self) -> String {
-        let targets: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
-        format!("questions for {} go to {}", self.from, targets.join(", "))
+        let others = |target: &&Target| target.service().is_none();
+        let others: Vec<String> = self.targets.iter().filter(others).map(ToString::to_string).collect();
+        let Some(service) = self.service() else {
+            return format!("questions for {} go to {}", self.from, others.join(", "));
+        };
+        let then = if others.is_empty() { String::new() } else { format!(", then to {}", others.join(", ")) };
+        format!(
+            "questions for {} go to the ready endpoints of {service}; while there are none, to that Service's own \
+             address{then}",
+            self.from
+        )
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError> {
+        let upstreams = self.upstreams()?;
+        let settings = self.settings();
+        if let Some(service) = self.service() {
+            let seat = |(address, protocol)| Seat { address, protocol, near: true, to: address.to_string() };
+            let fallbacks = upstreams.into_iter().map(seat).collect();
+            let follow = Follow::new(service, fallbacks, self.service_protocol(), settings, context)?;
+            let group = Group::following(self.group_settings(), context);
+            follow.begin(&group);
+            return Ok(Arc::new(Forward::new(self, group, Some(follow), context)));
+        }
+        let upstreams = upstreams
+            .into_iter()
+            .map(|(address, protocol)| Upstream::new(address, protocol, &settings, &context.metrics))
+            .collect();
+        Ok(Arc::new(Forward::new(self, Group::new(upstreams, self.group_settings(), context), None, context)))
+    }
+}
+
+impl ForwardSpec {
+    /// The upstreams that are written, each once, and how each is asked; none but beside a Service.
+    fn upstreams(&self) -> Result<Vec<(SocketAddr, Protocol)>, BuildError> {
         let over_tls = self.targets.iter().any(|target| target.tls.is_some());
         let config = match (&self.tls, over_tls) {
             (Some(files), _) => Some(files.load()?),
@@ -41,29 +72,24 @@ impl Spec for ForwardSpec {
                 }
             }
         }
-        if !(1..=UPSTREAMS_MAX).contains(&upstreams.len()) {
+        let least = usize::from(self.service().is_none());
+        if !(least..=UPSTREAMS_MAX).contains(&upstreams.len()) {
             return Err(BuildError::Unavailable {
                 what: format!("forward {}", self.from),
                 reason: format!(
-                    "{} usable upstreams; from 1 to {UPSTREAMS_MAX} are possible: name their addresses",
+                    "{} usable upstreams; from {least} to {UPSTREAMS_MAX} are possible: name their addresses",
                     upstreams.len()
                 ),
             });
         }
-        let settings = self.settings();
-        let upstreams = upstreams
-            .into_iter()
-            .map(|(address, protocol)| Upstream::new(address, protocol, &settings, &context.metrics))
-            .collect();
-        Ok(Arc::new(Forward::new(self, Group::new(upstreams, self.group_settings(), context), context)))
+        Ok(upstreams)
     }
-}
 
-impl ForwardSpec {
     fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, BuildError> {
         match &target.place {
             Place::Address(address) => Ok(vec![*address]),
             Place::File(path) => resolv::nameservers(path),
+            Place::Service(_) => Ok(Vec::new()), // they come and go
             Place::Host(name, port) => {
                 let usable = |address: &IpAddr| {
                     self.source_address.is_none_or(|source| crate::target::same_family(source, *address))
@@ -86,6 +112,11 @@ impl ForwardSpec {
             (false, true) => Protocol::Udp,
             (false, false) => Protocol::AsAsked,
         }
+    }
+
+    /// Over TCP, so that no question needs an entry of the connection tracker, unless UDP is wished.
+    fn service_protocol(&self) -> Protocol {
+        if self.prefer_udp && !self.force_tcp { Protocol::Udp } else { Protocol::Tcp }
     }
 
     fn settings(&self) -> Settings {

@@ -8,6 +8,7 @@ use contract::{Answer, Bound, Boxed, Context, Failure, Next, Plugin, Query, Repl
 use tokio::sync::Semaphore;
 use upstream::Group;
 
+use crate::follow::Follow;
 use crate::spec::ForwardSpec;
 
 /// A `forward` at work.
@@ -16,6 +17,8 @@ pub(crate) struct Forward {
     from: Name,
     except: Vec<Name>,
     group: Group,
+    /// Where its upstreams come from, if they come and go.
+    follow: Option<Follow>,
     next: Vec<Rcode>,
     next_on_nodata: bool,
     /// `max_concurrent`.
@@ -24,7 +27,7 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    pub(crate) fn new(spec: &ForwardSpec, group: Group, context: &Context) -> Self {
+    pub(crate) fn new(spec: &ForwardSpec, group: Group, follow: Option<Follow>, context: &Context) -> Self {
         let rejects = context.metrics.counter(
             "coredns_forward_max_concurrent_rejects_total",
             "Questions refused because max_concurrent was reached.",
@@ -34,6 +37,7 @@ impl Forward {
             from: spec.from.clone(),
             except: spec.except.clone(),
             group,
+            follow,
             next: spec.next.clone(),
             next_on_nodata: spec.next_on_nodata,
             concurrent: spec.max_concurrent.map(|count| Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
@@ -87,6 +91,18 @@ impl Plugin for Forward {
     }
 
     fn run(self: Arc<Self>) -> Boxed<'static, ()> {
-        Box::pin(self.group.run())
+        let caring = self.group.run();
+        Box::pin(async move {
+            match &self.follow {
+                None => caring.await,
+                Some(follow) => {
+                    tokio::join!(caring, follow.run(&self.group));
+                }
+            }
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.group.has_members()
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use contract::ServicePort;
 use contract::corefile::{Reader, Report, Statement, unknown_property, value};
 use contract::limits;
 use contract::wire::{Name, Rcode};
@@ -71,8 +72,17 @@ pub struct ForwardSpec {
 }
 
 impl ForwardSpec {
-    /// The defaults, which are CoreDNS's.
-    fn new(from: Name, targets: Vec<Target>) -> Self {
+    /// The Service whose endpoints are the upstreams, if there is one.
+    pub(crate) fn service(&self) -> Option<&ServicePort> {
+        self.targets.iter().find_map(Target::service)
+    }
+
+    /// The defaults, which are CoreDNS's; but the servers of a Service answer for the zone that they are asked for, the first
+    /// of the block's, without asking anybody.
+    fn new(from: Name, targets: Vec<Target>, zones: &[Name]) -> Self {
+        let follows = targets.iter().any(|target| target.service().is_some());
+        let within = zones.iter().find(|zone| from.encloses(zone)).unwrap_or(&from);
+        let checked = if follows { within.clone() } else { Name::root() };
         Self {
             from,
             targets,
@@ -88,7 +98,7 @@ impl ForwardSpec {
             tls: None,
             tls_servername: None,
             policy: Policy::default(),
-            health: HealthSettings::default(),
+            health: HealthSettings { domain: checked, ..HealthSettings::default() },
             max_concurrent: None,
             next: Vec::new(),
             next_on_nodata: false,
@@ -117,7 +127,7 @@ pub fn check(statement: &Statement, zones: &[Name], report: &mut Report) -> Opti
         let message = format!("nothing is forwarded: no name of this server block is in {first}");
         report.warning(from_span, message).help("FROM is most often `.`");
     }
-    let mut spec = ForwardSpec::new(first, targets);
+    let mut spec = ForwardSpec::new(first, targets, zones);
     for property in statement.properties() {
         read_property(property, &mut spec, report);
     }
@@ -131,9 +141,15 @@ fn targets(reader: &mut Reader<'_, '_>) -> Vec<Target> {
         let message = format!("{} upstreams; {UPSTREAMS_MAX} are possible", words.len());
         reader.report().error(word.span, message);
     }
-    let mut targets = Vec::with_capacity(words.len());
+    let mut targets: Vec<Target> = Vec::with_capacity(words.len());
     for word in words {
         match Target::parse(&word.text) {
+            Ok(target) if target.service().is_some() && targets.iter().any(|known| known.service().is_some()) => {
+                let error = reader.report().error(word.span, format!("`{word}` is a second Service"));
+                error.help(
+                    "one `forward` follows one Service; what else is written stands in for it while it has no endpoint",
+                );
+            }
             Ok(target) => targets.push(target),
             Err(reason) => {
                 let error = reader.report().error(word.span, format!("wrong upstream `{word}`: {reason}"));

@@ -1,18 +1,21 @@
-//! One TO: an upstream by address, by host name, or by a file that names some.
+//! One TO: an upstream by address, by host name, by a file that names some, or the Service whose endpoints are asked.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use contract::ServicePort;
 use contract::corefile::value;
 use contract::wire::Name;
 use upstream::rustls::pki_types::ServerName;
+
+use crate::service;
 
 /// Ports of plain DNS and of DNS over TLS (RFC 7858).
 const DNS_PORT: u16 = 53;
 const TLS_PORT: u16 = 853;
 
 /// What TO says in general, for messages.
-pub(crate) const EXPECTED: &str = "an address such as `10.0.0.10:53` or `tls://9.9.9.9%dns.quad9.net`, a host name, or a file like `/etc/resolv.conf`";
+pub(crate) const EXPECTED: &str = "an address such as `10.0.0.10:53` or `tls://9.9.9.9%dns.quad9.net`, a host name, a file like `/etc/resolv.conf`, or a Service such as `@kube-system/kube-dns`";
 
 /// A TO as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(crate) enum Place {
     Host(Name, u16),
     /// A file with lines `nameserver ADDRESS`: a path with a `/` in it, or that starts with a dot.
     File(PathBuf),
+    /// The ready endpoints of a Service.
+    Service(ServicePort),
 }
 
 /// DNS over TLS.
@@ -42,15 +47,29 @@ pub(crate) struct Tls {
 impl Target {
     /// Reads a TO.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        if text.starts_with('@') {
-            return Err("the endpoints of a Service are served when the Kubernetes watch is there".to_owned());
+        if let Some(named) = text.strip_prefix('@') {
+            return Ok(Self { place: Place::Service(service::parse(named)?), tls: None });
         }
         match text.split_once("://") {
+            Some((scheme, rest)) if rest.starts_with('@') => Err(format!(
+                "the endpoints of a Service are asked by plain DNS over TCP or UDP, not by `{scheme}://`; write {}",
+                service::EXPECTED
+            )),
             Some(("dns", rest)) => Ok(Self { place: plain(rest, false)?, tls: None }),
             Some(("tls", rest)) => over_tls(rest),
             Some(("https", _)) => Err("DNS over HTTPS to an upstream is not served; `tls://` is".to_owned()),
             Some((scheme, _)) => Err(format!("`{scheme}` is no protocol of an upstream; `dns` and `tls` are")),
             None => Ok(Self { place: plain(text, true)?, tls: None }),
+        }
+    }
+}
+
+impl Target {
+    /// The Service, if it is one.
+    pub(crate) fn service(&self) -> Option<&ServicePort> {
+        match &self.place {
+            Place::Service(service) => Some(service),
+            Place::Address(_) | Place::Host(..) | Place::File(_) => None,
         }
     }
 }
@@ -62,6 +81,7 @@ impl std::fmt::Display for Target {
             Place::Address(address) => write!(f, "{address}"),
             Place::Host(name, port) => write!(f, "{}:{port}", name.to_string().trim_end_matches('.')),
             Place::File(path) => write!(f, "the nameservers in {}", path.display()),
+            Place::Service(service) => write!(f, "the ready endpoints of {service}"),
         }
     }
 }
@@ -144,6 +164,8 @@ mod tests {
             ("/etc/resolv.conf", "the nameservers in /etc/resolv.conf"),
             ("my-dns.svc.cluster.local", "my-dns.svc.cluster.local:53"),
             ("tls://dns.example:8853", "tls://dns.example:8853"),
+            ("@kube-system/kube-dns", "the ready endpoints of @kube-system/kube-dns"),
+            ("@dns/resolver:dns-tcp", "the ready endpoints of @dns/resolver:dns-tcp"),
         ] {
             assert_eq!(Target::parse(text).unwrap().to_string(), meant, "{text}");
         }
@@ -154,7 +176,9 @@ mod tests {
     #[test]
     fn what_is_no_upstream_says_why() {
         for (text, reason) in [
-            ("@dns/resolver", "Kubernetes"),
+            ("@resolver", "missing"),
+            ("tls://@dns/resolver", "not by `tls://`; write `@NAMESPACE"),
+            ("dns://@dns/resolver", "plain DNS"),
             ("https://9.9.9.9", "HTTPS"),
             ("quic://9.9.9.9", "`quic`"),
             ("10.0.0.10:0", "port 0"),

@@ -1,6 +1,7 @@
 //! The way to the API server: where it is, with which credentials, one request at a time.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::Duration;
 
 use contract::Boxed;
@@ -79,6 +80,7 @@ impl Api {
         if self.open.is_none() {
             let config = config(&self.settings).await.map_err(Trouble::Credentials)?;
             let (uri, files) = (config.cluster_url.clone(), stamps(files(&self.settings, &config)));
+            warn_of_name(&uri);
             let client = Client::try_from(config).map_err(|error| Trouble::Credentials(chain(&error)))?;
             self.open = Some(Open { client, uri, files });
         }
@@ -128,6 +130,20 @@ impl Transport for Api {
             let files = open.files.iter().map(|(path, _)| path.clone()).collect();
             open.files != stamps(files)
         })
+    }
+}
+
+/// A name is looked up by the system's resolver, which may be us. Said once.
+fn warn_of_name(uri: &Uri) {
+    static SAID: Once = Once::new();
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    if host.parse::<std::net::IpAddr>().is_err() {
+        SAID.call_once(|| {
+            tracing::warn!(
+                "kubernetes: the API server is named by a host name, {host}, which the system's resolver looks up; if that \
+                 is nearpath, name an address with -api-server"
+            );
+        });
     }
 }
 

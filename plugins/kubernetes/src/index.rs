@@ -14,6 +14,8 @@
 //!   kubelet has reported another sandbox that is not older than the doubt. Where kubelets do not tell since when a sandbox is
 //!   ready, other containers will do.
 //! - A doubt outlives its claims: the word about a sandbox that came and went may be under way still.
+//! - After a loss somebody is shown at the address for the first time: most often the pod that has claimed it since. So for
+//!   that one a list is enough that was asked for after that, and whoever is yet to claim it is not held to that moment.
 //! - A doubt is taken back when the kernel shows again exactly what it showed before, and a list asked for after that came.
 //!   Earlier doubts about the address stand.
 
@@ -182,11 +184,32 @@ impl Index {
         let doubts = self.doubts.entry(address).or_default();
         doubts.iter_mut().for_each(|doubt| doubt.since = doubt.since.min(now)); // the clock was put back
         doubts.push(Doubt { change, claims, since: now, restored: None });
+        Self::bound(doubts);
+    }
+
+    /// No more doubts about one address than are kept; two become one.
+    fn bound(doubts: &mut Vec<Doubt>) {
         if doubts.len() > DOUBT_CHANGES_MAX {
             let is_settled = |pair: &[Doubt]| pair.iter().all(|doubt| doubt.restored.is_some());
             let first = doubts.windows(2).position(is_settled).unwrap_or(0);
             let second = doubts.remove(first + 1);
             doubts[first].join(second);
+        }
+    }
+
+    /// After a loss, which stands as a doubt, somebody is shown at the address for the first time; `at` is the moment, `now`
+    /// the same in seconds since 1970.
+    pub(crate) fn newcomer(&mut self, address: IpAddr, change: u64, at: Moment, now: u64) {
+        let lost = self.doubts.get(&address).is_some_and(|doubts| doubts.iter().any(|doubt| doubt.restored.is_none()));
+        if !lost {
+            return self.doubt(address, change, now);
+        }
+        let trusted = self.claimants(address).filter(|claim| self.is_trusted(address, claim));
+        let claims: Vec<_> = trusted.map(|claim| (Arc::clone(&claim.uid), claim.sandbox)).collect();
+        if !claims.is_empty() {
+            let doubts = self.doubts.entry(address).or_default();
+            doubts.push(Doubt { change, claims, since: 0, restored: Some(at) });
+            Self::bound(doubts);
         }
     }
 

@@ -153,16 +153,21 @@ impl Pods {
     /// True if it changes what is served.
     fn hear_kernel(&mut self, testimony: Testimony) -> bool {
         match testimony {
-            Testimony::Changed(address) => {
-                self.index.doubt(address, 0, seconds_since_1970());
+            Testimony::Changed { address, change, newcomer } => {
+                match newcomer {
+                    true => self.index.newcomer(address, change, self.parts.clock.now(), seconds_since_1970()),
+                    false => self.index.doubt(address, change, seconds_since_1970()),
+                }
                 if self.index.is_in_doubt(address) {
                     self.counts.doubts.increment();
                     self.parts.ask.notify_one();
                 }
             }
-            Testimony::Restored(address) => {
-                self.index.restored(address, 0, self.parts.clock.now());
-                self.parts.ask.notify_one();
+            Testimony::Restored { address, since } => {
+                self.index.restored(address, since, self.parts.clock.now());
+                if self.index.is_in_doubt(address) {
+                    self.parts.ask.notify_one();
+                }
             }
             Testimony::Traced(address) => self.index.traced(address, true),
             Testimony::Untraced(address) => self.index.traced(address, false),

@@ -70,6 +70,11 @@ impl Service {
     pub(crate) async fn run(mut self, mut words: mpsc::Receiver<Word<Slice>>) {
         let mut slices = Slices::default();
         let mut in_trouble = false;
+        let left_out = self.metrics.gauge(
+            "nearpath_kubernetes_left_out_endpoints",
+            "Endpoints of a Service beyond what is taken in.",
+            &[("service", &self.port.to_string())],
+        );
         let out = Arc::clone(&self.out);
         loop {
             let word = tokio::select! {
@@ -93,6 +98,7 @@ impl Service {
                 }
             }
             let zone = self.zone.borrow_and_update().clone();
+            left_out.set(i64::try_from(slices.left_out()).unwrap_or(i64::MAX));
             let ready = slices.endpoints(self.port.port.as_deref(), zone.as_deref());
             self.out.send_if_modified(|known| {
                 let news = known.ready != ready;

@@ -1,9 +1,11 @@
 //! One question's way through a group: when the next attempt begins, and which answer is taken. An attempt that is late
-//! is joined by the next one, not ended: what it brings before the deadline is as good as any other answer.
+//! is joined by the next one, not ended: what it brings before the deadline is as good as any other answer. One whose upstream
+//! leaves the group, or falls silent, counts as late at once.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,9 +13,11 @@ use contract::{Answer, Boxed, Failure, Query, limits};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::group::Group;
+use crate::round::Round;
+use crate::upstream::Upstream;
 
 /// An upstream is tried this often for one question, if there is time.
-pub(crate) const PASSES: usize = 2;
+const PASSES: usize = 2;
 /// The pause before the upstreams are tried again, all having failed.
 const PASS_PAUSE: Duration = Duration::from_millis(100);
 /// Attempts at once that are not late: the second one is a hedge.
@@ -25,94 +29,155 @@ pub(crate) struct Exchange<'g> {
     query: &'g Query,
     deadline: Instant,
     attempts_left: usize,
+    /// So often it was asked elsewhere because an upstream left.
+    moves: usize,
     /// Those under way, mostly a single one.
     attempts: Vec<Attempt<'g>>,
     /// What to say if nothing better comes.
-    last: Option<(usize, Result<Answer, Failure>)>,
+    last: Option<(SocketAddr, Result<Answer, Failure>)>,
 }
 
 /// An attempt under way.
 struct Attempt<'g> {
-    /// The upstream's.
-    number: usize,
+    upstream: Arc<Upstream>,
     begun: Instant,
     /// When it will count as failed; `None` once it does.
     late_at: Option<Instant>,
+    /// Alarms that were raised before it began.
+    alarms: u32,
     work: Boxed<'g, Result<Answer, Failure>>,
+}
+
+/// What becomes of an attempt.
+enum Event<'g> {
+    Ended(Attempt<'g>, Result<Answer, Failure>),
+    /// The upstream of the one with this index left or fell silent; the attempt goes on.
+    Alarm(usize),
 }
 
 /// A usable answer, and who gave it.
 type Found = (Answer, SocketAddr);
 
 impl<'g> Exchange<'g> {
-    pub(crate) fn new(group: &'g Group, query: &'g Query, deadline: Instant, attempts_left: usize) -> Self {
-        Self { group, query, deadline, attempts_left, attempts: Vec::new(), last: None }
+    pub(crate) fn new(group: &'g Group, query: &'g Query, deadline: Instant) -> Self {
+        let attempts_left = match group.settings.max_attempts {
+            None | Some(0) => usize::MAX, // the passes are the bound
+            Some(attempts) => usize::try_from(attempts).unwrap_or(usize::MAX),
+        };
+        Self { group, query, deadline, attempts_left, moves: 0, attempts: Vec::new(), last: None }
     }
 
     /// Tries the upstreams in order, once more if they fail or are late, and waits for the late ones to the end.
-    pub(crate) async fn run(mut self, numbers: &[usize]) -> Result<Found, Failure> {
+    pub(crate) async fn run(mut self, mut round: Round) -> Result<Found, Failure> {
         let mut timer = std::pin::pin!(sleep_until(self.deadline)); // one for all waits for replies
-        for fresh in [false, true] {
-            if let Some(found) = self.pass(numbers, fresh, timer.as_mut()).await {
+        let mut passes = 0;
+        while passes < PASSES {
+            let moves = self.moves;
+            if let Some(found) = self.pass(&round, passes > 0, timer.as_mut()).await {
                 return Ok(found);
             }
             let answered = matches!(self.last, Some((_, Ok(_)))); // a failover RCODE from all is an answer
             if answered || self.attempts_left == 0 {
                 break;
             }
-            if self.attempts.is_empty() {
+            passes += usize::from(self.moves == moves); // one that was cut short by upstreams that left does not count
+            if passes < PASSES && self.attempts.is_empty() && !self.group.has_changed(&round) {
                 if Instant::now() + PASS_PAUSE >= self.deadline {
                     break;
                 }
                 tokio::time::sleep(PASS_PAUSE).await;
             }
+            round = self.group.renewed(round);
+            if round.lineup.upstreams.is_empty() {
+                // rare, and boxed as it is large
+                let outcome = Box::pin(self.nobody()).await;
+                if let Some(found) = outcome {
+                    return Ok(found);
+                }
+                round = self.group.renewed(round);
+            }
         }
+        if let Some(found) = self.wait(timer).await {
+            return Ok(found);
+        }
+        let too_late = Failure::TooLate { waited: limits::EXCHANGE_WITHIN };
+        let (from, outcome) = self.last.ok_or(too_late)?; // none: no time was left for a single attempt
+        outcome.map(|answer| (answer, from))
+    }
+
+    /// Waits for the late ones, to the end.
+    async fn wait(&mut self, mut timer: Pin<&mut Sleep>) -> Option<Found> {
         timer.as_mut().reset(self.deadline);
         while !self.attempts.is_empty() {
             tokio::select! {
                 biased;
-                (attempt, outcome) = self.next() => {
-                    if let Some(found) = self.judge(attempt.number, outcome) {
-                        return Ok(found);
+                event = self.next() => {
+                    if let Event::Ended(attempt, outcome) = event
+                        && let Some(found) = self.judge(&attempt.upstream, outcome)
+                    {
+                        return Some(found);
                     }
                 }
                 () = timer.as_mut() => self.give_up(),
             }
         }
-        let too_late = Failure::TooLate { waited: limits::EXCHANGE_WITHIN };
-        let (number, outcome) = self.last.ok_or(too_late)?; // none: no time was left for a single attempt
-        outcome.map(|answer| (answer, self.group.upstreams[number].address()))
+        None
     }
 
-    /// Asks each upstream once, in the second pass (`fresh`) on a new connection: the next one when one fails or is late,
-    /// or as a hedge when one is slow. Ends with a usable answer, or when every attempt has failed or is late, or at the
-    /// deadline.
-    async fn pass(&mut self, numbers: &[usize], fresh: bool, mut timer: Pin<&mut Sleep>) -> Option<Found> {
-        let mut waiting = numbers.iter().copied();
+    /// Everybody has left: waits for somebody to come, or for an answer of those who were asked.
+    async fn nobody(&mut self) -> Option<Found> {
+        let (group, deadline) = (self.group, self.deadline);
+        let mut awaited = std::pin::pin!(group.awaited(deadline));
+        loop {
+            tokio::select! {
+                biased;
+                event = self.next() => {
+                    if let Event::Ended(attempt, outcome) = event
+                        && let Some(found) = self.judge(&attempt.upstream, outcome)
+                    {
+                        return Some(found);
+                    }
+                }
+                _ = &mut awaited => return None,
+            }
+        }
+    }
+
+    /// Asks each upstream once, in the second pass (`fresh`) on a new connection: the next one when one fails, is late,
+    /// leaves or falls silent, or as a hedge when one is slow. Ends with a usable answer, or when every attempt has failed
+    /// or is late, or at the deadline.
+    async fn pass(&mut self, round: &Round, fresh: bool, mut timer: Pin<&mut Sleep>) -> Option<Found> {
+        let mut waiting = round.waiting();
         let mut slow_at = self.deadline; // when the last one asked counts as slow
         let mut due = true; // nobody is asked yet, or somebody just failed or became late
         loop {
-            if due && let Some(number) = waiting.next().filter(|_| self.take_attempt()) {
-                slow_at = self.begin(number, fresh);
+            if due && waiting.has_more() && self.take_attempt() {
+                slow_at = self.begin(waiting.next(), fresh).unwrap_or(slow_at);
             }
             due = false;
             let (count, late_at) = self.prompt()?;
-            let may_hedge = waiting.len() > 0 && self.attempts_left > 0 && count < PROMPT_MAX;
+            let may_hedge = waiting.has_more() && self.attempts_left > 0 && count < PROMPT_MAX;
             let is_hedge = may_hedge && slow_at < late_at.min(self.deadline);
             timer.as_mut().reset(if is_hedge { slow_at } else { late_at.min(self.deadline) });
             tokio::select! {
                 biased;
-                (attempt, outcome) = self.next() => {
-                    due = attempt.late_at.is_some(); // a late one was replaced already
-                    if let Some(found) = self.judge(attempt.number, outcome) {
-                        return Some(found);
+                event = self.next() => match event {
+                    Event::Ended(attempt, outcome) => {
+                        due = attempt.late_at.is_some(); // a late one was replaced already
+                        if due && outcome.is_err() {
+                            self.note_move(&attempt.upstream);
+                        }
+                        if let Some(found) = self.judge(&attempt.upstream, outcome) {
+                            return Some(found);
+                        }
                     }
-                }
+                    Event::Alarm(index) => due = self.join(index),
+                },
                 () = timer.as_mut() => {
                     if is_hedge && self.group.hedge.spend() && self.take_attempt() {
-                        let number = waiting.next().expect("there are more");
-                        self.group.upstreams[number].tally.hedges.increment();
-                        self.begin(number, fresh);
+                        let next = waiting.next();
+                        next.iter().for_each(|upstream| upstream.tally.hedges.increment());
+                        self.begin(next, fresh);
                     } else if is_hedge {
                         slow_at = self.deadline; // no hedge for this question
                     } else if late_at < self.deadline {
@@ -133,17 +198,40 @@ impl<'g> Exchange<'g> {
         Some((prompt.clone().count(), prompt.min()?))
     }
 
-    /// The next attempt that ends, and what it came to; never, if there is none.
-    async fn next(&mut self) -> (Attempt<'g>, Result<Answer, Failure>) {
+    /// The next attempt that ends, and what it came to, or whose upstream can no longer be counted on; never, if there is
+    /// none.
+    async fn next(&mut self) -> Event<'g> {
         poll_fn(|context| {
             for index in 0..self.attempts.len() {
-                if let Poll::Ready(outcome) = self.attempts[index].work.as_mut().poll(context) {
-                    return Poll::Ready((self.attempts.swap_remove(index), outcome));
+                let attempt = &mut self.attempts[index];
+                if let Poll::Ready(outcome) = attempt.work.as_mut().poll(context) {
+                    return Poll::Ready(Event::Ended(self.attempts.swap_remove(index), outcome));
+                }
+                if attempt.late_at.is_some() && attempt.alarms != attempt.upstream.alarms() {
+                    return Poll::Ready(Event::Alarm(index));
                 }
             }
             Poll::Pending
         })
         .await
+    }
+
+    /// An attempt counts as late from now on; true if somebody else is to be asked for it.
+    fn join(&mut self, index: usize) -> bool {
+        let attempt = &mut self.attempts[index];
+        attempt.late_at = None;
+        let upstream = Arc::clone(&attempt.upstream);
+        self.note_move(&upstream);
+        self.prompt().is_none()
+    }
+
+    /// An attempt that is given up, and was not late, costs the question nothing if its upstream has left.
+    fn note_move(&mut self, upstream: &Upstream) {
+        if upstream.has_left() && self.moves < limits::UPSTREAM_MOVES_MAX {
+            self.moves += 1;
+            self.attempts_left = self.attempts_left.saturating_add(1);
+            self.group.moved.iter().for_each(|moved| moved.increment());
+        }
     }
 
     /// False if there may be no further attempt, or there is no time for one.
@@ -154,46 +242,52 @@ impl<'g> Exchange<'g> {
     }
 
     /// Begins an attempt; says when it will count as slow.
-    fn begin(&mut self, number: usize, fresh: bool) -> Instant {
-        let (begun, upstream) = (Instant::now(), &self.group.upstreams[number]);
-        let work = Box::pin(upstream.attempt(self.query, self.deadline, fresh));
-        self.attempts.push(Attempt { number, begun, late_at: Some(begun + upstream.attempt_within), work });
-        begun + upstream.round_trip.hedge_wait()
+    fn begin(&mut self, upstream: Option<Arc<Upstream>>, fresh: bool) -> Option<Instant> {
+        let (begun, upstream) = (Instant::now(), upstream?);
+        let (query, deadline, asked) = (self.query, self.deadline, Arc::clone(&upstream));
+        let alarms = upstream.alarms();
+        let work: Boxed<'g, _> = match upstream.vigil.clone() {
+            None => Box::pin(async move { asked.attempt(query, deadline, fresh).await }),
+            Some(vigil) => Box::pin(async move { asked.attempt_watched(&vigil, query, deadline, fresh).await }),
+        };
+        let (late_at, slow_at) = (Some(begun + upstream.attempt_within), begun + upstream.round_trip.hedge_wait());
+        self.attempts.push(Attempt { upstream, begun, late_at, alarms, work });
+        Some(slow_at)
     }
 
     /// Notes that an attempt had no reply for so long that it counts as failed.
     fn late(&mut self, since: Instant) {
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.late_at == Some(since)) {
             attempt.late_at = None;
-            self.group.upstreams[attempt.number].health.suspect();
+            attempt.upstream.health.suspect();
         }
     }
 
     /// Ends all attempts at the deadline.
     fn give_up(&mut self) {
-        for Attempt { number, begun, .. } in std::mem::take(&mut self.attempts) {
-            let upstream = self.group.upstreams[number].address();
-            self.judge(number, Err(Failure::Timeout { upstream, waited: begun.elapsed() }));
+        for Attempt { upstream, begun, .. } in std::mem::take(&mut self.attempts) {
+            let late = Failure::Timeout { upstream: upstream.address(), waited: begun.elapsed() };
+            self.judge(&upstream, Err(late));
         }
         self.attempts_left = 0;
     }
 
     /// The answer, if it is one to be content with; else it is kept for the end.
-    fn judge(&mut self, number: usize, outcome: Result<Answer, Failure>) -> Option<Found> {
+    fn judge(&mut self, from: &Arc<Upstream>, outcome: Result<Answer, Failure>) -> Option<Found> {
         match outcome {
             Ok(answer) if !self.group.settings.failover.contains(&answer.rcode()) => {
                 // who was overtaken may hang: a check will tell
-                let overtaken = self.attempts.iter().map(|attempt| attempt.number).filter(|&other| other != number);
-                overtaken.for_each(|slow| self.group.upstreams[slow].health.suspect());
-                return Some((answer, self.group.upstreams[number].address()));
+                let others = self.attempts.iter().map(|attempt| &attempt.upstream);
+                others.filter(|other| !Arc::ptr_eq(other, from)).for_each(|slow| slow.health.suspect());
+                return Some((answer, from.address()));
             }
-            Ok(answer) => self.last = Some((number, Ok(answer))),
+            Ok(answer) => self.last = Some((from.address(), Ok(answer))),
             Err(failure) => {
                 if !matches!(failure, Failure::Bound { .. }) {
-                    self.group.upstreams[number].health.suspect();
+                    from.health.suspect();
                 }
                 if self.says_more(&failure) {
-                    self.last = Some((number, Err(failure)));
+                    self.last = Some((from.address(), Err(failure)));
                 }
             }
         }

@@ -1,20 +1,22 @@
-//! The upstreams of a directive, any of which will do: their order, their health, and how long a question may take.
+//! The upstreams of a directive, any of which will do: their order, their health, and how long a question may take. Who they
+//! are may change at any moment.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::metrics::Counter;
+use contract::metrics::{Counter, Metrics};
 use contract::wire::Rcode;
 use contract::{Answer, Clock, Context, Failure, Query, limits};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use crate::exchange::{Exchange, PASSES};
+use crate::exchange::Exchange;
 use crate::health::HealthSettings;
 use crate::hedge::Hedge;
+use crate::members::{Change, Lineup, Members, Seat};
 use crate::policy::{Order, Policy};
+use crate::round::Round;
+use crate::settings::Settings;
 use crate::upstream::Upstream;
 
 /// When all are down, the one that is tried all the same gets this long.
@@ -53,41 +55,72 @@ impl Default for GroupSettings {
 /// The upstreams of a directive.
 #[derive(Debug)]
 pub struct Group {
-    pub(crate) upstreams: Arc<[Upstream]>,
+    members: Arc<Members>,
     pub(crate) settings: GroupSettings,
-    order: Order,
+    near: Order,
+    far: Order,
     pub(crate) hedge: Hedge,
     clock: Arc<dyn Clock>,
     all_down: Arc<Counter>,
+    /// Questions asked elsewhere as their upstream left; `None`: nobody ever does.
+    pub(crate) moved: Option<Arc<Counter>>,
 }
 
 impl Group {
-    /// A group of at least one upstream.
+    /// A group of at least one upstream, always the same ones.
     pub fn new(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context) -> Self {
         assert!(!upstreams.is_empty(), "a directive without upstreams is refused when it is checked");
+        Self::of(upstreams, settings, context, None)
+    }
+
+    /// A group whose upstreams come and go by [`Group::set`]; nobody at first.
+    pub fn following(settings: GroupSettings, context: &Context) -> Self {
+        let moved = context.metrics.counter(
+            "nearpath_forward_moved_total",
+            "Questions asked elsewhere because the upstream they were asked of is no longer one.",
+            &[],
+        );
+        Self::of(Vec::new(), settings, context, Some(moved))
+    }
+
+    fn of(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context, moved: Option<Arc<Counter>>) -> Self {
         let all_down = context.metrics.counter(
             "coredns_forward_healthcheck_broken_total",
             "Questions that found every upstream down.",
             &[],
         );
         Self {
-            order: Order::new(settings.policy),
+            members: Arc::new(Members::new(upstreams)),
+            near: Order::new(settings.policy),
+            far: Order::new(settings.policy),
             hedge: Hedge::new(),
             clock: Arc::clone(&context.clock),
-            upstreams: upstreams.into(),
             settings,
             all_down,
+            moved,
         }
     }
 
-    /// The upstreams, as written.
-    pub fn upstreams(&self) -> &[Upstream] {
-        &self.upstreams
+    /// The upstreams of now, the near ones first, else as given.
+    pub fn upstreams(&self) -> Arc<[Arc<Upstream>]> {
+        Arc::clone(&self.members.now().upstreams)
+    }
+
+    /// Who is asked from now on. An upstream keeps its connections, its measured time and its health while its address
+    /// stays. One that goes gets no new question; what it has not answered is asked elsewhere at once, its answer is still
+    /// taken if it is the first, and its connections end when nobody waits any more. Says what changed.
+    pub fn set(&self, seats: &[Seat], settings: &Settings, metrics: &Arc<Metrics>) -> Change {
+        self.members.set(seats, settings, metrics)
+    }
+
+    /// Whether there is anybody to ask.
+    pub fn has_members(&self) -> bool {
+        !self.members.now().upstreams.is_empty()
     }
 
     /// How many upstreams are not down.
     pub fn up(&self) -> usize {
-        self.upstreams.iter().filter(|upstream| !self.is_down(upstream)).count()
+        self.members.now().upstreams.iter().filter(|upstream| !self.is_down(upstream)).count()
     }
 
     /// Asks, within [`limits::EXCHANGE_WITHIN`] of the query's arrival. Says who answered. A truncated answer must not
@@ -99,62 +132,102 @@ impl Group {
         }
         let deadline = Instant::now() + left;
         self.hedge.earn();
-        let mut numbers = self.order.numbers(self.upstreams.len());
-        numbers.retain(|&number| !self.is_down(&self.upstreams[number]));
-        if numbers.is_empty() {
+        let round = self.round();
+        if round.numbers.is_empty() {
             // rare, and boxed: its state would make every exchange as large
-            return Box::pin(self.exchange_when_down(query, deadline)).await;
+            return Box::pin(self.exchange_without(query, deadline, round)).await;
         }
-        Exchange::new(self, query, deadline, self.attempts()).run(&numbers).await
+        Exchange::new(self, query, deadline).run(round).await
     }
 
-    /// Checks upstreams after failed exchanges, for as long as it is polled.
+    /// Checks upstreams after failed exchanges and watches for silent ones, for as long as it is polled.
     pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
-        let upstreams = Arc::clone(&self.upstreams);
-        let settings = self.settings.health.clone();
-        let checked = self.settings.max_fails > 0;
-        async move {
-            let mut checks = FuturesUnordered::new();
-            if checked {
-                checks.extend(upstreams.iter().map(|upstream| check(upstream, &settings)));
-            }
-            while checks.next().await.is_some() {}
-            std::future::pending().await
+        crate::care::run(Arc::clone(&self.members), self.settings.clone())
+    }
+
+    /// With nobody, or nobody who is up: waits for somebody, tries one that is down, and looks again.
+    async fn exchange_without(
+        &self,
+        query: &Query,
+        deadline: Instant,
+        mut round: Round,
+    ) -> Result<(Answer, SocketAddr), Failure> {
+        if round.lineup.upstreams.is_empty() {
+            round = self.awaited(deadline).await;
         }
+        if round.lineup.upstreams.is_empty() {
+            return Err(Failure::NotReady { what: "the Service behind `forward`" });
+        }
+        if round.numbers.is_empty() {
+            let outcome = self.exchange_when_down(query, deadline, &round.lineup).await;
+            let unchanged = !self.has_changed(&round);
+            round = self.round();
+            if outcome.is_ok() || unchanged || round.numbers.is_empty() {
+                return outcome;
+            }
+        }
+        Exchange::new(self, query, deadline).run(round).await
+    }
+
+    /// Waits a little for members.
+    pub(crate) async fn awaited(&self, deadline: Instant) -> Round {
+        let mut changes = self.members.changes();
+        let until = deadline.min(Instant::now() + limits::UPSTREAM_MEMBERS_WITHIN);
+        if self.members.now().upstreams.is_empty() {
+            let _ = tokio::time::timeout_at(until, changes.changed()).await;
+        }
+        self.round()
     }
 
     /// Health checks may be what is broken: one upstream is tried all the same.
-    async fn exchange_when_down(&self, query: &Query, deadline: Instant) -> Result<(Answer, SocketAddr), Failure> {
+    async fn exchange_when_down(
+        &self,
+        query: &Query,
+        deadline: Instant,
+        lineup: &Lineup,
+    ) -> Result<(Answer, SocketAddr), Failure> {
         self.all_down.increment();
-        let failure = Failure::AllDown { count: self.upstreams.len() };
+        let failure = Failure::AllDown { count: lineup.upstreams.len() };
         if self.settings.failfast {
             return Err(failure);
         }
-        let first = &self.upstreams[self.order.numbers(self.upstreams.len())[0]];
+        let first = &lineup.upstreams[self.numbers(lineup)[0]];
         let answer = first.attempt_until(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
         answer.map(|answer| (answer, first.address())).map_err(|_| failure)
     }
 
+    /// Whom to ask now, in order: those that are down are not among them, suspected ones come last.
+    pub(crate) fn round(&self) -> Round {
+        let lineup = self.members.now();
+        let mut numbers = self.numbers(&lineup);
+        numbers.retain(|&number| !self.is_down(&lineup.upstreams[number]));
+        if self.moved.is_some() {
+            let now = Instant::now();
+            numbers.sort_by_key(|&number| lineup.upstreams[number].is_suspected(now));
+        }
+        Round { lineup, numbers }
+    }
+
+    /// The same again, unless the members have changed.
+    pub(crate) fn renewed(&self, round: Round) -> Round {
+        if self.members.have_changed(&round.lineup) { self.round() } else { round }
+    }
+
+    pub(crate) fn has_changed(&self, round: &Round) -> bool {
+        self.members.have_changed(&round.lineup)
+    }
+
+    /// All members in the policy's order, the near ones first.
+    fn numbers(&self, lineup: &Lineup) -> Vec<usize> {
+        let far = lineup.upstreams.len() - lineup.near;
+        let mut numbers = self.near.numbers(lineup.near);
+        if far > 0 {
+            numbers.extend(self.far.numbers(far).into_iter().map(|number| lineup.near + number));
+        }
+        numbers
+    }
+
     fn is_down(&self, upstream: &Upstream) -> bool {
         upstream.health.is_down(self.settings.max_fails)
-    }
-
-    /// How many attempts one question may have.
-    fn attempts(&self) -> usize {
-        match self.settings.max_attempts {
-            None => PASSES * self.upstreams.len(),
-            Some(0) => usize::MAX,
-            Some(attempts) => usize::try_from(attempts).unwrap_or(usize::MAX),
-        }
-    }
-}
-
-/// Checks one upstream whenever it is suspected, until it is good.
-async fn check(upstream: &Upstream, settings: &HealthSettings) {
-    loop {
-        upstream.health.suspected().await;
-        while !upstream.check(&settings.domain, settings.recursion).await {
-            tokio::time::sleep(settings.interval).await;
-        }
     }
 }

@@ -1,9 +1,12 @@
 //! The engine that talks to upstreams: connections, pipelining, health, hedging. A library, no directive.
 //!
 //! ```text
+//!                 Members: who is asked now, the near ones first; Group::set changes them at any moment
+//!                    |
 //!   Query --Group::exchange--> Policy orders the upstreams, those that Health calls down go last
-//!                                |  Exchange: one at once; the next after an error, after Hedge's wait, or when
-//!                                v  the last one is late; all go on until the first usable answer, or the deadline
+//!                                |  Exchange: one at once; the next after an error, after Hedge's wait, or when the last
+//!                                |  one is late, leaves or falls silent (Vigil); all go on until the first usable answer,
+//!                                v  or the deadline
 //!                     Upstream
 //!                    |                           |
 //!                Datagrams ---TC---------------> Pool --> Connection: a writer that batches, a reader that
@@ -14,24 +17,32 @@
 //!
 //! Knows sockets and timers. Knows no Corefile, no zones, no store.
 
+mod care;
 mod datagram;
 mod dial;
 mod exchange;
 mod group;
 mod health;
 mod hedge;
+mod members;
+mod membership;
 mod policy;
 mod pool;
 mod question;
 mod quota;
+mod round;
 mod round_trip;
+mod settings;
 mod stream;
 mod table;
 mod tally;
 mod upstream;
+mod vigil;
 
 pub use group::{Group, GroupSettings};
 pub use health::HealthSettings;
+pub use members::{Change, Seat};
 pub use policy::Policy;
+pub use settings::{Protocol, Settings};
 pub use tokio_rustls::rustls;
-pub use upstream::{Protocol, Settings, Upstream};
+pub use upstream::Upstream;

@@ -20,6 +20,7 @@ use crate::question::{Question, Reply};
 use crate::quota::Quota;
 use crate::stream::{Closed, Connection, Manners, Ticket};
 use crate::tally::Tally;
+use crate::vigil::Vigil;
 
 /// How often a question may find that the connection it waited for was filled by others meanwhile.
 const TURNS_MAX: usize = 16;
@@ -48,6 +49,8 @@ pub(crate) enum Broken {
     Closed,
     /// Every connection has as many questions as it may have.
     Full,
+    /// The upstream takes no more questions from us.
+    Left,
 }
 
 /// A peer that answers no more than this on a connection gets one for every few questions, without waiting in line.
@@ -71,6 +74,7 @@ pub(crate) struct Pool {
     bounds: Bounds,
     quota: Arc<Quota>,
     tally: Arc<Tally>,
+    vigil: Option<Arc<Vigil>>,
     /// One permit per connection, those included that take no more questions.
     slots: Arc<Semaphore>,
     state: Mutex<State>,
@@ -84,6 +88,8 @@ struct State {
     any_order: bool,
     /// Until then the connections that there are must do.
     reluctant_until: Option<Instant>,
+    /// No more questions.
+    retired: bool,
 }
 
 impl State {
@@ -101,6 +107,7 @@ enum Plan {
     /// Open a connection for this question alone.
     Own(u64),
     Full,
+    Left,
 }
 
 /// Which connection takes a question.
@@ -113,12 +120,13 @@ struct Choice {
 }
 
 impl Pool {
-    pub(crate) fn new(dial: Dial, bounds: Bounds, tally: Arc<Tally>) -> Arc<Self> {
+    pub(crate) fn new(dial: Dial, bounds: Bounds, tally: Arc<Tally>, vigil: Option<Arc<Vigil>>) -> Arc<Self> {
         Arc::new(Self {
             dial,
             bounds,
             quota: Arc::default(),
             tally,
+            vigil,
             slots: Arc::new(Semaphore::new(limits::UPSTREAM_SINGLES_MAX)),
             state: Mutex::default(),
         })
@@ -148,6 +156,7 @@ impl Pool {
             let (connection, quota) = match self.plan(question, edns, fresh, turn == 0) {
                 Plan::Asked(ticket) => return Ok(ticket),
                 Plan::Full => return Err(Broken::Full),
+                Plan::Left => return Err(Broken::Left),
                 Plan::Wait(opening, quota) => match self.wait(opening, turn == 0).await {
                     Ok(opened) if opened.table().is_refused() => return Err(Broken::Closed),
                     Ok(opened) if fresh || turn > 0 => (opened, quota),
@@ -159,12 +168,15 @@ impl Pool {
                 },
                 Plan::Own(quota) => {
                     let opened = self.connect().await.map_err(|error| Broken::Unreachable(error.to_string()))?;
-                    if quota > 1 {
+                    if quota > 1 && !self.state().retired {
                         self.state().connections.push(Arc::clone(&opened));
                     }
                     (opened, Some(quota))
                 }
             };
+            if self.state().retired {
+                return Err(Broken::Left);
+            }
             if let Some(ticket) = connection.ask(question, edns, quota) {
                 return Ok(ticket);
             }
@@ -188,6 +200,9 @@ impl Pool {
         let now = Instant::now();
         let quota = self.quota.current(now);
         let mut state = self.state();
+        if state.retired {
+            return Plan::Left;
+        }
         state.connections.retain(|connection| self.is_usable(connection, quota, now));
         if let Some(quota) = quota.filter(|quota| *quota <= SMALL_QUOTA) {
             let usable = state.taking(now).filter(|connection| !fresh || is_new(connection));
@@ -221,7 +236,10 @@ impl Pool {
                 continue;
             }
             count += 1;
-            let rating = (!state.any_order && table.is_blocked(now), table.load());
+            let rating = match state.any_order {
+                true => (false, table.load()),
+                false => (table.is_blocked(now), table.queue(now)),
+            };
             keep_least(&mut best, rating, connection);
             if table.answered() == 0 {
                 keep_least(&mut best_new, rating, connection);
@@ -262,7 +280,8 @@ impl Pool {
         tokio::spawn(async move {
             let opened = pool.connect().await.map_err(|error| error.to_string());
             let mut state = pool.state();
-            state.connections.extend(opened.as_ref().ok().map(Arc::clone));
+            let wanted = opened.as_ref().ok().filter(|_| !state.retired);
+            state.connections.extend(wanted.map(Arc::clone));
             state.opening = None;
             state.reluctant_until = opened.is_err().then(|| Instant::now() + RELUCTANT_FOR);
             drop(state);
@@ -275,8 +294,12 @@ impl Pool {
         let slot = Arc::clone(&self.slots).acquire_owned().await.expect("the semaphore is never closed");
         self.tally.misses.increment();
         let stream = self.dial.stream().await?;
-        let manners =
-            Manners { expire: self.bounds.expire, quota: Arc::clone(&self.quota), tally: Arc::clone(&self.tally) };
+        let manners = Manners {
+            expire: self.bounds.expire,
+            quota: Arc::clone(&self.quota),
+            tally: Arc::clone(&self.tally),
+            vigil: self.vigil.clone(),
+        };
         Ok(Connection::start(stream, manners, slot))
     }
 
@@ -308,6 +331,13 @@ impl Pool {
             index += 1;
             !idle.iter().any(|(_, gone)| *gone == index - 1)
         });
+    }
+
+    /// Takes no more questions. A connection ends once nobody waits for its replies any more.
+    pub(crate) fn retire(&self) {
+        let mut state = self.state();
+        state.retired = true;
+        state.connections.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

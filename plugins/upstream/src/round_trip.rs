@@ -13,6 +13,10 @@ const UNMEASURED: Duration = Duration::from_millis(250);
 /// A datagram is sent again no sooner: the upstream may have to ask others.
 const RETRANSMIT_MIN: Duration = Duration::from_millis(300);
 
+/// Silence is remarkable no sooner and no later than this.
+const SILENCE_MIN: Duration = Duration::from_millis(50);
+const SILENCE_MAX: Duration = Duration::from_millis(130);
+
 /// The smoothed time in microseconds; 0: nothing measured yet.
 #[derive(Debug, Default)]
 pub(crate) struct RoundTrip(AtomicU64);
@@ -37,6 +41,11 @@ impl RoundTrip {
         self.smoothed().map_or(UNMEASURED, |smoothed| (3 * smoothed + MARGIN).clamp(HEDGE_MIN, WAIT_MAX))
     }
 
+    /// After how long without a word to several questions something may be wrong.
+    pub(crate) fn silence(&self) -> Duration {
+        self.smoothed().map_or(SILENCE_MIN, |smoothed| (4 * smoothed).clamp(SILENCE_MIN, SILENCE_MAX))
+    }
+
     /// How long to wait before a datagram is sent again.
     pub(crate) fn retransmit_wait(&self) -> Duration {
         self.smoothed().map_or(2 * UNMEASURED, |smoothed| (3 * smoothed + MARGIN).clamp(RETRANSMIT_MIN, WAIT_MAX))
@@ -52,7 +61,7 @@ mod tests {
         let time = RoundTrip::default();
         assert_eq!((time.smoothed(), time.hedge_wait()), (None, UNMEASURED));
         time.observe(Duration::from_micros(200));
-        assert_eq!(time.hedge_wait(), HEDGE_MIN);
+        assert_eq!((time.hedge_wait(), time.silence()), (HEDGE_MIN, SILENCE_MIN));
         assert_eq!(time.retransmit_wait(), RETRANSMIT_MIN);
         for _ in 0..64 {
             time.observe(Duration::from_millis(100));
@@ -63,5 +72,6 @@ mod tests {
             time.observe(Duration::from_secs(3));
         }
         assert_eq!((time.hedge_wait(), time.retransmit_wait()), (WAIT_MAX, WAIT_MAX));
+        assert_eq!(time.silence(), SILENCE_MAX);
     }
 }

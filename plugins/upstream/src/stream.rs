@@ -24,6 +24,7 @@ use crate::question::{FRAME_MAX, Question, Reply};
 use crate::quota::Quota;
 use crate::table::{Place, Table};
 use crate::tally::Tally;
+use crate::vigil::Vigil;
 
 /// What is read from the socket at once, octets.
 const READ_BUFFER: usize = 16 << 10;
@@ -63,6 +64,8 @@ pub(crate) struct Manners {
     /// What is learnt from its end.
     pub(crate) quota: Arc<Quota>,
     pub(crate) tally: Arc<Tally>,
+    /// Who wants to know that the peer is alive.
+    pub(crate) vigil: Option<Arc<Vigil>>,
 }
 
 impl Connection {
@@ -174,7 +177,7 @@ async fn drive(stream: Box<dyn Stream>, table: Arc<Mutex<Table>>, outgoing: Arc<
         tokio::time::sleep(LAST_WORDS).await;
     };
     tokio::select! {
-        _ = read(reader, &table, &manners.tally) => {}
+        _ = read(reader, &table, &manners) => {}
         () = writing => {}
         () = idle(&table, manners.expire) => {}
     }
@@ -183,14 +186,17 @@ async fn drive(stream: Box<dyn Stream>, table: Arc<Mutex<Table>>, outgoing: Arc<
 
 /// Gives each frame to the question that it answers. Ends with the stream, or at a frame too short to be a message: the
 /// peer and we no longer agree where messages begin.
-async fn read(mut stream: ReadHalf<Box<dyn Stream>>, table: &Mutex<Table>, tally: &Tally) -> io::Result<()> {
+async fn read(mut stream: ReadHalf<Box<dyn Stream>>, table: &Mutex<Table>, manners: &Manners) -> io::Result<()> {
     let mut inbox = Vec::new();
     loop {
         inbox.reserve(READ_BUFFER);
         if stream.read_buf(&mut inbox).await? == 0 {
             return Ok(());
         }
-        let settled = settle(&inbox, &mut lock(table), tally)?;
+        let settled = settle(&inbox, &mut lock(table), &manners.tally)?;
+        if let Some(vigil) = &manners.vigil {
+            vigil.heard(Instant::now());
+        }
         inbox.drain(..settled);
     }
 }

@@ -19,6 +19,9 @@ pub(crate) const STALLED_AFTER: Duration = Duration::from_millis(1_000);
 /// A connection with questions outstanding from which nothing was heard for this long may be held up by one of them.
 const BLOCKED_AFTER: Duration = Duration::from_millis(30);
 
+/// For so long a peer may still be busy with questions that were given up; then it will not answer them any more.
+const GIVEN_UP_FOR: Duration = limits::EXCHANGE_WITHIN;
+
 /// A pause after which a connection counts as having been idle: a peer that closes it then closes an idle one.
 const IDLE_GAP: Duration = Duration::from_millis(100);
 
@@ -40,6 +43,8 @@ pub(crate) struct Table {
     last_use: Instant,
     /// Since when questions are outstanding and nothing was heard.
     waiting_since: Instant,
+    /// Questions that were given up before their reply came, and when the last of them was.
+    given_up: (usize, Instant),
 }
 
 #[derive(Debug)]
@@ -81,6 +86,7 @@ impl Table {
             out_of_order: false,
             last_use: now,
             waiting_since: now,
+            given_up: (0, now),
         }
     }
 
@@ -91,11 +97,12 @@ impl Table {
         if self.closed || full || quota.is_some_and(|quota| self.issued >= quota) {
             return None;
         }
-        if self.outstanding.is_empty() {
+        if self.queue(now) == 0 {
+            self.given_up.0 = 0;
             self.waiting_since = now;
-            if now.duration_since(self.last_use) >= IDLE_GAP {
-                self.answered_since_idle = 0;
-            }
+        }
+        if self.outstanding.is_empty() && now.duration_since(self.last_use) >= IDLE_GAP {
+            self.answered_since_idle = 0;
         }
         let (id, free) = loop {
             let id = rand::random();
@@ -115,7 +122,10 @@ impl Table {
         self.stalled |= self.is_stalled(now);
         self.waiting_since = now; // whatever it says, the peer is alive
         let id = wire.first_chunk::<2>().map(|octets| u16::from_be_bytes(*octets)).ok_or(Foreign::Malformed)?;
-        let Entry::Occupied(asked) = self.outstanding.entry(id) else { return Err(Foreign::Id) };
+        let Entry::Occupied(asked) = self.outstanding.entry(id) else {
+            self.given_up.0 = self.given_up.0.saturating_sub(1);
+            return Err(Foreign::Id);
+        };
         let reply = asked.get().question.judge(id, wire)?;
         let asked = asked.remove();
         self.answered += 1;
@@ -133,12 +143,19 @@ impl Table {
         if self.outstanding.get(&id).is_some_and(|asked| asked.serial == serial) {
             self.stalled |= self.is_stalled(now);
             self.outstanding.remove(&id);
+            self.given_up = (self.given_up.0 + 1, now);
         }
     }
 
     /// How many questions are outstanding.
     pub(crate) fn load(&self) -> usize {
         self.outstanding.len()
+    }
+
+    /// How many questions a peer that answers one after the other has before it, those included that were given up.
+    pub(crate) fn queue(&self, now: Instant) -> usize {
+        let (given_up, since) = self.given_up;
+        self.load() + if now.duration_since(since) < GIVEN_UP_FOR { given_up } else { 0 }
     }
 
     /// Whether questions wait and nothing is heard, or that was so when one of them gave up.
@@ -148,7 +165,7 @@ impl Table {
 
     /// Whether a slow question may be holding up the others.
     pub(crate) fn is_blocked(&self, now: Instant) -> bool {
-        !self.outstanding.is_empty() && now.duration_since(self.waiting_since) >= BLOCKED_AFTER
+        self.queue(now) > 0 && now.duration_since(self.waiting_since) >= BLOCKED_AFTER
     }
 
     /// Whether the peer is known to answer in any order.
@@ -306,6 +323,27 @@ mod tests {
         assert!(!table.is_blocked(now + BLOCKED_AFTER), "nobody waits");
         table.reserve(&asked, None, now).unwrap();
         assert!(table.is_blocked(now + BLOCKED_AFTER) && !table.is_blocked(now));
+    }
+
+    #[test]
+    fn what_was_given_up_still_keeps_the_peer_busy_until_it_answers() {
+        let now = Instant::now();
+        let asked = question("a.example");
+        for answers in [true, false] {
+            let mut table = Table::new(now);
+            let place = table.reserve(&asked, None, now).unwrap();
+            table.release(place.id, place.serial, now);
+            assert_eq!((table.load(), table.queue(now)), (0, 1));
+            assert!(table.is_blocked(now + BLOCKED_AFTER) && !table.is_stalled(now + BLOCKED_AFTER));
+            if answers {
+                assert_eq!(table.settle(&reply(&asked, place.id), now), Err(Foreign::Id));
+                assert_eq!(table.queue(now), 0);
+                assert!(!table.is_blocked(now + BLOCKED_AFTER));
+            }
+            assert!(!table.is_blocked(now + GIVEN_UP_FOR), "it never answers");
+            table.reserve(&asked, None, now + GIVEN_UP_FOR).unwrap();
+            assert_eq!((table.queue(now + GIVEN_UP_FOR), table.is_stalled(now + GIVEN_UP_FOR)), (1, false));
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The counters of one upstream, named as CoreDNS's proxy names them where it has them.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,6 +21,8 @@ pub(crate) struct Tally {
     pub(crate) check_failures: Arc<Counter>,
     pub(crate) hedges: Arc<Counter>,
     pub(crate) retries: Arc<Counter>,
+    /// Times that it fell silent.
+    pub(crate) silences: Arc<Counter>,
     /// Sockets opened for datagrams.
     pub(crate) datagrams: Arc<Counter>,
     /// Questions that found a connection open.
@@ -34,14 +35,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// `directive` is the label `proxy_name`; `stream` the label `proto` of connections: `tcp` or `tcp-tls`.
-    pub(crate) fn new(
-        metrics: &Arc<Metrics>,
-        directive: &'static str,
-        to: SocketAddr,
-        stream: &'static str,
-    ) -> Arc<Self> {
-        let to = to.to_string();
+    /// `directive` is the label `proxy_name`; `to` names the upstream; `stream` is the label `proto` of connections: `tcp`
+    /// or `tcp-tls`.
+    pub(crate) fn new(metrics: &Arc<Metrics>, directive: &'static str, to: String, stream: &'static str) -> Arc<Self> {
         let ours = |name, help| metrics.counter(name, help, &[("to", to.as_str())]);
         let discarded = |reason| {
             let help = "Messages from an upstream that answer no question outstanding.";
@@ -61,6 +57,10 @@ impl Tally {
             ),
             hedges: ours("nearpath_upstream_hedges_total", "Questions asked here as another upstream was slow."),
             retries: ours("nearpath_upstream_retries_total", "Questions asked again of the same upstream."),
+            silences: ours(
+                "nearpath_upstream_silences_total",
+                "Times that an upstream fell silent with questions waiting.",
+            ),
             datagrams: connections(opened, opened_help, "udp"),
             hits: connections(reused, reused_help, stream),
             misses: connections(opened, opened_help, stream),

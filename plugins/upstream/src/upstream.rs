@@ -1,6 +1,6 @@
 //! One upstream: its address and protocol, and the way of a question through datagrams and connections to an answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,16 +8,17 @@ use contract::metrics::Metrics;
 use contract::wire::{Ede, Message, Name, RecordType};
 use contract::{Answer, Bound, Failure, Query, Transport, limits};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::datagram::Datagrams;
 use crate::dial::Dial;
 use crate::health::Health;
+use crate::members::Seat;
 use crate::pool::{Bounds, Broken, Pool};
 use crate::question::{Question, Reply};
 use crate::round_trip::RoundTrip;
+use crate::settings::{Protocol, Settings};
 use crate::tally::Tally;
+use crate::vigil::Vigil;
 
 /// Option code of an Extended DNS Error (RFC 8914 2).
 const OPTION_EDE: u16 = 15;
@@ -30,86 +31,49 @@ const EXPIRE_MIN: Duration = Duration::from_millis(20);
 /// How long an upstream that answers only questions without EDNS is not asked with it.
 const PLAIN_FOR: Duration = Duration::from_secs(60);
 
-/// How an upstream is asked.
-#[derive(Clone, Debug)]
-pub enum Protocol {
-    /// Over UDP; a truncated reply leads to TCP.
-    Udp,
-    /// Over TCP.
-    Tcp,
-    /// As the client asked: over UDP if the client did, else over TCP.
-    AsAsked,
-    /// Over TLS (RFC 7858).
-    Tls {
-        /// The name or address that the certificate must be for.
-        server_name: ServerName<'static>,
-        /// Whom to trust, and who we are.
-        config: Arc<ClientConfig>,
-    },
-}
-
-/// What holds for every upstream of a directive.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The directive, as metrics name it (`proxy_name`).
-    pub directive: &'static str,
-    /// An idle connection is closed after this.
-    pub expire: Duration,
-    /// A connection that is older gets no more questions; `None`: however old.
-    pub max_age: Option<Duration>,
-    /// Idle connections that are kept; `None`: all.
-    pub max_idle: Option<usize>,
-    /// Connections at once, at most.
-    pub connections_max: usize,
-    /// Connections at once, at most, while each is held up by a slow question.
-    pub held_up_max: usize,
-    /// The address that questions come from; `None`: the system chooses.
-    pub source: Option<IpAddr>,
-    /// An attempt without a reply for this long counts as failed: a group begins the next one, and goes on listening to
-    /// this one.
-    pub attempt_within: Duration,
-}
-
-impl Settings {
-    /// The defaults, for a directive of this name.
-    pub fn of(directive: &'static str) -> Self {
-        Self {
-            directive,
-            expire: Duration::from_secs(10),
-            max_age: None,
-            max_idle: None,
-            connections_max: limits::UPSTREAM_CONNECTIONS_MAX,
-            held_up_max: limits::UPSTREAM_HELD_UP_MAX,
-            source: None,
-            attempt_within: limits::ATTEMPT_WITHIN,
-        }
-    }
-}
-
 /// One upstream with its connections, its measured time and its health.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
-    protocol: Protocol,
+    pub(crate) protocol: Protocol,
     pub(crate) attempt_within: Duration,
-    pool: Arc<Pool>,
+    pub(crate) pool: Arc<Pool>,
     datagrams: Datagrams,
     /// Until then it is asked without EDNS.
     plain_until: Mutex<Option<Instant>>,
     pub(crate) round_trip: RoundTrip,
     pub(crate) health: Health,
     pub(crate) tally: Arc<Tally>,
+    /// Only for a member of a group that changes.
+    pub(crate) vigil: Option<Arc<Vigil>>,
 }
 
 impl Upstream {
     /// An upstream; nothing is opened yet.
     pub fn new(address: SocketAddr, protocol: Protocol, settings: &Settings, metrics: &Arc<Metrics>) -> Self {
+        Self::make(address, protocol, address.to_string(), settings, metrics, None)
+    }
+
+    /// A member of a group that changes.
+    pub(crate) fn following(seat: &Seat, settings: &Settings, metrics: &Arc<Metrics>) -> Self {
+        let vigil = Some(Arc::new(Vigil::new(Instant::now())));
+        Self::make(seat.address, seat.protocol.clone(), seat.to.clone(), settings, metrics, vigil)
+    }
+
+    fn make(
+        address: SocketAddr,
+        protocol: Protocol,
+        to: String,
+        settings: &Settings,
+        metrics: &Arc<Metrics>,
+        vigil: Option<Arc<Vigil>>,
+    ) -> Self {
         let tls = match &protocol {
             Protocol::Tls { server_name, config } => Some((server_name.clone(), Arc::clone(config))),
             Protocol::Udp | Protocol::Tcp | Protocol::AsAsked => None,
         };
         let stream = if tls.is_some() { "tcp-tls" } else { "tcp" };
-        let tally = Tally::new(metrics, settings.directive, address, stream);
+        let tally = Tally::new(metrics, settings.directive, to, stream);
         let dial = Dial { address, source: settings.source, tls };
         let bounds = Bounds {
             expire: settings.expire.max(EXPIRE_MIN),
@@ -122,12 +86,13 @@ impl Upstream {
             address,
             protocol,
             attempt_within: settings.attempt_within,
-            pool: Pool::new(dial.clone(), bounds, Arc::clone(&tally)),
+            pool: Pool::new(dial.clone(), bounds, Arc::clone(&tally), vigil.clone()),
             datagrams: Datagrams::new(dial, Arc::clone(&tally)),
             plain_until: Mutex::default(),
             round_trip: RoundTrip::default(),
             health: Health::default(),
             tally,
+            vigil,
         }
     }
 
@@ -227,7 +192,14 @@ impl Upstream {
     ) -> Result<Reply, Broken> {
         match datagram {
             // boxed beside the socket that it opens, so that questions over TCP stay small
-            true => Box::pin(self.datagrams.exchange(question, edns, self.round_trip.retransmit_wait())).await,
+            true => {
+                let again = self.round_trip.retransmit_wait();
+                let reply = Box::pin(self.datagrams.exchange(question, edns, again)).await;
+                if let (Some(vigil), Ok(_)) = (&self.vigil, &reply) {
+                    vigil.heard(Instant::now());
+                }
+                reply
+            }
             false => self.pool.exchange(question, edns, fresh).await,
         }
     }
@@ -263,6 +235,7 @@ impl Upstream {
             Broken::Closed => {
                 Failure::Unreachable { upstream, reason: "it closed its connections before the reply".into() }
             }
+            Broken::Left => Failure::Unreachable { upstream, reason: "it is no longer an upstream".into() },
             Broken::Full => Failure::Bound { bound: Bound::UpstreamPipeline },
         }
     }

@@ -88,7 +88,11 @@ fn each_error_is_said_at_its_place_and_all_in_one_run() {
         ("forward", "2:8", "missing argument"),
         ("forward .", "2:10", "missing argument"),
         ("forward a..b 10.0.0.10", "2:9", "empty label"),
-        ("forward . 10.0.0.10 @dns/resolver", "2:21", "Kubernetes watch"),
+        ("forward . 10.0.0.10 @dns", "2:21", "write `@NAMESPACE/SERVICE[:PORT]`"),
+        ("forward . @dns/Resolver", "2:11", "lower case"),
+        ("forward . @dns/resolver:0", "2:11", "1 to 65535"),
+        ("forward . tls://@dns/resolver", "2:11", "plain DNS"),
+        ("forward . @dns/one 10.0.0.10 @dns/two", "2:30", "second Service"),
         ("forward . https://9.9.9.9", "2:11", "HTTPS"),
         ("forward . 10.0.0.10 {\nmax_fail 3\n}", "3:1", "did you mean `max_fails`"),
         ("forward . 10.0.0.10 {\npolicy sequental\n}", "3:8", "did you mean `sequential`"),
@@ -117,9 +121,38 @@ fn each_error_is_said_at_its_place_and_all_in_one_run() {
 }
 
 #[test]
+fn a_service_is_one_of_those_written_and_is_checked_by_its_own_zone() {
+    let (spec, report) = read("forward cluster.local 10.0.0.10 @kube-system/kube-dns:dns-tcp tls://9.9.9.9");
+    assert_eq!((report.errors(), report.warnings()), (0, 0), "{report}");
+    let spec = spec.unwrap();
+    assert_eq!(spec.service().unwrap().to_string(), "@kube-system/kube-dns:dns-tcp");
+    assert_eq!(spec.health.domain.to_string(), "cluster.local.");
+    let said = contract::Spec::describe(&spec);
+    assert_eq!(
+        said,
+        "questions for cluster.local. go to the ready endpoints of @kube-system/kube-dns:dns-tcp; while there are none, \
+         to that Service's own address, then to 10.0.0.10:53, tls://9.9.9.9:853"
+    );
+    let mut report = Report::new();
+    let corefile = parse("Corefile", "a.org:1053 b.org {\nforward . @a/b\n}\n", &Memory::new(), &mut report);
+    let zones = ["a.org", "b.org"].map(|zone| Name::parse(zone).unwrap());
+    let inside = check(&corefile.blocks[0].statements[0], &zones, &mut report).unwrap();
+    assert_eq!(inside.health.domain.to_string(), "a.org.");
+    let (spec, _) = read("forward . @a/b {\nhealth_check 1s domain example.org\n}");
+    let spec = spec.unwrap();
+    assert_eq!(spec.health.domain.to_string(), "example.org.");
+    let said = contract::Spec::describe(&spec);
+    assert!(said.ends_with("while there are none, to that Service's own address"), "{said}");
+    let fourteen: Vec<String> = (0..14).map(|number| format!("10.0.0.{number}")).collect();
+    assert!(read(&format!("forward . @a/b {}", fourteen.join(" "))).0.is_some());
+    assert!(read(&format!("forward . @a/b 10.1.0.0 {}", fourteen.join(" "))).0.is_none());
+}
+
+#[test]
 fn what_has_no_effect_is_a_warning() {
     for (text, says) in [
         ("forward . 10.0.0.10 {\ntls\n}", "no upstream is asked over TLS"),
+        ("forward . @a/b {\ntls\n}", "no upstream is asked over TLS"),
         ("forward . 10.0.0.10 {\ndoh_method GET\n}", "no effect"),
         ("forward . 10.0.0.10 {\nread_timeout 10s\n}", "3700 ms"),
         ("forward 10.0.0.0/9 10.0.0.10", "only 0.10.in-addr.arpa. is forwarded"),

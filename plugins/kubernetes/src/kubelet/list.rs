@@ -82,11 +82,12 @@ fn host_conf(host: &Host) -> Option<(Vec<String>, Vec<String>)> {
     }
 }
 
-/// Drops repeats. The kubelet compares texts: capitals and trailing dots make a difference, which matters for the cuts.
+/// Drops repeats, and what would be cut anyway. The kubelet compares texts: capitals and trailing dots make a difference, which
+/// matters for the cuts.
 fn keep_first<T: PartialEq>(list: &mut Vec<T>) {
-    let mut kept: Vec<T> = Vec::with_capacity(list.len());
+    let mut kept: Vec<T> = Vec::new();
     for item in list.drain(..) {
-        if !kept.contains(&item) {
+        if kept.len() < SEARCH_DOMAINS_MAX && !kept.contains(&item) {
             kept.push(item);
         }
     }
@@ -111,23 +112,15 @@ fn names(search: &[String]) -> Option<Vec<Name>> {
     let mut names: Vec<Name> =
         search.iter().filter(|domain| !domain.is_empty()).map(|domain| name(domain)).collect::<Option<_>>()?;
     keep_first(&mut names);
-    // glibc asks for the name as it is where `.` stands, musl and Go skip it: alike only if nothing stands behind it.
-    // Where it comes first, every name is below it, so nothing is ever expanded.
+    // Where `.` stands glibc asks for the name as it is, Go skips it, and musl (1.2.3) sends what is no question: alike enough
+    // only if nothing stands behind it. Where it comes first, every name is below it, so nothing is ever expanded.
     let differs = names.iter().skip(1).rev().skip(1).any(Name::is_root);
     (!names.is_empty() && !differs).then_some(names)
 }
 
-/// A domain that every stub takes alike. Of others each makes something else: glibc ends the search, musl and Go skip it,
-/// and escapes (RFC 1035 5.1) are glibc's alone.
+/// A domain that every stub takes alike. At one that is no name glibc ends the list and musl the whole search, and Go skips it;
+/// escapes (RFC 1035 5.1) are glibc's alone.
 fn name(domain: &str) -> Option<Name> {
-    if domain == "." {
-        return Some(Name::root());
-    }
-    let plain = |label: &str| {
-        !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    let labels = domain.strip_suffix('.').unwrap_or(domain);
-    labels.split('.').all(plain).then(|| Name::parse(domain).ok()).flatten()
+    let plain = domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    plain.then(|| Name::parse(domain).ok()).flatten()
 }

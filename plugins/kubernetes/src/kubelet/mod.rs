@@ -6,24 +6,24 @@
 //!  pod's spec --DnsSpec--> PodDns ---------------------------------------------+
 //! ```
 //!
-//! The rules are those of Kubernetes 1.28 and later (`pkg/kubelet/network/dns`). Where a list cannot be known for sure, or
-//! stub resolvers would not read it alike, there is none: the pod's names are then resolved as asked.
+//! The rules are those of Kubernetes 1.36 (`pkg/kubelet/network/dns`); the bounds are the same since 1.28. Where a list cannot
+//! be known for sure, or stub resolvers would not read it alike, there is none: the pod's names are then resolved as asked.
 
+#[cfg(test)]
+mod cases;
 mod config;
 mod host;
 mod list;
-#[cfg(test)]
-mod list_cases;
-#[cfg(test)]
-mod list_model;
 mod options;
 
 use contract::wire::Name;
 use serde::Deserialize;
 
-pub(crate) use config::{ConfigProblem, KubeletConfig};
-pub(crate) use host::{Host, HostConf, HostProblem};
-pub(crate) use list::{PodList, derive};
+pub(crate) use config::KubeletConfig;
+pub(crate) use host::{Host, HostConf};
+#[cfg(test)]
+use list::PodList;
+pub(crate) use list::derive;
 
 /// What all pods of the node have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]

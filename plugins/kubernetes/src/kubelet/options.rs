@@ -40,9 +40,10 @@ pub(super) fn ndots(options: &[String]) -> Option<u8> {
     if options.iter().any(|option| option.contains(|c: char| c.is_whitespace() || c.is_control())) {
         return None;
     }
-    let sure = options.iter().filter_map(|option| option.strip_prefix(NDOTS)).map(number).min();
-    let inside = options.iter().filter_map(|option| option.split_once(NDOTS)).map(|(_, value)| number(value)).min();
-    Some(sure.unwrap_or(NDOTS_DEFAULT).min(inside.unwrap_or(NDOTS_MAX)))
+    let smallest = options.iter().filter_map(|option| option.split_once(NDOTS)).map(|(_, value)| number(value)).min();
+    let is_said = options.iter().any(|option| option.starts_with(NDOTS));
+    let otherwise = if is_said { NDOTS_MAX } else { NDOTS_DEFAULT };
+    Some(smallest.unwrap_or(otherwise).min(otherwise))
 }
 
 /// A value; 0 if it is no plain number that fits a C `int`, as some stub reads 0 then.

@@ -7,6 +7,8 @@ mod datagrams;
 mod group;
 mod health;
 mod late;
+mod members;
 mod script;
+mod silent;
 mod streams;
 mod tls;

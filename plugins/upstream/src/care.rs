@@ -1,0 +1,109 @@
+//! What is done beside the questions: checks of upstreams that failed, and the watch over those that may fall silent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep};
+
+use crate::group::GroupSettings;
+use crate::health::HealthSettings;
+use crate::members::Members;
+use crate::upstream::Upstream;
+use crate::vigil::{Silence, Vigil};
+
+/// How often is looked for silence while there are questions to judge by.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// Cares for whoever is a member, for as long as it is polled.
+pub(crate) async fn run(members: Arc<Members>, settings: GroupSettings) {
+    let (mut changes, mut cares) = (members.changes(), FuturesUnordered::new());
+    let mut known: Vec<Arc<Upstream>> = Vec::new();
+    loop {
+        changes.mark_unchanged();
+        let lineup = members.now();
+        for upstream in lineup.upstreams.iter() {
+            if !known.iter().any(|other| Arc::ptr_eq(other, upstream)) {
+                cares.push(care(Arc::clone(upstream), Arc::clone(&members), settings.clone()));
+            }
+        }
+        known = lineup.upstreams.to_vec();
+        tokio::select! {
+            _ = changes.changed() => {}
+            Some(()) = cares.next() => {}
+        }
+    }
+}
+
+/// Cares for one upstream for as long as it is a member.
+async fn care(upstream: Arc<Upstream>, members: Arc<Members>, settings: GroupSettings) {
+    let checks = async {
+        match settings.max_fails {
+            0 => std::future::pending().await,
+            _ => check(&upstream, &settings.health).await,
+        }
+    };
+    let watch = async {
+        match &upstream.vigil {
+            None => std::future::pending().await,
+            Some(vigil) => watch(&upstream, vigil, &members, settings.max_fails).await,
+        }
+    };
+    tokio::select! {
+        () = checks => {}
+        () = watch => {}
+    }
+}
+
+/// Checks one upstream whenever it is suspected, until it is good.
+async fn check(upstream: &Upstream, settings: &HealthSettings) {
+    loop {
+        upstream.health.suspected().await;
+        loop {
+            let checking = upstream.vigil.as_ref().map(|vigil| vigil.check(Instant::now()));
+            let good = upstream.check(&settings.domain, settings.recursion).await;
+            drop(checking);
+            if good {
+                break;
+            }
+            sleep(settings.interval).await;
+        }
+    }
+}
+
+/// Has an upstream checked once it says nothing to several questions. One that says nothing to a check either is passed
+/// over, and those who wait for it are told to ask elsewhere. Ends when it has left.
+async fn watch(upstream: &Upstream, vigil: &Vigil, members: &Members, max_fails: u32) {
+    let (mut wondered, mut alarmed) = (None, None);
+    loop {
+        vigil.worth_a_look().await;
+        if vigil.has_left() {
+            return;
+        }
+        sleep(LOOK_EVERY).await;
+        let now = Instant::now();
+        match vigil.silence(upstream.round_trip.silence(), now) {
+            Silence::None => {}
+            Silence::Remarkable(since) => {
+                if wondered.replace(since) != Some(since) {
+                    upstream.health.suspect();
+                }
+            }
+            Silence::Alarming(since) => {
+                if alarmed != Some(since) && has_another(upstream, members, max_fails, now) {
+                    alarmed = Some(since);
+                    upstream.tally.silences.increment();
+                    vigil.suspect(now);
+                }
+            }
+        }
+    }
+}
+
+/// Whether there is somebody else to ask: the last one is never passed over.
+fn has_another(upstream: &Upstream, members: &Members, max_fails: u32, now: Instant) -> bool {
+    let can_be_asked = |other: &Arc<Upstream>| !other.health.is_down(max_fails) && !other.is_suspected(now);
+    let lineup = members.now();
+    lineup.upstreams.iter().any(|other| !std::ptr::eq(Arc::as_ptr(other), upstream) && can_be_asked(other))
+}

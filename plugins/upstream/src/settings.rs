@@ -1,0 +1,65 @@
+//! How an upstream is asked, and what holds for every upstream of a directive.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::limits;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// How an upstream is asked.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// Over UDP; a truncated reply leads to TCP.
+    Udp,
+    /// Over TCP.
+    Tcp,
+    /// As the client asked: over UDP if the client did, else over TCP.
+    AsAsked,
+    /// Over TLS (RFC 7858).
+    Tls {
+        /// The name or address that the certificate must be for.
+        server_name: ServerName<'static>,
+        /// Whom to trust, and who we are.
+        config: Arc<ClientConfig>,
+    },
+}
+
+/// What holds for every upstream of a directive.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directive, as metrics name it (`proxy_name`).
+    pub directive: &'static str,
+    /// An idle connection is closed after this.
+    pub expire: Duration,
+    /// A connection that is older gets no more questions; `None`: however old.
+    pub max_age: Option<Duration>,
+    /// Idle connections that are kept; `None`: all.
+    pub max_idle: Option<usize>,
+    /// Connections at once, at most.
+    pub connections_max: usize,
+    /// Connections at once, at most, while each is held up by a slow question.
+    pub held_up_max: usize,
+    /// The address that questions come from; `None`: the system chooses.
+    pub source: Option<IpAddr>,
+    /// An attempt without a reply for this long counts as failed: a group begins the next one, and goes on listening to
+    /// this one.
+    pub attempt_within: Duration,
+}
+
+impl Settings {
+    /// The defaults, for a directive of this name.
+    pub fn of(directive: &'static str) -> Self {
+        Self {
+            directive,
+            expire: Duration::from_secs(10),
+            max_age: None,
+            max_idle: None,
+            connections_max: limits::UPSTREAM_CONNECTIONS_MAX,
+            held_up_max: limits::UPSTREAM_HELD_UP_MAX,
+            source: None,
+            attempt_within: limits::ATTEMPT_WITHIN,
+        }
+    }
+}
