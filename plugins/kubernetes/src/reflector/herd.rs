@@ -122,7 +122,7 @@ async fn play(outage: Duration, fall: impl FnOnce(&mut State), rise: impl FnOnce
             }
         });
     }
-    let settled = Instant::now() + Duration::from_secs(200);
+    let settled = Instant::now() + Duration::from_secs(70);
     sleep_until(settled).await;
     server.state.send_modify(fall);
     sleep(outage).await;
