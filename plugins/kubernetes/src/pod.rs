@@ -82,6 +82,10 @@ struct Container {
 }
 
 impl Watched for PodObject {
+    fn key(&self) -> &str {
+        &self.metadata.uid
+    }
+
     fn version(&self) -> &str {
         &self.metadata.version.0
     }

@@ -34,6 +34,8 @@ const STREAMED_WITHIN: Duration = Duration::from_secs(15);
 const LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// A watch that lasted so long was a good one.
 const SETTLED: Duration = Duration::from_secs(5);
+/// Said of a watch that ended although the server was asked to keep it.
+const EARLY: &str = "it ended the watch before its time";
 /// How long the server is asked to keep a watch, seconds.
 const WATCH_FOR: (u64, u64) = (300, 600);
 /// All is listed again after a time between these, so that nothing that went wrong unseen stays wrong.
@@ -95,6 +97,8 @@ pub(crate) struct Reflector<A, T> {
     opened: Option<Instant>,
     /// Somebody took a connection, and no watch was opened since.
     knocked: bool,
+    /// When the watch ends by itself.
+    ends_at: Instant,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -134,6 +138,7 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
             relist_at: Instant::now(),
             opened: None,
             knocked: false,
+            ends_at: Instant::now(),
             kind: PhantomData,
         }
     }
@@ -202,6 +207,7 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
         let Subject { path, selector } = &self.subject;
         let floor = self.floor.as_ref().map_or("", |floor| &floor.0);
         let seconds = self.random.random_range(WATCH_FOR.0..=WATCH_FOR.1);
+        self.ends_at = Instant::now() + Duration::from_secs(seconds);
         let path = format!(
             "{path}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
              &resourceVersion={floor}&timeoutSeconds={seconds}&{selector}"
@@ -216,7 +222,9 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
                 match words::event(line)? {
                     Event::Changed(item) => items.push(item),
                     Event::Bookmark { version, end: true } => return Ok(Some((items, version, lines))),
-                    Event::Deleted(_) | Event::Bookmark { .. } => {}
+                    // what happens meanwhile is told before the end as well
+                    Event::Deleted(gone) => items.retain(|item: &T| item.key() != gone.key()),
+                    Event::Bookmark { .. } => {}
                 }
             }
         };
@@ -262,6 +270,7 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
         let Subject { path, selector } = &self.subject;
         let version = self.version.as_ref().map_or("", |version| &version.0);
         let seconds = self.random.random_range(WATCH_FOR.0..=WATCH_FOR.1);
+        self.ends_at = Instant::now() + Duration::from_secs(seconds);
         let path = format!(
             "{path}?watch=true&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}&{selector}"
         );
@@ -299,6 +308,10 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
             let word = match line {
                 Err(_) => return Err(Trouble::Silent(SILENT_MAX).into()),
                 Ok(Ok(None)) if begun.elapsed() < SETTLED => return Err(Trouble::Ended.into()),
+                // a server that goes ends those of all nodes at once
+                Ok(Ok(None)) if Instant::now() + SETTLED < self.ends_at => {
+                    return Err(Trouble::Unreachable(EARLY.to_owned()).into());
+                }
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Ok(Some(line))) => words::event(line),
                 Ok(Err(trouble)) => Err(trouble),
@@ -364,3 +377,10 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod herd;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;

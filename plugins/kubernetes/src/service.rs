@@ -56,6 +56,10 @@ struct Port {
 }
 
 impl Watched for Slice {
+    fn key(&self) -> &str {
+        &self.metadata.name
+    }
+
     fn version(&self) -> &str {
         &self.metadata.resource_version
     }

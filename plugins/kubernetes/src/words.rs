@@ -10,6 +10,9 @@ use crate::trouble::Trouble;
 
 /// An object that is watched.
 pub(crate) trait Watched: DeserializeOwned + Send + 'static {
+    /// What two words about one object have in common: its uid, or its name.
+    fn key(&self) -> &str;
+
     /// Its `metadata.resourceVersion`.
     fn version(&self) -> &str;
 }
@@ -176,6 +179,10 @@ mod tests {
     }
 
     impl Watched for Thing {
+        fn key(&self) -> &str {
+            &self.metadata.name
+        }
+
         fn version(&self) -> &str {
             &self.metadata.version.0
         }

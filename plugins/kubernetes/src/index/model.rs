@@ -16,6 +16,7 @@ pub(super) enum Said {
     Deleted(Uid),
     List { pods: Vec<Claim>, version: u64, asked: Moment, anew: bool },
     Doubt { address: IpAddr, change: u64, now: u64 },
+    Newcomer { address: IpAddr, change: u64, at: Moment, now: u64 },
     Restored { address: IpAddr, since: u64, now: Moment },
     Traced { address: IpAddr, traced: bool },
     Blind,
@@ -25,7 +26,8 @@ pub(super) enum Said {
 #[derive(Debug, Default)]
 pub(super) struct Model {
     history: Vec<Said>,
-    /// With each doubt: who claimed the address when it was said.
+    /// With each doubt: who claimed the address when it was said, and was not in doubt already if it was said of a newcomer
+    /// after a loss.
     claimed: BTreeMap<usize, Vec<(Uid, u64)>>,
 }
 
@@ -54,6 +56,19 @@ impl Model {
             let pods = self.pods();
             let claims = pods.values().filter(|pod| pod.addresses.contains(&address));
             let claims = claims.map(|pod| (pod.uid.clone(), pod.sandbox)).collect();
+            self.claimed.insert(self.history.len(), claims);
+        }
+        if let Said::Newcomer { address, change, now, .. } = said {
+            if !self.standing(address).iter().any(|doubt| doubt.restored.is_none()) {
+                return self.say(Said::Doubt { address, change, now }); // nothing was lost
+            }
+            let pods = self.pods();
+            let claims =
+                pods.values().filter(|pod| pod.addresses.contains(&address) && !self.is_in_doubt(address, pod));
+            let claims: Vec<_> = claims.map(|pod| (pod.uid.clone(), pod.sandbox)).collect();
+            if claims.is_empty() {
+                return;
+            }
             self.claimed.insert(self.history.len(), claims);
         }
         self.history.push(said);
@@ -145,6 +160,10 @@ impl Model {
                 Said::Doubt { address: about, change, now } if *about == address => {
                     let claims = self.claimed[&at].clone();
                     doubts.push(Standing { change: *change, since: *now, claims, restored: None });
+                }
+                Said::Newcomer { address: about, change, at: shown, .. } if *about == address => {
+                    let claims = self.claimed[&at].clone();
+                    doubts.push(Standing { change: *change, since: 0, claims, restored: Some(*shown) });
                 }
                 Said::Restored { address: about, since, now } if *about == address => {
                     doubts

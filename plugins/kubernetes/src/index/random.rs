@@ -20,7 +20,7 @@ use crate::words::Version;
 
 const STEPS: u64 = 110_000;
 /// A history this long is computed from scratch at each step; then another one begins.
-const LONG: (u64, u64) = (10, 70);
+const LONG: (u64, u64) = (10, 60);
 
 /// A number from the environment.
 #[expect(clippy::disallowed_methods, reason = "who looks for a failure sets it")]
@@ -157,9 +157,14 @@ impl World {
             (Some((_, Err(uid))), 0..=19) => Said::Deleted(uid),
             (_, 0..=25) => self.a_list(false),
             (_, 26) => self.a_list(true),
-            (_, 27..=31) => {
+            (_, 27..=29) => {
                 self.change += 1;
                 Said::Doubt { address: self.address(), change: self.change, now: self.second }
+            }
+            (_, 30..=31) => {
+                self.change += 1;
+                let (at, now) = (Moment(self.moment), self.second);
+                Said::Newcomer { address: self.address(), change: self.change, at, now }
             }
             (_, 32..=34) => {
                 let since = self.change.saturating_sub(self.random.random_range(0..5));
@@ -177,6 +182,7 @@ fn tell(index: &mut Index, said: Said) {
         Said::Deleted(uid) => index.deleted(&uid),
         Said::List { pods, version, asked, anew } => index.list(pods, Version(version.to_string()), asked, anew),
         Said::Doubt { address, change, now } => index.doubt(address, change, now),
+        Said::Newcomer { address, change, at, now } => index.newcomer(address, change, at, now),
         Said::Restored { address, since, now } => index.restored(address, since, now),
         Said::Traced { address, traced } => index.traced(address, traced),
         Said::Blind => index.blind(),

@@ -298,6 +298,45 @@ fn a_change_before_the_one_that_is_taken_back_stands() {
 }
 
 #[test]
+fn who_is_shown_after_a_loss_is_believed_after_a_list_that_was_asked_for_later() {
+    // A went; B's word came before the kernel showed B
+    let mut index = with(10, &[pod("a", 5, &[ADDRESS])]);
+    index.doubt(at(ADDRESS), 1, 200);
+    index.deleted(&pod("a", 11, &[]).uid);
+    let mut b = pod("b", 12, &[ADDRESS]);
+    b.ready_at = Some(205);
+    index.changed(b.clone());
+    is_given(&index, "b");
+    index.newcomer(at(ADDRESS), 2, Moment(500), 230);
+    is_given_to_nobody(&index);
+    index.list(vec![b.clone()], Version("13".into()), Moment(499), false);
+    is_given_to_nobody(&index);
+    index.list(vec![b], Version("13".into()), Moment(500), false);
+    is_given(&index, "b");
+}
+
+#[test]
+fn who_is_yet_to_claim_an_address_is_not_held_to_the_moment_it_was_shown() {
+    let mut index = with(10, &[pod("a", 5, &[ADDRESS])]);
+    index.doubt(at(ADDRESS), 1, 200);
+    index.newcomer(at(ADDRESS), 2, Moment(500), 230);
+    is_given_to_nobody(&index);
+    index.deleted(&pod("a", 11, &[]).uid);
+    let mut b = pod("b", 12, &[ADDRESS]);
+    b.ready_at = Some(205);
+    index.changed(b);
+    is_given(&index, "b");
+}
+
+#[test]
+fn who_is_shown_where_nothing_was_lost_is_doubted_like_any_change() {
+    let mut index = with(10, &[pod("a", 5, &[ADDRESS])]);
+    index.newcomer(at(ADDRESS), 1, Moment(500), 230);
+    index.list(vec![pod("a", 5, &[ADDRESS])], Version("11".into()), Moment(600), false);
+    is_given_to_nobody(&index);
+}
+
+#[test]
 fn many_changes_of_one_address_are_bounded_and_no_doubt_is_lost() {
     let mut index = with(10, &[pod("web", 5, &[ADDRESS])]);
     for change in 1..=1_000 {

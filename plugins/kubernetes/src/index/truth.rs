@@ -9,12 +9,13 @@
 //! What is assumed, and has to hold for the guarantee:
 //! - An address is handed on only after its sandbox has gone, and the kernel shows that at once, or at the latest while the
 //!   next sandbox is set up. It takes a change back only if the same sandbox was there throughout.
+//! - The kernel shows each sandbox before it goes, if not at once: a neighbour is shown once it has spoken.
 //! - The kubelet tells since when a sandbox is ready, by the clock by which the kernel's word is dated, which is not put back.
-//! - A sandbox lives for at least two seconds after that: a second is the finest that the kubelet tells.
+//! - A sandbox is ready for at least two seconds before its way is lost: a second is the finest that the kubelet tells.
 //! - The API server's words about one pod come in order. They may be as late as they like, and the order of different pods'
 //!   any; a list is of one moment, and not older than what was told. It was not restored to an earlier state.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ struct Sandbox {
     addresses: Vec<IpAddr>,
     ready_at: u64,
     born: u64,
+    /// The kernel shows the way to it.
+    shown: bool,
 }
 
 /// What the kubelet has to report: how the pod is, or that it is gone.
@@ -73,6 +76,10 @@ struct Node {
     numbers: u64,
     changes: u64,
     flaps: Vec<Flap>,
+    /// What was there was lost, and nothing has been shown since.
+    lost: BTreeSet<IpAddr>,
+    /// What was there has gone, and the kernel has not shown it yet.
+    hidden: BTreeSet<IpAddr>,
     // the API server
     version: u64,
     objects: BTreeMap<Uid, Claim>,
@@ -96,6 +103,8 @@ impl Node {
             numbers: 0,
             changes: 0,
             flaps: Vec::new(),
+            lost: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             version: 1,
             objects: BTreeMap::new(),
             past: vec![(1, Vec::new())],
@@ -170,18 +179,44 @@ impl Node {
         if addresses.is_empty() {
             return;
         }
-        for address in addresses.clone() {
-            let flapped = self.flaps.iter().any(|flap| flap.address == address);
-            self.flaps.retain(|flap| flap.address != address); // contradicted
-            if flapped || self.random.random_bool(0.5) {
-                self.kernel_changed(address);
-            }
-        }
         let number = self.number();
         self.note(format!("{uid}: sandbox {number} with {addresses:?}"));
-        let sandbox = Sandbox { number, addresses, ready_at: self.now / 1_000, born: self.now };
+        let replaces = addresses.iter().any(|address| self.hidden.contains(address));
+        for address in &addresses {
+            if self.hidden.remove(address) {
+                self.kernel_changed(*address);
+                self.lost.remove(address);
+            }
+        }
+        let sandbox = Sandbox { number, addresses, ready_at: self.now / 1_000, born: self.now, shown: false };
         self.pods.get_mut(&uid).unwrap().sandbox = Some(sandbox);
+        if replaces || self.random.random() {
+            self.show(&uid);
+        }
         self.report(&uid);
+    }
+
+    /// The kernel shows the way to a pod's sandbox.
+    fn show(&mut self, uid: &Uid) {
+        let sandbox = self.pods.get_mut(uid).unwrap().sandbox.as_mut().unwrap();
+        if std::mem::replace(&mut sandbox.shown, true) {
+            return;
+        }
+        for address in sandbox.addresses.clone() {
+            self.flaps.retain(|flap| flap.address != address); // contradicted
+            if self.lost.remove(&address) {
+                self.changes += 1;
+                self.note(format!("kernel: change {} of {address}, somebody is there", self.changes));
+                self.index.newcomer(address, self.changes, Moment(self.now), self.now / 1_000);
+            }
+        }
+    }
+
+    fn show_one(&mut self) {
+        let hidden = |pod: &Real| pod.sandbox.as_ref().is_some_and(|sandbox| !sandbox.shown);
+        if let Some(uid) = self.pod(hidden) {
+            self.show(&uid);
+        }
     }
 
     fn restart_a_container(&mut self) {
@@ -195,14 +230,20 @@ impl Node {
         let now = self.now;
         let old = |sandbox: &Sandbox| now >= sandbox.born + SHORTEST_LIFE;
         let Some(uid) = self.pod(|pod| pod.sandbox.as_ref().is_some_and(old)) else { return };
+        self.show(&uid);
         let sandbox = self.pods.get_mut(&uid).unwrap().sandbox.take().unwrap();
         self.note(format!("{uid}: sandbox {} goes", sandbox.number));
         for address in sandbox.addresses {
-            // the way may be lost already
-            let lost = self.flaps.iter().any(|flap| flap.address == address);
-            if !lost || self.random.random() {
-                self.kernel_changed(address);
+            // the way may be lost already; or another sandbox takes its place before it shows
+            if self.lost.contains(&address) {
+                continue;
             }
+            if self.random.random_bool(0.2) {
+                self.hidden.insert(address);
+                continue;
+            }
+            self.kernel_changed(address);
+            self.lost.insert(address);
         }
         let ended = self.random.random_bool(0.3);
         self.pods.get_mut(&uid).unwrap().ended = ended;
@@ -213,10 +254,13 @@ impl Node {
 
     /// The way to an address is lost for a while, and what is behind it stays.
     fn flap(&mut self) {
-        let Some(uid) = self.pod(|pod| pod.sandbox.is_some()) else { return };
+        let now = self.now;
+        let old = |sandbox: &Sandbox| sandbox.shown && now >= sandbox.born + SHORTEST_LIFE;
+        let shown = |pod: &Real| pod.sandbox.as_ref().is_some_and(old);
+        let Some(uid) = self.pod(shown) else { return };
         let sandbox = self.pods[&uid].sandbox.clone().unwrap();
         let address = sandbox.addresses[0];
-        if self.flaps.iter().any(|flap| flap.address == address) {
+        if !self.lost.insert(address) {
             return;
         }
         self.flaps.push(Flap { address, since: self.changes + 1, sandbox: sandbox.number });
@@ -233,6 +277,7 @@ impl Node {
         let ended: Vec<usize> = (0..self.flaps.len()).filter(|at| holds(&self.flaps[*at])).collect();
         let Some(at) = ended.into_iter().choose(&mut self.random) else { return };
         let Flap { address, since, .. } = self.flaps.swap_remove(at);
+        self.lost.remove(&address);
         self.note(format!("kernel: {address} is as before change {since}"));
         self.index.restored(address, since, Moment(self.now));
     }
@@ -313,7 +358,8 @@ impl Node {
 
     fn step(&mut self) {
         self.now += if self.random.random_bool(0.02) { 60_000 } else { self.random.random_range(0..900) };
-        match self.random.random_range(0..24) {
+        match self.random.random_range(0..25) {
+            24 => self.show_one(),
             0 => self.create(),
             1..=3 => self.start(),
             4 => self.restart_a_container(),
@@ -331,6 +377,9 @@ impl Node {
     fn settle(&mut self) {
         for _ in 0..self.flaps.len() {
             self.end_a_flap();
+        }
+        for _ in 0..self.pods.len() {
+            self.show_one();
         }
         let silent = |pod: &Real| pod.sandbox.is_none() && !pod.forgotten;
         let silent: Vec<Uid> = self.pods.iter().filter(|(_, pod)| silent(pod)).map(|(uid, _)| uid.clone()).collect();
