@@ -68,6 +68,11 @@ impl World {
         }
     }
 
+    /// One whose way changes more often than that of others.
+    fn shaky(&mut self) -> IpAddr {
+        if self.random.random_bool(0.7) { IpAddr::from([10, 0, 0, 0]) } else { self.address() }
+    }
+
     fn addresses(&mut self) -> Vec<IpAddr> {
         let count = *[0, 1, 1, 1, 1, 2].choose(&mut self.random).unwrap();
         let mut addresses: Vec<_> = (0..count).map(|_| self.address()).collect();
@@ -159,7 +164,7 @@ impl World {
             (_, 26) => self.a_list(true),
             (_, 27..=29) => {
                 self.change += 1;
-                Said::Doubt { address: self.address(), change: self.change, now: self.second }
+                Said::Doubt { address: self.shaky(), change: self.change, now: self.second }
             }
             (_, 30..=31) => {
                 self.change += 1;
@@ -168,7 +173,7 @@ impl World {
             }
             (_, 32..=34) => {
                 let since = self.change.saturating_sub(self.random.random_range(0..5));
-                Said::Restored { address: self.address(), since, now: Moment(self.moment) }
+                Said::Restored { address: self.shaky(), since, now: Moment(self.moment) }
             }
             (_, 35..=38) => Said::Traced { address: self.address(), traced: self.random.random_bool(0.7) },
             _ => Said::Blind,

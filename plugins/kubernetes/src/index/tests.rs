@@ -110,8 +110,10 @@ fn words_that_are_out_of_date_tell_nothing() {
     index.changed(pod("web", 10, &[ADDRESS]));
     is_given(&index, "web");
     index.changed(pod("gone before the list", 8, &["10.0.0.9"]));
+    assert_eq!(resident(&index, "10.0.0.9"), None, "the list did not have it");
     index.changed(pod("gone with the list", 10, &["10.0.0.9"]));
-    assert_eq!(resident(&index, "10.0.0.9"), None, "the list did not have them");
+    assert_eq!(resident(&index, "10.0.0.9"), None, "the list did not have it either");
+    assert_eq!(index.len(), 1);
 }
 
 #[test]
@@ -349,6 +351,21 @@ fn many_changes_of_one_address_are_bounded_and_no_doubt_is_lost() {
     index.restored(at(ADDRESS), 1, Moment(500));
     index.list(vec![pod("web", 5, &[ADDRESS])], Version("12".into()), Moment(500), false);
     is_given(&index, "web");
+}
+
+#[test]
+fn of_two_changes_that_count_as_one_both_have_to_be_taken_back() {
+    for first_taken_back in [1, 2] {
+        let web = || pod("web", 5, &[ADDRESS]);
+        let mut index = with(10, &[web()]);
+        (1..=first_taken_back).for_each(|change| index.doubt(at(ADDRESS), change, 200));
+        index.restored(at(ADDRESS), first_taken_back, Moment(500));
+        let more = first_taken_back + 1..=1 + DOUBT_CHANGES_MAX as u64;
+        more.for_each(|change| index.doubt(at(ADDRESS), change, 200));
+        index.restored(at(ADDRESS), 3, Moment(600));
+        index.list(vec![web()], Version("11".into()), Moment(700), false);
+        is_given_to_nobody(&index);
+    }
 }
 
 #[test]
