@@ -23,6 +23,8 @@ const BUSY_MAX: Duration = Duration::from_secs(300);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
+    /// Of these alone: that a server has forgotten shows that it answers again, whatever failed before.
+    forgotten: u32,
 }
 
 impl Backoff {
@@ -31,7 +33,10 @@ impl Backoff {
         if matches!(trouble, Trouble::Unreachable(_)) {
             return knock(random);
         }
-        let jitter = self.longer(random);
+        let jitter = match trouble {
+            Trouble::Gone(_) => wait(&mut self.forgotten, random),
+            _ => self.longer(random),
+        };
         match trouble {
             Trouble::Busy { after, .. } => (*after).min(BUSY_MAX) + jitter,
             _ => jitter,
@@ -40,15 +45,20 @@ impl Backoff {
 
     /// A wait of up to twice as long as the one before.
     pub(crate) fn longer(&mut self, random: &mut impl Rng) -> Duration {
-        let bound = FIRST.saturating_mul(1 << self.failures.min(6)).min(LAST);
-        self.failures = self.failures.saturating_add(1);
-        bound.mul_f64(random.random::<f64>())
+        wait(&mut self.failures, random)
     }
 
     /// It worked for a while.
     pub(crate) fn reset(&mut self) {
-        self.failures = 0;
+        *self = Self::default();
     }
+}
+
+/// Full jitter, up to a bound that doubles with each time before.
+fn wait(times: &mut u32, random: &mut impl Rng) -> Duration {
+    let bound = FIRST.saturating_mul(1 << (*times).min(6)).min(LAST);
+    *times = times.saturating_add(1);
+    bound.mul_f64(random.random::<f64>())
 }
 
 /// The wait until the next look whether somebody is there.
@@ -106,5 +116,23 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.after(&status(), &mut random) <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_was_forgotten_is_listed_soon_unless_it_is_forgotten_again_and_again() {
+        let mut random = StdRng::seed_from_u64(3);
+        let gone = Trouble::Gone(String::new());
+        let mut longest = [Duration::ZERO; 8];
+        for _ in 0..1_000 {
+            let mut backoff = Backoff::default();
+            (0..8).for_each(|_| drop(backoff.after(&status(), &mut random)));
+            for longest in &mut longest {
+                *longest = (*longest).max(backoff.after(&gone, &mut random));
+            }
+        }
+        for (longest, bound) in longest.into_iter().zip([1, 2, 4, 8, 16, 32, 60, 60]) {
+            let bound = Duration::from_secs(bound);
+            assert!(longest <= bound && longest > bound.mul_f64(0.9), "{longest:?} of {bound:?}");
+        }
     }
 }

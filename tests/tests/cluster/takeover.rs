@@ -21,6 +21,9 @@ const SECOND: &str = "takeover-two";
 const NODE: &str = "takeover-node";
 /// A neighbour that was heard of is not replaced by another within a second.
 const SETTLED: Duration = Duration::from_millis(1_200);
+/// Between two rounds of questions, in the first moments and later twenty times as long.
+const SHORT: Duration = Duration::from_micros(200);
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// How long the first stays on beside the second, where it does.
 const LINGERING: Duration = Duration::from_millis(300);
 /// RFC 863: nobody listens there.
@@ -263,7 +266,7 @@ impl Sentinels<'_> {
     }
 }
 
-/// A pod that asks without a pause, for what only the first finds and for what only it finds itself.
+/// A pod that asks all the time, for what only the first finds and for what only it finds itself.
 struct Asker {
     stop: Arc<AtomicBool>,
     found: Arc<AtomicBool>,
@@ -291,7 +294,8 @@ impl Asker {
                 seen.asks(&client, FIRST);
                 seen.asks(&client, SECOND);
                 tell.store(seen.by_own.is_some(), Ordering::SeqCst);
-                std::thread::sleep(Duration::from_micros(200));
+                // hardly a pause where it counts; later the machine has other work too
+                std::thread::sleep(if since.elapsed() < AT_ONCE { SHORT } else { 20 * SHORT });
             }
             seen
         });
