@@ -87,7 +87,7 @@ impl Trouble {
         match self {
             Self::Denied { status: 403, .. } => "; deploy/rbac.yaml grants what is needed",
             Self::Denied { .. } => "; is the service account's token mounted and valid?",
-            Self::Distrusted(_) => "; is the authority that credentials name the API server's own, and is the clock right?",
+            Self::Distrusted(_) => "; is its authority the one that credentials name, and is the clock right?",
             Self::Credentials(_) => "; run in a pod with a service account, or name a file with -kubeconfig",
             _ => "",
         }
