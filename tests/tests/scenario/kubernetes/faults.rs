@@ -56,7 +56,7 @@ impl Case {
         ));
         assert!(pods <= REQUESTS_MAX && slices <= REQUESTS_MAX, "{:#?}", &node.server.seen()[asked..]);
         for (kind, subject) in [("pods", "kubernetes: pods:"), ("endpointslices", "kubernetes: endpoints of")] {
-            let Some((words, reason)) = said else {
+            let Some((words, _)) = said else {
                 assert_eq!(node.lines(logged, &[subject, "WARN"]), Vec::<String>::new());
                 continue;
             };
