@@ -10,6 +10,7 @@ mod authority;
 mod bench;
 mod certificate;
 mod child;
+mod cluster;
 mod echo;
 mod goals;
 mod load;

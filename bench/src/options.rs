@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
     args_conflicts_with_subcommands = true,
     after_help = "Each row is measured in rounds; in a round every server has its turn before the next round begins, and \
                   ratios are taken within a round. What each row means stands in bench/README.md.\n\n\
-                  bench/run --quick                     # all rows, short: about ten minutes\n\
+                  bench/run --quick                     # all rows without a cluster, short: about ten minutes\n\
                   bench/run                             # all rows, 5 rounds: writes bench/RESULTS.md\n\
                   bench/run --only hit,dot --rounds 3   # two rows, into a temporary directory"
 )]

@@ -51,6 +51,8 @@ pub(crate) struct Memory {
     pub(crate) resident: f64,
     /// `Pss`: pages in memory, each shared one divided by how many share it.
     pub(crate) proportional: f64,
+    /// `VmHWM`: the most that was ever resident.
+    pub(crate) peak: f64,
 }
 
 impl Memory {
@@ -61,7 +63,11 @@ impl Memory {
             let text = std::fs::read_to_string(&path).with_context(|| format!("the server is gone ({path})"))?;
             kibibytes(&text, key).with_context(|| format!("{key} in {path}"))
         };
-        Ok(Self { resident: read("status", "VmRSS")?, proportional: read("smaps_rollup", "Pss")? })
+        Ok(Self {
+            resident: read("status", "VmRSS")?,
+            proportional: read("smaps_rollup", "Pss")?,
+            peak: read("status", "VmHWM")?,
+        })
     }
 }
 

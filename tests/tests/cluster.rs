@@ -5,6 +5,7 @@
 mod controlplane;
 mod latency;
 mod marks;
+mod memory;
 mod outage;
 mod pods;
 mod role;

@@ -1,11 +1,13 @@
 //! The rows: one figure each, how it is taken, and what is to be reached.
 
+mod apiserver;
 mod autopath;
 mod burst;
 mod cold;
 mod cores;
 mod dot;
 mod hit;
+mod index;
 mod memory;
 mod miss;
 mod proofs;
@@ -65,7 +67,12 @@ pub(crate) const ROWS: &[Row] = &[
     tcp::ROW,
     dot::ROW,
     proofs::ROW,
+    apiserver::ROW,
+    index::ROW,
 ];
+
+/// Rows with a control plane, which a quick run has only if they are named.
+const WITH_CLUSTER: &[&str] = &["apiserver", "index"];
 
 /// Columns of rows that count CPU per answer.
 const COST: &[Column] = &[
@@ -81,7 +88,10 @@ pub(crate) fn chosen(options: &Options) -> Result<Vec<&'static Row>> {
         let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
         bail!("{stranger} is no row; these are: {}", names.join(", "));
     }
-    let wanted = |row: &&Row| options.only.is_empty() || options.only.iter().any(|name| name == row.name);
+    let wanted = |row: &&Row| match options.only.is_empty() {
+        true => !(options.quick && WITH_CLUSTER.contains(&row.name)),
+        false => options.only.iter().any(|name| name == row.name),
+    };
     Ok(ROWS.iter().filter(wanted).collect())
 }
 
@@ -109,6 +119,8 @@ mod tests {
     fn rows_are_chosen_by_name() {
         let of = |arguments: &[&str]| chosen(&Line::parse_from(arguments).options);
         assert_eq!(of(&["run"]).unwrap().len(), ROWS.len());
+        assert_eq!(of(&["run", "--quick"]).unwrap().len(), ROWS.len() - WITH_CLUSTER.len());
+        assert_eq!(of(&["run", "--quick", "--only", "index"]).unwrap().len(), 1);
         let names: Vec<_> = of(&["run", "--only", "dot,hit"]).unwrap().iter().map(|row| row.name).collect();
         assert_eq!(names, ["hit", "dot"]);
         assert!(of(&["run", "--only", "nothing"]).unwrap_err().to_string().contains("nothing is no row"));

@@ -1,0 +1,100 @@
+//! What the API server itself counts of its work for those that list and watch.
+
+use std::ops::Sub;
+
+use nearpath_tests::{ControlPlane, metrics};
+
+/// What anybody of interest lists or watches.
+const RESOURCES: &[&str] = &["pods", "endpointslices", "services", "namespaces"];
+
+/// Figures since it started; a difference of two is what came between.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counts {
+    /// Requests to get, list or watch that were begun.
+    pub(crate) requests: f64,
+    /// Watches that are held now.
+    pub(crate) watches: f64,
+    /// Events sent to all watches: objects of streamed lists, changes, bookmarks.
+    pub(crate) events: f64,
+    /// Octets of these events, and of lists, as encoded.
+    pub(crate) octets: f64,
+    /// CPU time, seconds.
+    pub(crate) cpu: f64,
+}
+
+impl Counts {
+    /// Those of now.
+    pub(crate) fn of(plane: &ControlPlane) -> Self {
+        Self::read(&plane.metrics())
+    }
+
+    fn read(page: &str) -> Self {
+        let of = |name: &str, verb: Option<&str>| -> f64 {
+            let verb = verb.map(|verb| ("verb", verb));
+            let one = |resource: &&str| {
+                let labels: Vec<_> = [Some(("resource", *resource)), verb].into_iter().flatten().collect();
+                metrics::sum(page, name, &labels)
+            };
+            RESOURCES.iter().map(one).sum()
+        };
+        let watches = of("apiserver_longrunning_requests", Some("WATCH"));
+        // a watch is counted as a request once it has ended
+        let ended = ["GET", "LIST", "WATCH"].map(|verb| of("apiserver_request_total", Some(verb)));
+        Self {
+            requests: ended.iter().sum::<f64>() + watches,
+            watches,
+            events: of("apiserver_watch_events_total", None),
+            octets: of("apiserver_watch_events_sizes_sum", None) + of("apiserver_response_sizes_sum", Some("LIST")),
+            cpu: metrics::sum(page, "process_cpu_seconds_total", &[]),
+        }
+    }
+}
+
+impl Counts {
+    /// Each figure multiplied.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        Self {
+            requests: self.requests * factor,
+            watches: self.watches * factor,
+            events: self.events * factor,
+            octets: self.octets * factor,
+            cpu: self.cpu * factor,
+        }
+    }
+}
+
+impl Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            requests: self.requests - other.requests,
+            watches: self.watches - other.watches,
+            events: self.events - other.events,
+            octets: self.octets - other.octets,
+            cpu: self.cpu - other.cpu,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_is_a_request_from_its_beginning_and_writers_do_not_count() {
+        let page = "apiserver_request_total{code=\"200\",resource=\"pods\",verb=\"LIST\"} 3\n\
+                    apiserver_request_total{code=\"200\",resource=\"pods\",verb=\"WATCH\"} 2\n\
+                    apiserver_request_total{code=\"201\",resource=\"pods\",verb=\"POST\"} 50\n\
+                    apiserver_request_total{code=\"200\",resource=\"leases\",verb=\"GET\"} 70\n\
+                    apiserver_longrunning_requests{resource=\"endpointslices\",verb=\"WATCH\"} 1\n\
+                    apiserver_watch_events_total{group=\"\",version=\"v1\",resource=\"pods\"} 9\n\
+                    apiserver_watch_events_sizes_sum{group=\"\",version=\"v1\",resource=\"pods\"} 900\n\
+                    apiserver_response_sizes_sum{resource=\"services\",verb=\"LIST\"} 40\n\
+                    apiserver_response_sizes_sum{resource=\"services\",verb=\"GET\"} 5\n\
+                    process_cpu_seconds_total 1.5\n";
+        let expected = Counts { requests: 6.0, watches: 1.0, events: 9.0, octets: 940.0, cpu: 1.5 };
+        assert_eq!(Counts::read(page), expected);
+        assert_eq!(expected - expected, Counts::default());
+    }
+}
