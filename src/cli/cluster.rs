@@ -32,10 +32,10 @@ pub struct ClusterFlags {
     /// This node's zone (topology.kubernetes.io/zone); what the labels of its pods say unless set
     #[arg(long, value_name = "NAME", env = "NEARPATH_ZONE")]
     pub zone: Option<String>,
-    /// A Service whose address, from the environment, is asked while endpoints are not known; that of the Service itself unless set
+    /// The Service of our own namespace whose address, from the environment, is asked while its endpoints are not known: kube-dns, or with `-upstream` behind it a second one for the same pods
     #[arg(long, value_name = "SERVICE", env = "NEARPATH_UPSTREAMSVC")]
     pub upstreamsvc: Option<String>,
-    /// The same as an address
+    /// The address of that Service, in place of what the environment says
     #[arg(long, value_name = "IP", env = "NEARPATH_UPSTREAM_ADDRESS")]
     pub upstream_address: Option<IpAddr>,
 }
@@ -60,10 +60,19 @@ impl ClusterFlags {
             resolv_conf: self.host_resolvconf.clone(),
             kubelet_config: self.kubelet_config.clone(),
             zone: self.zone.clone(),
+            namespace: own_namespace(),
+            service: self.upstreamsvc.clone(),
             service_address: self.upstream_address.or_else(|| self.upstreamsvc.as_ref().and_then(of_service)),
             environment: environment.clone(),
         }
     }
+}
+
+/// The namespace of the pod that this is; the one where such a daemon mostly runs if it is none.
+fn own_namespace() -> String {
+    let told = std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace");
+    let told = told.ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    told.unwrap_or_else(|| "kube-system".to_owned())
 }
 
 fn url(text: &str) -> Result<http::Uri, String> {

@@ -85,7 +85,11 @@ impl Api {
             self.files.extend(stamps(files(&config).into_iter().chain(authorities)));
             let uri = config.cluster_url.clone();
             warn_of_name(&uri);
-            let client = Client::try_from(config).map_err(|error| Trouble::Credentials(chain(&error)))?;
+            // a kubeconfig may name a program that has to be run first
+            let client = tokio::task::spawn_blocking(move || Client::try_from(config));
+            let client = tokio::time::timeout(REPLY_WITHIN, client).await.map_err(|_| Trouble::Silent(REPLY_WITHIN))?;
+            let client = client.map_err(|error| Trouble::Credentials(error.to_string()))?;
+            let client = client.map_err(|error| Trouble::Credentials(chain(&error)))?;
             self.open = Some(Open { client, uri });
         }
         Ok(self.open.as_ref().expect("it was just made"))

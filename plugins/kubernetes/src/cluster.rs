@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::api::Api;
 use crate::backoff::Backoff;
 use crate::kubelet::NodeDns;
-use crate::node;
+use crate::node::{self, HostFiles};
 use crate::pods::{Parts, Pods};
 use crate::reflector::{Reflector, Subject};
 use crate::service::{self, Service};
@@ -29,6 +29,10 @@ use crate::witness;
 const WORDS_MAX: usize = 1_024;
 /// After a panic of the work beside the queries it begins anew.
 const ANEW_AFTER: Duration = Duration::from_secs(5);
+
+/// The port of DNS, and the Service that has it in nearly every cluster.
+const DNS_PORT: u16 = 53;
+const CLUSTER_DNS: &str = "kube-dns";
 
 /// The cluster, as its API server tells of it.
 pub struct Kubernetes {
@@ -65,7 +69,7 @@ impl Kubernetes {
         Self { settings, clock, metrics, lists, runtime, zone, pods: Mutex::default(), services: Arc::default() }
     }
 
-    fn watch_pods(&self, node: NodeDns) -> Arc<PodIndex> {
+    fn watch_pods(&self, node: NodeDns, host: HostFiles) -> Arc<PodIndex> {
         let index = Arc::new(PodIndex::default());
         let subject = Subject {
             path: "/api/v1/pods".to_owned(),
@@ -81,6 +85,7 @@ impl Kubernetes {
             let parts = Parts {
                 out: Weak::clone(&out),
                 node: node.clone(),
+                host: host.clone(),
                 lists: Arc::clone(&lists),
                 clock: Arc::clone(&clock),
                 metrics: Arc::clone(&metrics),
@@ -147,8 +152,14 @@ impl Kubernetes {
 
     /// What a flag, or the environment of a pod in the Service's namespace, says.
     fn service_address(&self, port: &ServicePort) -> Option<SocketAddr> {
-        let flag = self.settings.service_address.map(|address| SocketAddr::new(address, 53));
-        flag.or_else(|| service::address_in(|name| self.settings.environment.get(name).cloned(), port))
+        if port.namespace != self.settings.namespace {
+            return None; // the environment tells of its own namespace alone
+        }
+        let named = self.settings.service.as_deref().unwrap_or(CLUSTER_DNS);
+        let flag = self.settings.service_address.filter(|_| stands_for(named, &port.service));
+        let number = port.port.as_deref().and_then(|port| port.parse().ok()).unwrap_or(DNS_PORT);
+        flag.map(|address| SocketAddr::new(address, number))
+            .or_else(|| service::address_in(|name| self.settings.environment.get(name).cloned(), port))
     }
 
     fn is_known(&self, what: &str) -> Result<(), BuildError> {
@@ -159,13 +170,14 @@ impl Kubernetes {
 impl Cluster for Kubernetes {
     fn pods(&self, zones: &[Name]) -> Result<Arc<PodIndex>, BuildError> {
         self.is_known("autopath @kubernetes")?;
+        let host = HostFiles::new(&self.settings, zones);
         let (domain, node) = node::dns(&self.settings, zones)?;
         let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         pods.retain(|_, index| index.strong_count() > 0);
         if let Some(index) = pods.get(&domain).and_then(Weak::upgrade) {
             return Ok(index);
         }
-        let index = self.watch_pods(node);
+        let index = self.watch_pods(node, host);
         pods.insert(domain, Arc::downgrade(&index));
         Ok(index)
     }
@@ -186,6 +198,12 @@ impl Cluster for Kubernetes {
     }
 }
 
+/// Whether the address of the Service `named` is as good as that of `service`: it is that one, or a second one for the same
+/// pods, as NodeLocal DNSCache makes it.
+fn stands_for(named: &str, service: &str) -> bool {
+    named == service || named.strip_suffix("-upstream") == Some(service)
+}
+
 /// Work that is begun anew if it panics or ends, for as long as it is wanted.
 async fn lasting<F>(what: &'static str, work: impl Fn() -> F, is_wanted: impl Fn() -> bool)
 where
@@ -193,7 +211,7 @@ where
 {
     while is_wanted() {
         if tokio::spawn(work()).await.is_err() {
-            tracing::error!("kubernetes: the work on {what} panicked; it begins anew, what was known stays");
+            tracing::error!("kubernetes: the work on {what} panicked; it begins anew");
             tokio::time::sleep(ANEW_AFTER).await;
         }
     }
@@ -220,7 +238,7 @@ async fn find_address(settings: &Settings, port: &ServicePort, out: &watch::Send
                 if is_own && !std::mem::replace(&mut is_said, true) {
                     tracing::warn!("kubernetes: the address of {port}: {trouble}{}", trouble.advice());
                 }
-                tokio::time::sleep(backoff.after(&trouble, &mut random)).await;
+                tokio::time::sleep(backoff.longer(&mut random)).await;
             }
         }
     }

@@ -51,6 +51,13 @@ pub(crate) struct Claim {
     pub(crate) ready_at: Option<u64>,
 }
 
+impl Claim {
+    /// A pod's resolv.conf is written once, whatever becomes of the host's.
+    fn with_list_of(self, known: &Self) -> Self {
+        Self { list: Arc::clone(&known.list), ndots: known.ndots, ..self }
+    }
+}
+
 /// Why an address may have another resident than the API server says.
 #[derive(Debug)]
 struct Doubt {
@@ -127,8 +134,12 @@ impl Index {
         self.refused += u64::try_from(pods.len().saturating_sub(PODS_MAX)).unwrap_or(u64::MAX);
         for pod in pods.into_iter().take(PODS_MAX).filter(|pod| !self.gone.contains(&pod.uid)) {
             let later = claims.get(&pod.uid).or_else(|| self.claims.get(&pod.uid));
-            let later = later.filter(|known: &&Claim| pod.version.is_before(&known.version)).cloned();
-            claims.insert(Arc::clone(&pod.uid), later.unwrap_or(pod));
+            let claim = match later {
+                Some(known) if pod.version.is_before(&known.version) => known.clone(),
+                Some(known) => pod.with_list_of(known),
+                None => pod,
+            };
+            claims.insert(Arc::clone(&claim.uid), claim);
         }
         for (uid, claim) in self.claims.drain() {
             if version.is_before(&claim.version) {
@@ -158,6 +169,10 @@ impl Index {
             self.refused += 1;
             return;
         }
+        let pod = match self.claims.get(&pod.uid) {
+            Some(known) => pod.with_list_of(known),
+            None => pod,
+        };
         self.claims.insert(Arc::clone(&pod.uid), pod);
     }
 
@@ -200,6 +215,8 @@ impl Index {
     /// After a loss, which stands as a doubt, somebody is shown at the address for the first time; `at` is the moment, `now`
     /// the same in seconds since 1970.
     pub(crate) fn newcomer(&mut self, address: IpAddr, change: u64, at: Moment, now: u64) {
+        let standing = self.doubts.get_mut(&address).into_iter().flatten();
+        standing.for_each(|doubt| doubt.since = doubt.since.min(now)); // the clock was put back
         let lost = self.doubts.get(&address).is_some_and(|doubts| doubts.iter().any(|doubt| doubt.restored.is_none()));
         if !lost {
             return self.doubt(address, change, now);
@@ -232,9 +249,9 @@ impl Index {
         self.traced.clear();
     }
 
-    /// True if some pod claims an address that is in doubt.
-    pub(crate) fn is_in_doubt(&self, address: IpAddr) -> bool {
-        self.claimants(address).any(|claim| !self.is_trusted(address, claim))
+    /// A pod that claims an address and is not believed, if there is one.
+    pub(crate) fn doubted(&self, address: IpAddr) -> Option<&Arc<str>> {
+        self.claimants(address).find(|claim| !self.is_trusted(address, claim)).map(|claim| &claim.name)
     }
 
     /// How many pods there are.

@@ -1,6 +1,7 @@
 //! What this node's kubelet puts into every pod's resolv.conf: found out when a plugin is built.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use contract::BuildError;
 use contract::wire::Name;
@@ -22,6 +23,43 @@ pub(crate) fn dns(settings: &Settings, zones: &[Name]) -> Result<(Name, NodeDns)
     let domain = domain(settings.cluster_domain.as_ref(), told.as_ref(), zones)?;
     let host = host(settings, kubelet.as_ref());
     Ok((domain.clone(), NodeDns { cluster_domain: Some(domain), host }))
+}
+
+/// The files that it comes from, to be looked at again.
+#[derive(Clone, Debug)]
+pub(crate) struct HostFiles {
+    settings: Settings,
+    zones: Vec<Name>,
+    seen: Stamps,
+}
+
+/// When each file was written, and how long it is.
+type Stamps = Vec<Option<(SystemTime, u64)>>;
+
+impl HostFiles {
+    /// As they are now.
+    pub(crate) fn new(settings: &Settings, zones: &[Name]) -> Self {
+        Self { settings: settings.clone(), zones: zones.to_vec(), seen: stamps(settings) }
+    }
+
+    /// What they say, if they were written since they were last looked at.
+    pub(crate) fn changed(&mut self) -> Option<NodeDns> {
+        let now = stamps(&self.settings);
+        if std::mem::replace(&mut self.seen, now.clone()) == now {
+            return None;
+        }
+        dns(&self.settings, &self.zones).ok().map(|(_, node)| node)
+    }
+}
+
+fn stamps(settings: &Settings) -> Stamps {
+    let host = settings.resolv_conf.as_deref().unwrap_or_else(|| Path::new(RESOLV_CONF));
+    let stamp = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    let told = KubeletConfig::read(&settings.kubelet_config).ok().flatten().and_then(|kubelet| kubelet.resolv_conf);
+    [Some(host), Some(settings.kubelet_config.as_path()), told.as_deref()].into_iter().flatten().map(stamp).collect()
 }
 
 /// The cluster's domain: a flag's, the kubelet's, or that of the one zone that can be meant.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::index::{Index, Residents};
 use crate::kubelet::NodeDns;
+use crate::node::HostFiles;
 use crate::pod::PodObject;
 use crate::reflector::Word;
 use crate::trouble::{Outage, Trouble};
@@ -23,6 +24,10 @@ use crate::witness::Testimony;
 
 /// After so long without a word of the API server an address counts only if the kernel vouches for it.
 const VOUCHED_AFTER: Duration = Duration::from_secs(300);
+/// A doubt that lasts so long is worth a list.
+const ASK_AFTER: Duration = Duration::from_secs(3);
+/// How often is looked whether the host's files changed.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often ages are looked at, and whether anybody still reads.
 const TICK: Duration = Duration::from_secs(1);
 /// Words that are taken in before the result is published.
@@ -33,6 +38,8 @@ pub(crate) struct Parts {
     /// What it fills, as long as somebody reads it.
     pub(crate) out: Weak<PodIndex>,
     pub(crate) node: NodeDns,
+    /// Where that comes from.
+    pub(crate) host: HostFiles,
     pub(crate) lists: Arc<SearchLists>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -51,12 +58,40 @@ pub(crate) struct Pods {
     heard: Option<Moment>,
     outage: Outage,
     vouched: bool,
+    begun: Moment,
+    /// When a list was last found to be needed that has not been asked for.
+    doubted_at: Option<Moment>,
+    /// When the host's files were looked at.
+    looked_at: Moment,
+}
+
+impl Drop for Pods {
+    /// Nobody hears the kernel any more: what was known is believed no longer.
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(out) = self.parts.out.upgrade()
+        {
+            out.replace(&[]);
+        }
+        self.counts.clear();
+    }
 }
 
 impl Pods {
     pub(crate) fn new(parts: Parts) -> Self {
         let counts = Counts::new(&parts.metrics);
-        Self { parts, index: Index::default(), counts, heard: None, outage: Outage::default(), vouched: false }
+        let now = parts.clock.now();
+        Self {
+            parts,
+            index: Index::default(),
+            counts,
+            heard: None,
+            outage: Outage::default(),
+            vouched: false,
+            begun: now,
+            doubted_at: None,
+            looked_at: now,
+        }
     }
 
     /// Goes on until nobody reads the index.
@@ -105,10 +140,13 @@ impl Pods {
             self.complain(&trouble);
             return false;
         }
-        self.heard = Some(self.parts.clock.now());
         self.outage.heard();
+        if let Word::Opened = word {
+            return false; // a server that tells nothing vouches for nothing
+        }
+        self.heard = Some(self.parts.clock.now());
         match word {
-            Word::Alive | Word::Trouble(_) => return false,
+            Word::Alive | Word::Opened | Word::Trouble(_) => return false,
             Word::Changed(pod) => {
                 self.counts.changed.increment();
                 self.see_zone(&pod);
@@ -156,14 +194,19 @@ impl Pods {
                     true => self.index.newcomer(address, change, self.parts.clock.now(), seconds_since_1970()),
                     false => self.index.doubt(address, change, seconds_since_1970()),
                 }
-                if self.index.is_in_doubt(address) {
+                if let Some(pod) = self.index.doubted(address) {
+                    tracing::debug!("kubernetes: {address} of {pod} is in doubt: the kernel shows a change behind it");
                     self.counts.doubts.increment();
-                    self.parts.ask.notify_one();
+                    match newcomer {
+                        true => self.parts.ask.notify_one(),
+                        // most often the pod is being deleted, and the watch is about to say so
+                        false => self.doubted_at = Some(self.parts.clock.now()),
+                    }
                 }
             }
             Testimony::Restored { address, since } => {
                 self.index.restored(address, since, self.parts.clock.now());
-                if self.index.is_in_doubt(address) {
+                if self.index.doubted(address).is_some() {
                     self.parts.ask.notify_one();
                 }
             }
@@ -179,11 +222,32 @@ impl Pods {
 
     /// True if the API server has been away for so long, or is back.
     fn tick(&mut self) -> bool {
-        let Some(heard) = self.heard else { return false };
-        let age = self.parts.clock.now().since(heard);
+        let now = self.parts.clock.now();
+        if self.doubted_at.is_some_and(|at| now.since(at) >= ASK_AFTER) {
+            self.doubted_at = None;
+            if self.counts.doubted.value() > 0 {
+                self.parts.ask.notify_one();
+            }
+        }
+        self.follow_host(now);
+        let age = now.since(self.heard.unwrap_or(self.begun));
         self.counts.age.set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
-        let vouched = age >= VOUCHED_AFTER;
+        let vouched = self.heard.is_some() && age >= VOUCHED_AFTER;
         std::mem::replace(&mut self.vouched, vouched) != vouched
+    }
+
+    /// Pods that come from now on have what the host's file says now; those that are known keep what they were given.
+    fn follow_host(&mut self, now: Moment) {
+        if now.since(self.looked_at) < LOOK_EVERY {
+            return;
+        }
+        self.looked_at = now;
+        if let Some(node) = self.parts.host.changed() {
+            tracing::info!(
+                "kubernetes: what the kubelet gives to pods has changed; pods that come from now on have it"
+            );
+            self.parts.node = node;
+        }
     }
 
     fn see_zone(&self, pod: &PodObject) {
@@ -274,6 +338,16 @@ impl Counts {
                 &[],
             ),
         }
+    }
+
+    /// Nothing is watched any more.
+    fn clear(&self) {
+        for gauge in
+            [&self.pods, &self.addresses, &self.conflicts, &self.doubted, &self.unvouched, &self.octets, &self.age]
+        {
+            gauge.set(0);
+        }
+        self.synced.set(0);
     }
 
     fn show(&self, index: &Index, residents: &Residents, addresses: usize) {

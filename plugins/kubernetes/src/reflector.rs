@@ -32,6 +32,8 @@ const SILENT_MAX: Duration = Duration::from_secs(90);
 const STREAMED_WITHIN: Duration = Duration::from_secs(15);
 /// A list comes whole within this.
 const LISTED_WITHIN: Duration = Duration::from_secs(60);
+/// After so many streamed lists in a row that failed, a plain one may do.
+const UNSTREAMED_MAX: u32 = 3;
 /// A watch that lasted so long was a good one.
 const SETTLED: Duration = Duration::from_secs(5);
 /// Said of a watch that ended although the server was asked to keep it.
@@ -63,6 +65,8 @@ pub(crate) enum Word<T> {
     Deleted(T),
     /// Nothing has changed until now.
     Alive,
+    /// A watch is open; what it knows it has yet to tell.
+    Opened,
     /// What is known may be out of date from now on.
     Trouble(Trouble),
 }
@@ -91,6 +95,10 @@ pub(crate) struct Reflector<A, T> {
     anew: bool,
     /// Whether lists are streamed.
     streams: bool,
+    /// Streamed lists that failed in a row.
+    unstreamed: u32,
+    /// Somebody wanted a list, and it was not told yet.
+    asked: bool,
     listed: Option<Instant>,
     relist_at: Instant,
     /// When the watch of this session was opened.
@@ -134,6 +142,8 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
             floor: None,
             anew: false,
             streams: true,
+            unstreamed: 0,
+            asked: false,
             listed: None,
             relist_at: Instant::now(),
             opened: None,
@@ -184,6 +194,7 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     async fn list(&mut self, out: &mpsc::Sender<Word<T>>) -> Result<Option<Lines>, End> {
         self.version = None;
         let asked = Instant::now();
+        self.streams |= asked >= self.relist_at; // the server may be another one by now
         self.listed = Some(asked);
         if self.streams {
             match self.streamed_list().await {
@@ -193,7 +204,11 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
                 }
                 // an older server does not know of such lists, or is told not to give them
                 Ok(None) | Err(Trouble::Status { status: 400 | 404 | 422, .. }) => self.streams = false,
-                Err(trouble) => return Err(self.refused_list(trouble).into()),
+                Err(trouble) => {
+                    self.unstreamed += 1;
+                    self.streams = self.unstreamed < UNSTREAMED_MAX;
+                    return Err(self.refused_list(trouble).into());
+                }
             }
         }
         let got = timeout(LISTED_WITHIN, self.plain_list()).await.unwrap_or(Err(Trouble::Silent(LISTED_WITHIN)));
@@ -254,6 +269,7 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
         self.version = Some(version.clone());
         self.floor = Some(version.clone());
         let anew = std::mem::take(&mut self.anew);
+        (self.asked, self.unstreamed) = (false, 0);
         out.send(Word::List { items, version, asked, anew }).await.map_err(|_| Unheard)
     }
 
@@ -285,10 +301,10 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     async fn follow(&mut self, mut lines: Lines, out: &mpsc::Sender<Word<T>>) -> Result<(), End> {
         let begun = Instant::now();
         (self.opened, self.knocked) = (Some(begun), false);
-        out.send(Word::Alive).await.map_err(|_| Unheard)?;
-        let mut asked = false;
+        out.send(Word::Opened).await.map_err(|_| Unheard)?;
+        let mut told = self.listed.is_some_and(|listed| begun - listed < SETTLED);
         loop {
-            let due = match (asked, self.listed) {
+            let due = match (self.asked, self.listed) {
                 (true, Some(listed)) => self.relist_at.min(listed + ASKED_EVERY),
                 _ => self.relist_at,
             };
@@ -296,8 +312,8 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
                 biased;
                 () = out.closed() => return Err(End::Unheard),
                 line = timeout(SILENT_MAX, lines.next()) => line,
-                () = self.ask.notified(), if !asked => {
-                    asked = true;
+                () = self.ask.notified(), if !self.asked => {
+                    self.asked = true;
                     continue;
                 }
                 () = sleep_until(due) => {
@@ -306,7 +322,13 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
                 }
             };
             let word = match line {
-                Err(_) => return Err(Trouble::Silent(SILENT_MAX).into()),
+                Err(_) => {
+                    // a version that the server has yet to reach, after it was restored, is never gone on from
+                    if !told {
+                        self.version = None;
+                    }
+                    return Err(Trouble::Silent(SILENT_MAX).into());
+                }
                 Ok(Ok(None)) if begun.elapsed() < SETTLED => return Err(Trouble::Ended.into()),
                 // a server that goes ends those of all nodes at once
                 Ok(Ok(None)) if Instant::now() + SETTLED < self.ends_at => {
@@ -317,7 +339,10 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
                 Ok(Err(trouble)) => Err(trouble),
             };
             let word = match word {
-                Ok(event) => self.note(event),
+                Ok(event) => {
+                    told = true;
+                    self.note(event)
+                }
                 Err(trouble) => {
                     // what cannot be understood cannot be gone on from either
                     if matches!(trouble, Trouble::Gone(_) | Trouble::Nonsense(_)) {

@@ -96,7 +96,7 @@ impl Service {
                     self.complain(&trouble, &mut outage);
                     continue;
                 }
-                Some(Word::Alive) => {}
+                Some(Word::Alive | Word::Opened) => {}
                 Some(Word::Changed(slice)) => slices.apply(slice),
                 Some(Word::Deleted(slice)) => slices.remove(&slice.metadata.name),
                 Some(Word::List { items, .. }) => {

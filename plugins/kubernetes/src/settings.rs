@@ -26,7 +26,11 @@ pub struct Settings {
     pub kubelet_config: PathBuf,
     /// The node's zone; `None`: what the labels of its pods say.
     pub zone: Option<String>,
-    /// Where a Service can be asked before its endpoints are known; `None`: what the API server says.
+    /// The namespace that this process runs in.
+    pub namespace: String,
+    /// The Service of that namespace that `service_address` is of; `None`: `kube-dns`.
+    pub service: Option<String>,
+    /// Where that one can be asked before its endpoints are known; `None`: what the environment or the API server says.
     pub service_address: Option<IpAddr>,
     /// The variables that tell every pod of the Services in its namespace (`KUBE_DNS_SERVICE_HOST`).
     pub environment: BTreeMap<String, String>,
@@ -43,6 +47,8 @@ impl Default for Settings {
             resolv_conf: None,
             kubelet_config: "/var/lib/kubelet/config.yaml".into(),
             zone: None,
+            namespace: "kube-system".to_owned(),
+            service: None,
             service_address: None,
             environment: BTreeMap::new(),
         }

@@ -16,6 +16,11 @@ use crate::vigil::{Silence, Vigil};
 /// How often is looked for silence while there are questions to judge by.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
+/// A look that comes so late says that this process was held up.
+const LATE_LOOK: Duration = LOOK_EVERY.saturating_mul(4);
+/// Checks because of silence are so far apart while they are answered.
+const WONDER_APART: Duration = Duration::from_secs(1);
+
 /// Cares for whoever is a member, for as long as it is polled.
 pub(crate) async fn run(members: Arc<Members>, settings: GroupSettings) {
     let (mut changes, mut cares) = (members.changes(), FuturesUnordered::new());
@@ -75,30 +80,51 @@ async fn check(upstream: &Upstream, settings: &HealthSettings) {
 /// Has an upstream checked once it says nothing to several questions. One that says nothing to a check either is passed
 /// over, and those who wait for it are told to ask elsewhere. Ends when it has left.
 async fn watch(upstream: &Upstream, vigil: &Vigil, members: &Members, max_fails: u32) {
-    let (mut wondered, mut alarmed) = (None, None);
+    let (mut wondered, mut alarmed): (Option<Wonder>, _) = (None, None);
     loop {
         vigil.worth_a_look().await;
         if vigil.has_left() {
             return;
         }
+        let before = Instant::now();
         sleep(LOOK_EVERY).await;
         let now = Instant::now();
-        match vigil.silence(upstream.round_trip.silence(), now) {
-            Silence::None => {}
-            Silence::Remarkable(since) => {
-                if wondered.replace(since) != Some(since) {
-                    upstream.health.suspect();
+        let remarkable = upstream.round_trip.silence();
+        let (since, is_long) = match vigil.silence(remarkable, now) {
+            Silence::None => continue,
+            Silence::Remarkable(since) => (since, false),
+            Silence::Alarming(since) => (since, true),
+        };
+        match &mut wondered {
+            // whoever was asked a moment ago, and answered, is slow for some names
+            Some(last) if last.since != since && now - last.at < WONDER_APART => {}
+            Some(last) if last.since == since => {
+                if now - before > LATE_LOOK {
+                    last.at = now; // we were held up ourselves, and what it said may lie unread
                 }
-            }
-            Silence::Alarming(since) => {
-                if alarmed != Some(since) && has_another(upstream, members, max_fails, now) {
+                let unanswered = is_long && now - last.at >= remarkable * 2;
+                if unanswered
+                    && alarmed != Some(since)
+                    && has_another(upstream, members, max_fails, now)
+                    && members.may_alarm(now)
+                {
                     alarmed = Some(since);
                     upstream.tally.silences.increment();
                     vigil.suspect(now);
                 }
             }
+            _ => {
+                wondered = Some(Wonder { since, at: now });
+                upstream.health.suspect();
+            }
         }
     }
+}
+
+/// A silence that a check was asked for.
+struct Wonder {
+    since: u64,
+    at: Instant,
 }
 
 /// Whether there is somebody else to ask: the last one is never passed over.

@@ -3,13 +3,18 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use contract::metrics::Metrics;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::settings::{Protocol, Settings};
 use crate::upstream::Upstream;
+
+/// Two alarms because of silence within one group are so far apart.
+const ALARMS_APART: Duration = Duration::from_secs(1);
 
 /// A place in a group that changes.
 #[derive(Clone, Debug)]
@@ -54,6 +59,8 @@ pub(crate) struct Members {
     changed: watch::Sender<()>,
     /// One change at a time.
     changing: Mutex<()>,
+    /// When the last alarm because of silence was.
+    alarmed: Mutex<Option<Instant>>,
 }
 
 impl Members {
@@ -61,7 +68,12 @@ impl Members {
     pub(crate) fn new(upstreams: Vec<Upstream>) -> Self {
         let upstreams: Arc<[_]> = upstreams.into_iter().map(Arc::new).collect();
         let lineup = Lineup { near: upstreams.len(), upstreams };
-        Self { lineup: ArcSwap::from_pointee(lineup), changed: watch::Sender::new(()), changing: Mutex::default() }
+        Self {
+            lineup: ArcSwap::from_pointee(lineup),
+            changed: watch::Sender::new(()),
+            changing: Mutex::default(),
+            alarmed: Mutex::default(),
+        }
     }
 
     /// Those of now.
@@ -72,6 +84,17 @@ impl Members {
     /// Whether they are not those of a moment ago.
     pub(crate) fn have_changed(&self, since: &Arc<Lineup>) -> bool {
         !std::ptr::eq(Arc::as_ptr(since), Arc::as_ptr(&self.lineup.load()))
+    }
+
+    /// Whether a silent member may be passed over now. One after the other: where all are slow at once, each question would
+    /// be asked of each of them.
+    pub(crate) fn may_alarm(&self, now: Instant) -> bool {
+        let mut alarmed = self.alarmed.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = alarmed.is_none_or(|last| now - last >= ALARMS_APART);
+        if may {
+            *alarmed = Some(now);
+        }
+        may
     }
 
     /// Hears of every change from now on.

@@ -99,10 +99,12 @@ impl Table {
         }
         if self.queue(now) == 0 {
             self.given_up.0 = 0;
-            self.waiting_since = now;
         }
-        if self.outstanding.is_empty() && now.duration_since(self.last_use) >= IDLE_GAP {
-            self.answered_since_idle = 0;
+        if self.outstanding.is_empty() {
+            self.waiting_since = now; // what was given up is no reason to take the peer for stalled
+            if now.duration_since(self.last_use) >= IDLE_GAP {
+                self.answered_since_idle = 0;
+            }
         }
         let (id, free) = loop {
             let id = rand::random();

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 /// With fewer questions under way silence says nothing, unless a check is: hedges are for those.
 const SILENT_QUESTIONS: usize = 3;
-/// So much longer than remarkable a silence lasts until it is an alarm: a check was asked meanwhile, and not answered.
+/// So much longer than remarkable a silence lasts until it is an alarm, if a check was asked meanwhile and not answered.
 const ALARMING: u32 = 3;
 /// A suspected upstream is passed over until it says something, or for this long: until checks call it down.
 const SUSPECTED_FOR: Duration = limits::UPSTREAM_CHECK_WITHIN.saturating_mul(2).saturating_add(Duration::from_secs(1));

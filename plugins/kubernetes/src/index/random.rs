@@ -203,8 +203,8 @@ fn compare(index: &Index, known: &Known, vouched: bool) -> Result<(), String> {
     let counts = (residents.conflicts, residents.doubted, residents.unvouched, index.len(), served.len());
     let expected =
         (known.conflicts.len(), known.doubted.len(), known.unvouched.len(), known.pods, known.residents.len());
-    let doubted = known.doubted.iter().all(|at| index.is_in_doubt(*at));
-    let believed = known.residents.keys().chain(&known.unvouched).all(|at| !index.is_in_doubt(*at));
+    let doubted = known.doubted.iter().all(|at| index.doubted(*at).is_some());
+    let believed = known.residents.keys().chain(&known.unvouched).all(|at| !index.doubted(*at).is_some());
     match by_address == known.residents && counts == expected && doubted && believed {
         true => Ok(()),
         false => Err(format!("the index says {by_address:?} {counts:?}, the model {known:?}")),

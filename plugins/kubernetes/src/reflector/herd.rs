@@ -116,7 +116,7 @@ async fn play(outage: Duration, fall: impl FnOnce(&mut State), rise: impl FnOnce
             tokio::spawn(Reflector::new(Way(server), subject, Arc::new(Notify::new())).run(out));
             while let Some(word) = words.recv().await {
                 let lists = matches!(word, Word::List { .. });
-                if lists || matches!(word, Word::Alive) {
+                if lists || matches!(word, Word::Opened) {
                     heard.send((node, Instant::now(), lists)).unwrap();
                 }
             }

@@ -220,6 +220,7 @@ impl Scene {
                 Word::Changed(thing) => format!("changed {}", thing.metadata.name),
                 Word::Deleted(thing) => format!("deleted {}", thing.metadata.name),
                 Word::Alive => "alive".to_owned(),
+                Word::Opened => "opened".to_owned(),
                 Word::Trouble(trouble) => trouble.to_string(),
             });
         }
