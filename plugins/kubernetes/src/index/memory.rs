@@ -52,6 +52,7 @@ fn take_in(text: &str, known: &mut (Index, SearchLists, PodIndex)) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "its figures are read by people")]
 fn a_pod_takes_at_most_a_kibibyte_and_pods_of_a_namespace_share_their_list() {
     let text = listed();
     let mut known = (Index::default(), SearchLists::default(), PodIndex::default());

@@ -172,7 +172,7 @@ impl Model {
                         .for_each(|doubt| doubt.restored = Some(*now));
                 }
                 Said::List { asked, .. } if lists.iter().any(|(list, _)| *list == at) => {
-                    doubts.retain(|doubt| !doubt.restored.is_some_and(|restored| restored <= *asked));
+                    doubts.retain(|doubt| doubt.restored.is_none_or(|restored| restored > *asked));
                 }
                 _ => {}
             }

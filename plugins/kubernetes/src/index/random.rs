@@ -212,6 +212,7 @@ fn compare(index: &Index, known: &Known, vouched: bool) -> Result<(), String> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "its figures are read by people")]
 fn after_every_word_the_index_says_what_the_model_says() {
     let seed = setting("NEARPATH_SEED").unwrap_or_else(rand::random);
     let steps = setting("NEARPATH_STEPS").unwrap_or(STEPS);

@@ -422,6 +422,7 @@ impl Node {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "its figures are read by people")]
 fn no_address_is_ever_given_to_another_pod_than_the_one_that_has_it() {
     let seed = setting("NEARPATH_SEED").unwrap_or_else(rand::random);
     let steps = setting("NEARPATH_STEPS").unwrap_or(STEPS);

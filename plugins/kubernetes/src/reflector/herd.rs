@@ -153,6 +153,7 @@ fn most_in_a_second(times: &[Instant]) -> usize {
 }
 
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "its figures are read by people")]
 fn check(what: &str, outcome: &Outcome, lists: usize) {
     println!("{what}: requests, and the most in a second: {:?}; in step after {:?}", outcome.requests, outcome.in_step);
     let of = |kind: &str| outcome.requests.get(kind).copied().unwrap_or_default();
