@@ -5,6 +5,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use contract::metrics::{Gauge, Metrics};
 use contract::{BuildError, Context, Endpoint, Endpoints, ServicePort, limits};
@@ -12,6 +13,9 @@ use tokio::sync::watch;
 use upstream::{Change, Group, Protocol, Seat, Settings};
 
 use crate::target::same_family;
+
+/// How often is looked whether the endpoints that are known are there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is followed, and who is asked meanwhile.
 #[derive(Debug)]
@@ -35,6 +39,7 @@ pub(crate) struct Follow {
 struct Said {
     /// `None`: nothing yet.
     by_endpoints: Option<bool>,
+    stranded: bool,
     left_out: bool,
 }
 
@@ -89,19 +94,36 @@ impl Follow {
         loop {
             let state = Arc::clone(&states.borrow_and_update());
             self.apply(&state, group);
-            if states.changed().await.is_err() {
-                return std::future::pending().await;
+            tokio::select! {
+                changed = states.changed() => {
+                    if changed.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
     }
 
+    /// Whether all endpoints that are asked are down: they may be gone, and nobody said so.
+    fn is_stranded(&self, ready: &[Seat], group: &Group) -> bool {
+        let asked = group.upstreams();
+        let are_asked = ready.iter().all(|seat| asked.iter().any(|upstream| upstream.address() == seat.address));
+        are_asked && !group.is_up(|address| ready.iter().any(|seat| seat.address == address))
+    }
+
     fn apply(&self, state: &Endpoints, group: &Group) {
-        let (ready, left_out) = self.taken(&state.ready);
+        let (mut ready, left_out) = self.taken(&state.ready);
         let by_endpoints = !ready.is_empty();
+        let stranded = by_endpoints && self.is_stranded(&ready, group);
+        self.say_stranded(stranded);
+        if stranded {
+            ready.extend(self.stand_ins(state.service).into_iter().map(|seat| Seat { near: false, ..seat }));
+        }
         let seats = if by_endpoints { ready } else { self.stand_ins(state.service) };
         let change = group.set(&seats, &self.settings, &self.metrics);
         self.endpoints.set(if by_endpoints { i64::try_from(seats.len()).unwrap_or(i64::MAX) } else { 0 });
-        self.fallback.set(i64::from(!by_endpoints));
+        self.fallback.set(i64::from(!by_endpoints || stranded));
         self.left_out.set(i64::try_from(left_out).unwrap_or(i64::MAX));
         self.say(by_endpoints, &seats, &change, state, left_out);
     }
@@ -136,6 +158,17 @@ impl Follow {
         Seat { address, protocol: self.protocol.clone(), near, to: self.service.clone() }
     }
 
+    fn say_stranded(&self, stranded: bool) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let service = &self.service;
+        if std::mem::replace(&mut said.stranded, stranded) != stranded {
+            match stranded {
+                true => tracing::warn!("forward: no endpoint of {service} answers; its own address is asked as well"),
+                false => tracing::info!("forward: endpoints of {service} answer again"),
+            }
+        }
+    }
+
     /// A line for a change, and none without.
     fn say(&self, by_endpoints: bool, seats: &[Seat], change: &Change, state: &Endpoints, left_out: usize) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,6 +182,9 @@ impl Follow {
         } else if !by_endpoints && (said.by_endpoints != Some(false) || !change.is_empty()) {
             let why = if state.synced { "has no ready endpoint" } else { "is not known yet" };
             match seats {
+                [] if said.by_endpoints.is_none() && !state.synced => {
+                    tracing::info!("forward: {service} {why}; questions wait for it a little");
+                }
                 [] => tracing::warn!("forward: {service} {why}, and nobody else can be asked"),
                 seats => {
                     let addresses: Vec<_> = seats.iter().map(|seat| seat.address).collect();

@@ -123,6 +123,12 @@ impl Group {
         self.members.now().upstreams.iter().filter(|upstream| !self.is_down(upstream)).count()
     }
 
+    /// Whether somebody at one of these addresses is not down.
+    pub fn is_up(&self, among: impl Fn(SocketAddr) -> bool) -> bool {
+        let lineup = self.members.now();
+        lineup.upstreams.iter().any(|upstream| among(upstream.address()) && !self.is_down(upstream))
+    }
+
     /// Asks, within [`limits::EXCHANGE_WITHIN`] of the query's arrival. Says who answered. A truncated answer must not
     /// be memorised.
     pub async fn exchange(&self, query: &Query) -> Result<(Answer, SocketAddr), Failure> {

@@ -204,7 +204,7 @@ fn compare(index: &Index, known: &Known, vouched: bool) -> Result<(), String> {
     let expected =
         (known.conflicts.len(), known.doubted.len(), known.unvouched.len(), known.pods, known.residents.len());
     let doubted = known.doubted.iter().all(|at| index.doubted(*at).is_some());
-    let believed = known.residents.keys().chain(&known.unvouched).all(|at| !index.doubted(*at).is_some());
+    let believed = known.residents.keys().chain(&known.unvouched).all(|at| index.doubted(*at).is_none());
     match by_address == known.residents && counts == expected && doubted && believed {
         true => Ok(()),
         false => Err(format!("the index says {by_address:?} {counts:?}, the model {known:?}")),

@@ -47,7 +47,7 @@ fn resident(index: &Index, address: &str) -> Option<String> {
 #[track_caller]
 fn is_given(index: &Index, name: &str) {
     assert_eq!(resident(index, ADDRESS), Some(format!("shop/{name}")));
-    assert!(!index.doubted(at(ADDRESS)).is_some());
+    assert!(index.doubted(at(ADDRESS)).is_none());
 }
 
 #[track_caller]
@@ -202,7 +202,7 @@ fn an_address_in_doubt_is_nobodys_at_once() {
 fn a_doubt_about_an_address_that_nobody_has_is_none_for_who_comes() {
     let mut index = with(10, &[]);
     index.doubt(at(ADDRESS), 1, 200);
-    assert!(!index.doubted(at(ADDRESS)).is_some());
+    assert!(index.doubted(at(ADDRESS)).is_none());
     let mut web = pod("web", 11, &[ADDRESS]);
     web.ready_at = Some(200);
     index.changed(web);
