@@ -101,12 +101,15 @@ impl Cluster {
     fn each(&self, pods: &[usize], what: impl Fn(usize) + Sync) {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            for _ in 0..TOGETHER {
-                scope.spawn(|| {
-                    while let Some(number) = pods.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        what(*number);
-                    }
-                });
+            let work = || {
+                while let Some(number) = pods.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    what(*number);
+                }
+            };
+            let workers: Vec<_> = (0..TOGETHER).map(|_| scope.spawn(work)).collect();
+            for worker in workers {
+                // with what it said, which the scope alone would not pass on
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             }
         });
     }

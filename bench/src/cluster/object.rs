@@ -40,6 +40,7 @@ pub(super) fn pod(namespace: &str, name: &str, node: &str) -> Pod {
         .label("app.kubernetes.io/part-of", "shop")
         .label("pod-template-hash", "7d9c5b8f64")
         .label("topology.kubernetes.io/zone", "eu-central-1a")
+        .spec("serviceAccountName", json!("checkout"))
         .spec("containers", json!([container]))
         .spec(
             "volumes",
