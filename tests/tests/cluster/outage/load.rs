@@ -33,6 +33,7 @@ struct Tally {
     unanswered: usize,
     wrong: usize,
     told: Vec<String>,
+    begun: Option<Instant>,
     slowest: Duration,
 }
 
@@ -73,7 +74,7 @@ impl Load {
     pub(super) fn ends(self) {
         self.stop.store(true, Ordering::SeqCst);
         let tally = self.thread.join().expect("the asker does not panic");
-        let Tally { hits, misses, by_shared, unanswered, wrong, told, slowest } = tally;
+        let Tally { hits, misses, by_shared, unanswered, wrong, told, slowest, .. } = tally;
         let ms = slowest.as_secs_f64() * 1e3;
         note(&format!(
             "asked meanwhile: {hits} hits and {misses} misses of pods that stay, {by_shared} questions of addresses that \
@@ -118,6 +119,7 @@ impl Asker {
 impl Tally {
     fn judge(&mut self, client: &Udp, ask: &Ask, right: Right) {
         let sent = Instant::now();
+        self.begun.get_or_insert(sent);
         client.send(&ask.wire());
         let Some(reply) = reply(client, ask, sent) else {
             self.unanswered += 1;
@@ -137,7 +139,8 @@ impl Tally {
 
     fn tell(&mut self, fault: String) {
         if self.told.len() < TOLD_MAX {
-            self.told.push(fault);
+            let at = self.begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
+            self.told.push(format!("{at:.1} s after the beginning: {fault}"));
         }
     }
 }
