@@ -101,6 +101,8 @@ pub const DOUBTS_MAX: usize = 2 * PODS_MAX;
 pub const DOUBT_CHANGES_MAX: usize = 4;
 /// Claims that such a joint change is against; the latest stay.
 pub const DOUBT_CLAIMS_MAX: usize = 16;
+/// Words of the kernel that wait to be told.
+pub const HERALD_WORDS_MAX: usize = 256;
 /// Pods of which it is remembered that they are gone for good.
 pub const TOMBSTONES_MAX: usize = PODS_MAX;
 /// One line of a watch, octets: an object, of which the API server keeps none larger than 1.5 MiB, as JSON.

@@ -71,6 +71,19 @@ impl PodIndex {
         conflicts
     }
 
+    /// An address belongs to nobody, until the next replacement says otherwise.
+    pub fn withdraw(&self, address: IpAddr) {
+        let address = number(address);
+        if !self.0.load().by_address.contains_key(&address) {
+            return;
+        }
+        self.0.rcu(|now| {
+            let mut by_address = now.by_address.clone();
+            by_address.remove(&address);
+            Snapshot { by_address, everybody: now.everybody.clone(), lists: now.lists.clone() }
+        });
+    }
+
     /// Replaces everything by one list that every client has.
     pub fn replace_for_everybody(&self, list: Arc<SearchList>, ndots: u8) {
         let lists = ById::from_iter([(list.id, Arc::clone(&list))]);
@@ -142,6 +155,11 @@ mod tests {
         assert_eq!(list_of(&index, "10.0.0.9"), None, "no pod");
         assert_eq!(index.at("10.0.0.3".parse().unwrap(), |who| who.pod.clone()), Some(Some("b/three".into())));
         assert_eq!(index.addresses(), 3);
+
+        index.withdraw("10.0.0.1".parse().unwrap());
+        assert_eq!((list_of(&index, "10.0.0.1"), list_of(&index, "fd00::1")), (None, a), "one address of it");
+        index.withdraw("10.0.0.9".parse().unwrap());
+        assert_eq!(index.addresses(), 2);
 
         assert_eq!(index.replace(&[pod(&lists, "a/two", &["10.0.0.2"], "a.svc.d")]), 0);
         assert_eq!(list_of(&index, "10.0.0.2"), a, "equal lists keep one number");

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::api::Api;
 use crate::backoff::Backoff;
+use crate::herald::{self, Withdrawn};
 use crate::kubelet::NodeDns;
 use crate::node::{self, HostFiles};
 use crate::pods::{Parts, Pods};
@@ -23,7 +24,6 @@ use crate::reflector::{Reflector, Subject};
 use crate::service::{self, Service};
 use crate::settings::Settings;
 use crate::trouble::Trouble;
-use crate::witness;
 
 /// Words that wait to be taken in; then the watch waits.
 const WORDS_MAX: usize = 1_024;
@@ -88,17 +88,17 @@ impl Kubernetes {
                 host: host.clone(),
                 lists: Arc::clone(&lists),
                 clock: Arc::clone(&clock),
+                withdrawn: Arc::new(Withdrawn::default()),
                 metrics: Arc::clone(&metrics),
                 ask: Arc::clone(&ask),
                 zone: if flagged { watch::Sender::new(None) } else { zone.clone() },
             };
             let reflector = Reflector::new(Api::new(&settings), subject.clone(), ask);
-            let witness = witness::watch(testimonies);
+            herald::start(Arc::clone(&parts.withdrawn), Weak::clone(&out), testimonies);
             async move {
-                let beside = async { tokio::join!(reflector.run(words), witness) };
                 tokio::select! {
                     () = Pods::new(parts).run(heard, seen) => {}
-                    _ = beside => {}
+                    () = reflector.run(words) => {}
                 }
             }
         };

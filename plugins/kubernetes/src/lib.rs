@@ -4,7 +4,7 @@
 //! ```text
 //!   API server <--Api-- Reflector: list, watch, wait --Word--> Pods ----> Index --> contract::PodIndex   (the hit path)
 //!                                  '-----------------Word--> Service -> Slices -> contract::Endpoints  (forward)
-//!   kernel (netlink) --> witness --Testimony---------------> Pods
+//!   kernel (netlink) --> witness --> herald --Testimony-----> Pods, and the address out of the index at once
 //! ```
 //!
 //! No query ever causes a request to the API server: it is asked when something starts, when a watch ends, and when the
@@ -13,6 +13,7 @@
 mod api;
 mod backoff;
 mod cluster;
+mod herald;
 mod index;
 mod kubelet;
 mod lines;

@@ -14,6 +14,7 @@ use contract::{Clock, Moment, PodIndex, SearchLists};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
+use crate::herald::Withdrawn;
 use crate::index::{Index, Residents};
 use crate::kubelet::NodeDns;
 use crate::node::HostFiles;
@@ -42,6 +43,8 @@ pub(crate) struct Parts {
     pub(crate) host: HostFiles,
     pub(crate) lists: Arc<SearchLists>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What the kernel took out of use, and the index does not know yet.
+    pub(crate) withdrawn: Arc<Withdrawn>,
     pub(crate) metrics: Arc<Metrics>,
     /// The reflector lists when this is notified.
     pub(crate) ask: Arc<Notify>,
@@ -194,6 +197,7 @@ impl Pods {
                     true => self.index.newcomer(address, change, self.parts.clock.now(), seconds_since_1970()),
                     false => self.index.doubt(address, change, seconds_since_1970()),
                 }
+                self.parts.withdrawn.taken_in(address, change);
                 if let Some(pod) = self.index.doubted(address) {
                     tracing::debug!("kubernetes: {address} of {pod} is in doubt: the kernel shows a change behind it");
                     self.counts.doubts.increment();
@@ -267,8 +271,9 @@ impl Pods {
         let age = self.heard.map_or(Duration::MAX, |heard| self.parts.clock.now().since(heard));
         self.vouched = self.heard.is_some() && age >= VOUCHED_AFTER;
         let residents = self.index.residents(self.vouched);
-        out.replace(&residents.pods);
-        self.counts.show(&self.index, &residents, out.addresses());
+        self.counts.show(&self.index, &residents);
+        self.parts.withdrawn.publish(residents.pods, &out);
+        self.counts.addresses.set(i64::try_from(out.addresses()).unwrap_or(i64::MAX));
     }
 }
 
@@ -350,10 +355,9 @@ impl Counts {
         self.synced.set(0);
     }
 
-    fn show(&self, index: &Index, residents: &Residents, addresses: usize) {
+    fn show(&self, index: &Index, residents: &Residents) {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.pods.set(number(index.len()));
-        self.addresses.set(number(addresses));
         self.conflicts.set(number(residents.conflicts));
         self.doubted.set(number(residents.doubted));
         self.unvouched.set(number(residents.unvouched));
