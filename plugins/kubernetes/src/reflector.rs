@@ -194,7 +194,7 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     async fn list(&mut self, out: &mpsc::Sender<Word<T>>) -> Result<Option<Lines>, End> {
         self.version = None;
         let asked = Instant::now();
-        self.streams |= asked >= self.relist_at; // the server may be another one by now
+        self.streams |= self.floor.is_some() && asked >= self.relist_at; // the server may be another one by now
         self.listed = Some(asked);
         if self.streams {
             match self.streamed_list().await {

@@ -31,7 +31,7 @@ async fn a_streamed_list_goes_on_as_a_watch() {
     let lines = [event("ADDED", "a", 7), event("ADDED", "b", 3), end(10), event("MODIFIED", "a", 11)];
     let deleted = (Duration::from_secs(30), event("DELETED", "b", 12));
     let mut scene = Scene::new([Reply::Hangs(lines.into_iter().map(at_once).chain([deleted]).collect())]);
-    assert_eq!(scene.after(1).await.told(), ["list a,b at 10", "alive", "changed a"]);
+    assert_eq!(scene.after(1).await.told(), ["list a,b at 10", "opened", "changed a"]);
     assert_eq!(scene.after(30).await.told(), ["deleted b"]);
     assert_eq!(scene.asked(), ["stream "]);
 }
@@ -44,8 +44,8 @@ async fn a_server_that_refuses_streamed_lists_is_asked_for_a_plain_one_and_not_a
         let second = [Reply::Ends(vec![at_once(list(&["a", "b"], 12))]), Reply::Hangs(vec![])];
         let mut scene = Scene::new(first.into_iter().chain([watch]).chain(second));
         let told = scene.after(20).await.told();
-        assert_eq!(told[..3], ["list a at 10", "alive", "changed b"], "{refusal}");
-        assert_eq!(told[4..], ["list a,b at 12", "alive"], "{refusal}");
+        assert_eq!(told[..3], ["list a at 10", "opened", "changed b"], "{refusal}");
+        assert_eq!(told[4..], ["list a,b at 12", "opened"], "{refusal}");
         assert_eq!(scene.asked(), ["stream ", "list 0", "watch 10", "list 11", "watch 12"], "{refusal}");
     }
 }
@@ -57,7 +57,7 @@ async fn a_server_that_does_not_know_of_streamed_lists_is_found_out_by_the_end_t
     let mut scene =
         Scene::new([plain_watch, Reply::Ends(vec![at_once(list(&["a"], 10))]), Reply::Hangs(bookmarks(2, 11))]);
     assert!(scene.after(14).await.told().is_empty());
-    assert_eq!(scene.after(2).await.told(), ["list a at 10", "alive"]);
+    assert_eq!(scene.after(2).await.told(), ["list a at 10", "opened"]);
     assert_eq!(scene.asked(), ["stream ", "list 0", "watch 10"]);
 }
 
@@ -76,8 +76,8 @@ async fn what_was_forgotten_in_mid_watch_is_listed_again_and_not_older_than_what
     let second = Reply::Hangs(vec![at_once(event("ADDED", "b", 15)), at_once(end(20))]);
     let mut scene = Scene::new([first, second]);
     let told = scene.after(5).await.told();
-    assert_eq!(told[..3], ["list a at 10", "alive", "changed b"]);
-    assert_eq!(told[4..], ["list b at 20", "alive"], "after one wait: {told:?}");
+    assert_eq!(told[..3], ["list a at 10", "opened", "changed b"]);
+    assert_eq!(told[4..], ["list b at 20", "opened"], "after one wait: {told:?}");
     assert_eq!(scene.asked(), ["stream ", "stream 15"]);
 }
 
@@ -88,7 +88,7 @@ async fn a_watch_that_cannot_be_gone_on_from_is_followed_by_a_list() {
     let mut scene = Scene::new([watch, forgotten, Reply::Hangs(vec![at_once(end(20))])]);
     let told = scene.after(70).await.told();
     assert_eq!(scene.asked(), ["stream ", "watch 12", "stream 12"]);
-    assert_eq!(told.last().unwrap(), "alive");
+    assert_eq!(told.last().unwrap(), "opened");
     assert!(told.contains(&"list  at 20".to_owned()), "{told:?}");
 }
 
@@ -112,7 +112,7 @@ async fn a_watch_that_lasted_as_long_as_it_was_asked_to_is_gone_on_from_without_
     assert!(at.windows(2).all(|pair| (300..=600).contains(&(pair[1] - pair[0]).as_secs())), "{at:?}");
     assert!(at.iter().all(|at| at.subsec_millis() <= 10), "no wait: {at:?}");
     let told = scene.told();
-    assert_eq!(told.iter().filter(|word| *word != "alive").count(), 1, "one list, no trouble: {told:?}");
+    assert_eq!(told.iter().filter(|word| !["opened", "alive"].contains(&word.as_str())).count(), 1, "one list, no trouble: {told:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,7 +127,7 @@ async fn a_watch_that_ends_before_its_time_is_gone_on_from_without_a_list() {
 async fn what_is_deleted_while_a_list_is_streamed_is_not_in_it() {
     let lines = [event("ADDED", "a", 7), event("ADDED", "b", 3), event("DELETED", "a", 9), event("ADDED", "c", 10)];
     let mut scene = Scene::new([Reply::Hangs(lines.into_iter().chain([end(10)]).map(at_once).collect())]);
-    assert_eq!(scene.after(1).await.told(), ["list b,c at 10", "alive"]);
+    assert_eq!(scene.after(1).await.told(), ["list b,c at 10", "opened"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,10 +150,25 @@ fn stream_that_ends() -> Reply {
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_silent_is_given_up_and_gone_on_from_its_version() {
     let mut scene = Scene::new([stream(), Reply::Hangs(vec![])]);
-    assert_eq!(scene.after(SILENT_MAX.as_secs() - 1).await.told(), ["list a at 10", "alive"]);
+    assert_eq!(scene.after(SILENT_MAX.as_secs() - 1).await.told(), ["list a at 10", "opened"]);
     let told = scene.after(3).await.told();
     assert!(told[0].contains("silent for 90 s"), "{told:?}");
     assert_eq!(scene.asked(), ["stream ", "watch 10"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_never_says_a_word_is_followed_by_a_list_for_the_server_may_have_been_restored() {
+    let mut scene = Scene::new([stream(), Reply::Hangs(vec![]), Reply::Hangs(vec![at_once(end(20))])]);
+    let told = scene.after(2 * SILENT_MAX.as_secs() + 5).await.told();
+    assert_eq!(scene.asked(), ["stream ", "watch 10", "stream 10"], "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn streamed_lists_that_fail_again_and_again_give_way_to_a_plain_one() {
+    let broken = || Reply::Refused(Trouble::Status { status: 500, message: String::new() });
+    let mut scene = Scene::new([broken(), broken(), broken(), Reply::Ends(vec![at_once(list(&["a"], 10))]), stream()]);
+    scene.after(30).await;
+    assert_eq!(scene.asked()[..4], ["stream ", "stream ", "stream ", "list 0"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +211,7 @@ async fn lists_that_are_asked_for_are_so_far_apart() {
     assert!(lists.windows(2).all(|pair| pair[1] - pair[0] >= ASKED_EVERY), "{lists:?}");
     assert!((12..=13).contains(&lists.len()), "{} lists in a minute", lists.len());
     let told = scene.told();
-    assert!(told.iter().all(|word| word == "alive" || word == "list a at 10"), "no trouble: {told:?}");
+    assert!(told.iter().all(|word| word == "opened" || word == "list a at 10"), "no trouble: {told:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +237,7 @@ async fn where_nobody_is_there_nothing_is_asked_until_somebody_is() {
     assert_eq!(scene.asked().len(), 1);
     *scene.script.is_there.lock().unwrap() = true;
     let told = scene.after(8).await.told();
-    assert_eq!(told[1..], ["list a at 10", "alive"]);
+    assert_eq!(told[1..], ["list a at 10", "opened"]);
     assert_eq!(scene.asked(), ["stream ", "stream "]);
 }
 
@@ -232,7 +247,7 @@ async fn half_a_line_and_nonsense_are_followed_by_a_list() {
         let first = Reply::Hangs(vec![at_once(end(10)), at_once(nonsense)]);
         let mut scene = Scene::new([first, stream()]);
         let told = scene.after(5).await.told();
-        assert_eq!(told[3..], ["list a at 10", "alive"], "{told:?}");
+        assert_eq!(told[3..], ["list a at 10", "opened"], "{told:?}");
         assert_eq!(scene.asked(), ["stream ", "stream 10"]);
     }
     // the connection broke in the middle of a line
