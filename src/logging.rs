@@ -11,7 +11,8 @@ use tracing_subscriber::registry::LookupSpan;
 /// Starts logging for the process. `RUST_LOG` overrides the level. What the API server's client would say of each request
 /// that fails, the watch says once.
 pub fn start(level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},kube_client=off")));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},kube_client=off")));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).event_format(Lines).with_writer(std::io::stderr);
     // a second start (tests in one process) keeps the first one's place
     let _ = lines.try_init();
