@@ -145,10 +145,12 @@ impl ApiServer {
 
     // what it does wrong
 
-    /// Does this wrong until it is healed.
+    /// Does this wrong until it is healed, or does something else wrong: what is old stays as old as it was then.
     pub fn fails(&self, fault: Fault) {
         self.script.change(|state| {
-            state.old = state.store.clone();
+            if state.fault.is_none() {
+                state.old = state.store.clone();
+            }
             state.fault = Some(fault);
         });
     }

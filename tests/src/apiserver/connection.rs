@@ -185,7 +185,9 @@ impl Watch<'_> {
             .map(|(_, line)| format!("{line}\n"))
             .collect();
         self.said = state.said.len();
-        for Change { version, kind, object } in state.store.since(self.of, self.told) {
+        let lags = state.fault == Some(Fault::Lags);
+        let known = if lags { &state.old } else { &state.store };
+        for Change { version, kind, object } in known.since(self.of, self.told) {
             self.told = version;
             match &state.fault {
                 Some(Fault::HalfALine) => {
@@ -197,7 +199,7 @@ impl Watch<'_> {
                 None => lines.push(line(kind, &object)),
             }
         }
-        if self.marked.elapsed() >= state.bookmarks_every {
+        if self.marked.elapsed() >= state.bookmarks_every && !lags {
             self.marked = Instant::now();
             self.told = state.store.version;
             lines.push(bookmark(self.of, self.told, false));

@@ -36,7 +36,7 @@ pub enum Fault {
     UnknownType,
     /// Lists, streamed or not, are of the time when this began, whatever is asked for.
     OldLists,
-    /// Has come as far as when this began; a list without `resourceVersion` waits for the newest.
+    /// Has come as far as when its first fault began, and tells no more; a list without `resourceVersion` waits for the newest.
     Lags,
 }
 
