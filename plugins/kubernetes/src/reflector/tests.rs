@@ -112,7 +112,11 @@ async fn a_watch_that_lasted_as_long_as_it_was_asked_to_is_gone_on_from_without_
     assert!(at.windows(2).all(|pair| (300..=600).contains(&(pair[1] - pair[0]).as_secs())), "{at:?}");
     assert!(at.iter().all(|at| at.subsec_millis() <= 10), "no wait: {at:?}");
     let told = scene.told();
-    assert_eq!(told.iter().filter(|word| !["opened", "alive"].contains(&word.as_str())).count(), 1, "one list, no trouble: {told:?}");
+    assert_eq!(
+        told.iter().filter(|word| !["opened", "alive"].contains(&word.as_str())).count(),
+        1,
+        "one list, no trouble: {told:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
