@@ -129,6 +129,16 @@ impl House {
     }
 }
 
+impl House {
+    /// What its metrics tell of doubts, failures and walks.
+    fn says_what_happened(&self) -> String {
+        let (_, page) = http::fetch(&format!("{}:9153", self.daemon.address().ip()), "/metrics");
+        let told = ["doubt", "rcode", "autopath_results", "age", "healthcheck", "stale", "moved", "silences"];
+        let lines = page.lines().filter(|line| !line.starts_with('#') && told.iter().any(|word| line.contains(word)));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// A pod at work.
 struct Inhabitant {
     sandbox: Sandbox,
@@ -216,17 +226,10 @@ fn each_look_up_is_one_question(house: &House) {
                 nowhere += 1;
             } else if name.matches('.').count() < ndots {
                 found += 1;
-                let why = || {
-                    let (_, page) = http::fetch(&format!("{}:9153", house.daemon.address().ip()), "/metrics");
-                    let told =
-                        ["doubt", "rcode", "autopath_results", "age", "healthcheck", "stale", "moved", "silences"];
-                    let lines = page.lines().filter(|line| told.iter().any(|word| line.contains(word)));
-                    lines.filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
-                };
                 assert!(
                     (asked - 2.0).abs() < 0.1,
                     "{which}: {name}: one question of each type, not {asked}\n{}",
-                    why()
+                    house.says_what_happened()
                 );
             }
         }
