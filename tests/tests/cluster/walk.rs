@@ -30,12 +30,12 @@ const CENTRE: &str = "\
 example.org:PORT {
     bind IP
     template IN A {
-        match \"^(www|api|shop)[.]example[.]org[.]$\"
+        match \"^(www|api|till)[.]example[.]org[.]$\"
         answer \"{{ .Name }} 60 IN A 203.0.113.7\"
         fallthrough
     }
     template ANY ANY {
-        match \"^((www|api|shop)[.])?example[.]org[.]$\"
+        match \"^((www|api|till)[.])?example[.]org[.]$\"
         rcode NOERROR
         authority \"example.org. 60 IN SOA ns.example.org. root.example.org. 1 60 60 60 60\"
         fallthrough
@@ -195,7 +195,7 @@ fn each_look_up_is_one_question(house: &House) {
         "api",
         "db",
         "www",
-        "shop",
+        "till",
         "web.walk-shop",
         "api.walk-billing",
         "db.walk-infra",
