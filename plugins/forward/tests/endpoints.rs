@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::corefile::{Memory, Report, parse};
-use contract::wire::{Class, Flags, HEADER, Name, Rcode, RecordType};
+use contract::testing;
+use contract::wire::{Flags, HEADER, Name, Rcode, RecordType};
 use contract::{
     Blocks, Boxed, BuildError, Client, Cluster, Context, Endpoint, Endpoints, Failure, Next, NoCluster, Plugin,
-    PodIndex, Query, RuntimeClock, Scope, SearchLists, Served, ServicePort, Source, Spec as _, Transport, limits,
+    PodIndex, Query, RuntimeClock, SearchLists, Served, ServicePort, Source, Spec as _, Transport, limits,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
@@ -120,24 +121,8 @@ impl Blocks for NoBlocks {
 }
 
 async fn ask(context: &Context, chain: &[Arc<dyn Plugin>], transport: Transport) -> Served {
-    let query = Query {
-        name: Name::parse("a.example").unwrap(),
-        rtype: RecordType::A,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: "127.0.0.1:4000".parse().unwrap(),
-            local: "127.0.0.1:53".parse().unwrap(),
-            transport,
-        },
-        edns: None,
-        header: (0, 0),
-        arrived: context.clock.now(),
-        reentries: 0,
-        refresh: false,
-    };
+    let query = testing::query("a.example", RecordType::A);
+    let query = Query { client: Client { transport, ..query.client }, arrived: context.clock.now(), ..query };
     Next::new(chain, &NoBlocks).serve(&query).await
 }
 

@@ -8,23 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::corefile::{Memory, Report, parse};
-use contract::wire::{Class, Flags, HEADER, Name, Rcode, RecordType};
+use contract::testing;
+use contract::wire::{Flags, HEADER, Name, Rcode, RecordType};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Context, Failure, Next, Plugin, Query, Reply, RuntimeClock, Scope,
-    SearchLists, Served, Source, Spec as _, Transport,
+    Answer, Blocks, Bound, Boxed, Client, Context, Failure, Next, Plugin, Query, Reply, RuntimeClock, Served, Source,
+    Spec as _, Transport,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 
 fn context() -> Context {
-    Context {
-        clock: Arc::new(RuntimeClock::start()),
-        metrics: Arc::default(),
-        lists: Arc::new(SearchLists::default()),
-        server: "dns://.:53".to_owned(),
-        state_dir: None,
-        cluster: Arc::new(contract::NoCluster),
-    }
+    Context { clock: Arc::new(RuntimeClock::start()), ..testing::context() }
 }
 
 /// The plugins of a server block.
@@ -61,24 +55,8 @@ impl Blocks for NoBlocks {
 }
 
 async fn ask(context: &Context, chain: &[Arc<dyn Plugin>], name: &str, transport: Transport) -> Served {
-    let query = Query {
-        name: Name::parse(name).unwrap(),
-        rtype: RecordType::A,
-        class: Class::IN,
-        dnssec_ok: false,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: "127.0.0.1:4000".parse().unwrap(),
-            local: "127.0.0.1:53".parse().unwrap(),
-            transport,
-        },
-        edns: None,
-        header: (0, 0),
-        arrived: context.clock.now(),
-        reentries: 0,
-        refresh: false,
-    };
+    let query = testing::query(name, RecordType::A);
+    let query = Query { client: Client { transport, ..query.client }, arrived: context.clock.now(), ..query };
     Next::new(chain, &NoBlocks).serve(&query).await
 }
 

@@ -27,11 +27,10 @@ use crate::trouble::Trouble;
 
 /// Words that wait to be taken in; then the watch waits.
 const WORDS_MAX: usize = 1_024;
-/// After a panic of the work beside the queries it begins anew.
+/// The work beside the queries begins anew so long after it ended.
 const ANEW_AFTER: Duration = Duration::from_secs(5);
 
-/// The port of DNS, and the Service that has it in nearly every cluster.
-const DNS_PORT: u16 = 53;
+/// The Service that nearly every cluster has for its DNS.
 const CLUSTER_DNS: &str = "kube-dns";
 
 /// The cluster, as its API server tells of it.
@@ -157,7 +156,7 @@ impl Kubernetes {
         }
         let named = self.settings.service.as_deref().unwrap_or(CLUSTER_DNS);
         let flag = self.settings.service_address.filter(|_| stands_for(named, &port.service));
-        let number = port.port.as_deref().and_then(|port| port.parse().ok()).unwrap_or(DNS_PORT);
+        let number = port.port.as_deref().and_then(|port| port.parse().ok()).unwrap_or(service::DNS_PORT);
         flag.map(|address| SocketAddr::new(address, number))
             .or_else(|| service::address_in(|name| self.settings.environment.get(name).cloned(), port))
     }
@@ -210,8 +209,10 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     while is_wanted() {
-        if tokio::spawn(work()).await.is_err() {
-            tracing::error!("kubernetes: the work on {what} panicked; it begins anew");
+        let panicked = tokio::spawn(work()).await.is_err();
+        if is_wanted() {
+            let how = if panicked { "panicked" } else { "ended" };
+            tracing::error!("kubernetes: the work on {what} {how}; it begins anew in {} s", ANEW_AFTER.as_secs());
             tokio::time::sleep(ANEW_AFTER).await;
         }
     }

@@ -69,11 +69,9 @@ pub(crate) struct Pods {
 }
 
 impl Drop for Pods {
-    /// Nobody hears the kernel any more: what was known is believed no longer.
+    /// Nobody hears the kernel any more: whoever still reads the index believes it no longer.
     fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(out) = self.parts.out.upgrade()
-        {
+        if let Some(out) = self.parts.out.upgrade() {
             out.replace(&[]);
         }
         self.counts.clear();
@@ -109,7 +107,10 @@ impl Pods {
             // the kernel first: what it doubts must not be served a moment longer
             let changed = tokio::select! {
                 biased;
-                Some(testimony) = kernel.recv() => self.hear_kernel(testimony),
+                testimony = kernel.recv() => match testimony {
+                    Some(testimony) => self.hear_kernel(testimony),
+                    None => return, // its thread is gone: all begins anew, rather than go on without it
+                },
                 word = words.recv() => match word {
                     Some(word) => self.hear(word),
                     None => return,

@@ -18,7 +18,7 @@ use crate::trouble::{Outage, Trouble};
 use crate::words::Watched;
 
 /// The port of DNS.
-const DNS_PORT: u16 = 53;
+pub(crate) const DNS_PORT: u16 = 53;
 /// The Service is asked for within this.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 

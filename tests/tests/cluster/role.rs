@@ -41,17 +41,6 @@ const BY_ENDPOINTS: &str = "cluster.local:PORT {
 }
 ";
 
-const BY_ADDRESS: &str = "cluster.local:PORT {
-    bind IP
-    autopath @kubernetes
-    cache
-    forward . CENTRE {
-        force_tcp
-    }
-    prometheus IP:9153
-}
-";
-
 /// The longest wait between two attempts, and time to work.
 const IN_STEP_WITHIN: Duration = Duration::from_secs(70);
 
@@ -172,7 +161,7 @@ fn what_is_known_serves_on_without_rights(plane: &mut ControlPlane, daemon: &Dae
 
 fn who_has_no_right_serves_plain_until_it_has(plane: &ControlPlane, centre: &CoreDns, pod: IpAddr) {
     let api = plane.api();
-    let daemon = daemon(&plane.kubeconfig(&plane.token_for(NOBODY)), BY_ADDRESS, centre);
+    let daemon = daemon(&plane.kubeconfig(&plane.token_for(NOBODY)), marks::COREFILE, centre);
     let refused = || marks::figure(&daemon, FAILURES, &[("kind", "pods"), ("reason", "denied")]);
     let (times, bound) = mode::of((3.0, IN_STEP_WITHIN), (8.0, 4 * IN_STEP_WITHIN));
     within(bound, "it goes on trying", || refused() >= times);
