@@ -8,6 +8,8 @@ pub mod interfaces;
 pub mod listening;
 pub mod logging;
 mod loops;
+pub mod node;
+pub mod options;
 pub mod plan;
 pub mod serve;
 pub mod signals;

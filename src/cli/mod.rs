@@ -3,6 +3,7 @@
 pub mod check;
 pub mod cluster;
 pub mod demo;
+pub mod node;
 pub mod serve;
 
 use std::ffi::OsString;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::cluster::ClusterFlags;
+use super::node::NodeFlags;
 use crate::daemon::{self, Options};
 
 /// Flags of the daemon; those that CoreDNS and node-cache have keep their names.
@@ -38,6 +39,9 @@ pub struct ServeFlags {
     /// List the directives that are served, and leave
     #[arg(long)]
     pub plugins: bool,
+    /// What is set up on the node.
+    #[command(flatten)]
+    pub node: NodeFlags,
     /// Where the cluster is.
     #[command(flatten)]
     pub cluster: ClusterFlags,

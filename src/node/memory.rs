@@ -1,0 +1,1 @@
+//! How much memory there may be, and what is done before it is used up.

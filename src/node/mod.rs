@@ -1,0 +1,20 @@
+//! The node's side: the address that pods ask, the rules with the kernel's failsafe, and what watches the daemon from inside.
+//!
+//! ```text
+//!   flags --> NodePlan --> Lease --> link: interface and addresses --> rules --> the daemon's sockets
+//!                            |              ^                           ^
+//!                            |              '---- Keeper: reconciles ---'
+//!                            '--> the last one that leaves: everything stays, or is torn down
+//! ```
+
+pub mod conntrack;
+pub mod detour;
+pub mod lease;
+pub mod link;
+pub mod memory;
+pub mod plan;
+pub mod rules;
+pub mod warm;
+pub mod watchdog;
+
+pub use plan::{Leaving, NodePlan};

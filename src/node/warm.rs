@@ -1,0 +1,1 @@
+//! What was asked a moment ago, kept over a restart.

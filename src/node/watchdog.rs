@@ -1,0 +1,1 @@
+//! Whether every thread that answers makes progress, seen from inside.

@@ -1,0 +1,95 @@
+//! What the command line sets, in the daemon's own terms.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use foldhash::quality::SeedableRandomState;
+
+use crate::cli::ServeFlags;
+use crate::node::NodePlan;
+
+/// Threads that take datagrams, unless a flag says otherwise: more cost memory and win nothing at a node's load.
+const THREADS_MAX: usize = 8;
+
+/// What the command line sets.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The Corefile.
+    pub corefile: PathBuf,
+    /// The port of keys that name none.
+    pub dns_port: u16,
+    /// Threads that take datagrams.
+    pub threads: usize,
+    /// Bound of the answer store, octets.
+    pub cache_bytes: u64,
+    /// What NSID and the like say.
+    pub node_name: String,
+    /// Where the process id is written.
+    pub pidfile: Option<PathBuf>,
+    /// How the store hashes: by chance, but for whoever counts instructions.
+    pub hasher: SeedableRandomState,
+    /// Where is kept what should be known after a restart.
+    pub state_dir: Option<PathBuf>,
+    /// Where the cluster is.
+    pub cluster: kubernetes::Settings,
+    /// What is set up on the node, if anything is.
+    pub node: Option<NodePlan>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let node_name = own_name();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            corefile: "Corefile".into(),
+            dns_port: 53,
+            threads: cores.min(THREADS_MAX),
+            cache_bytes: 32 << 20,
+            cluster: kubernetes::Settings { node_name: node_name.clone(), ..kubernetes::Settings::default() },
+            node_name,
+            pidfile: None,
+            hasher: SeedableRandomState::random(),
+            state_dir: None,
+            node: None,
+        }
+    }
+}
+
+impl Options {
+    /// What the flags say; defaults for what they leave open.
+    pub fn from_flags(flags: &ServeFlags) -> Self {
+        let default = Self::default();
+        let node_name = flags.node_name.clone().unwrap_or(default.node_name);
+        Self {
+            cluster: flags.cluster.settings(&node_name),
+            corefile: flags.conf.clone(),
+            dns_port: flags.port,
+            threads: if flags.threads == 0 { default.threads } else { flags.threads },
+            cache_bytes: flags.cache_mib << 20,
+            node_name,
+            pidfile: flags.pidfile.clone(),
+            hasher: default.hasher,
+            state_dir: flags.statedir.clone(),
+            node: flags.node.plan(flags.port, &service_addresses()),
+        }
+    }
+}
+
+/// The addresses of Services that the environment tells of.
+fn service_addresses() -> BTreeSet<IpAddr> {
+    let of_service = |name: &OsString| name.to_str().is_some_and(|name| name.ends_with("_SERVICE_HOST"));
+    let variables = std::env::vars_os().filter(|(name, _)| of_service(name));
+    variables.filter_map(|(_, value)| value.to_str()?.parse().ok()).collect()
+}
+
+/// What the DaemonSet says by `NODE_NAME`, else the host's name.
+fn own_name() -> String {
+    let told = std::env::var("NODE_NAME").ok().filter(|name| !name.is_empty());
+    told.unwrap_or_else(host_name)
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned())
+}

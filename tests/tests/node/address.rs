@@ -1,0 +1,1 @@
+//! Interface, addresses and lease: made, kept, found again, removed.

@@ -1,0 +1,1 @@
+//! The daemon's own watch over itself: hung threads, memory, warm starts, ports that are shared.

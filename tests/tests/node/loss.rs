@@ -1,0 +1,1 @@
+//! Questions under way while the daemon is stopped, killed, started and replaced.

@@ -1,0 +1,1 @@
+//! Rules and the kernel's failsafe: what comes of a question with a daemon and without one.
