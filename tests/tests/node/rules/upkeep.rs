@@ -12,7 +12,9 @@ const TABLE: &str = "nearpath-rules0";
 
 /// Rules of somebody else, one of them about our address.
 const FOREIGN: &str = "table inet foreign { set s { type ipv4_addr; elements = { 169.254.20.10 } }
-  chain c { type filter hook input priority filter; policy accept; ip daddr 169.254.20.10 counter; } }";
+  chain c { type filter hook input priority filter; policy accept; ip daddr 169.254.20.10 counter
+  }
+}";
 
 #[test]
 fn twice_is_once_and_afterwards_all_is_as_before() {
