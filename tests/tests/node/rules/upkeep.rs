@@ -42,11 +42,17 @@ fn twice_is_once_and_afterwards_all_is_as_before() {
     });
 }
 
-/// Without dates and counters.
+/// What a program saves, without dates and counters.
 pub(super) fn uncounted(program: &str) -> String {
     let text = run(program);
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| line.split(" [").next().unwrap_or_default().to_owned() + "\n").collect()
+    let lines = text.lines().filter(|line| !line.starts_with('#')).map(|line| match line.starts_with(':') {
+        true => line.split(" [").next().unwrap_or_default().to_owned(),
+        false => {
+            let date = line.split_once("--datestart ").and_then(|(_, rest)| rest.split(' ').next());
+            date.map_or(line.to_owned(), |date| line.replace(date, "DATE"))
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn without_times(text: &str) -> String {
