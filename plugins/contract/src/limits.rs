@@ -69,6 +69,20 @@ pub const WITNESS_RETRY_MIN: Duration = Duration::from_millis(10);
 /// up to this.
 pub const WITNESS_RETRY_MAX: Duration = Duration::from_secs(60);
 
+/// Instances that serve one node under one name at the same time.
+pub const LEASES_MAX: usize = 16;
+/// An answer of the kernel's about links, addresses, routes and neighbours comes within this: it answers as it is asked, but after
+/// whoever else changes some of them.
+pub const NETLINK_WITHIN: Duration = Duration::from_secs(5);
+/// So often is done what is still missing of the node's interface; others may change it meanwhile.
+pub const LINK_ROUNDS_MAX: u32 = 4;
+/// The receive buffer that is asked for, to hear that something of the node's interface has changed, octets.
+pub const CHANGES_BUFFER: usize = 1 << 20;
+/// Numbers that the node's interfaces have had, of which changes are heard.
+pub const CHANGES_LINKS_MAX: usize = 64;
+/// Words of the kernel that are taken for one change when they come together.
+pub const CHANGES_TOGETHER_MAX: usize = 1_024;
+
 /// NXDOMAIN cuts (RFC 8020) that one `autopath` knows; further ones are not learned, and names below them are asked in full.
 pub const CUTS_MAX: usize = 4_096;
 /// Cuts that one `autopath` renews at the same moment.
