@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -22,11 +23,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::admin::{self, Admin, State};
+use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::listening::{Listening, Sockets};
+use crate::node::{SetupError, Watchdog, abort, first_word};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
+use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
@@ -48,6 +51,7 @@ pub struct Daemon {
     state: Arc<State>,
     admin: Admin,
     listening: Listening,
+    watchdog: Watchdog,
     work: Vec<AbortHandle>,
     digest: u64,
     settings: Settings,
@@ -80,6 +84,7 @@ impl Settings {
 
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    abort::without_core_dumps();
     let checked = plan::check_file(&options.corefile, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     let (mut daemon, signals) = begin(checked, options, Signals::listen)?;
@@ -132,14 +137,20 @@ fn begin<T>(
     let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
-    let sockets = Sockets::bind(&assembly, options.threads, false)?;
+    let sockets = Sockets::bind(&assembly, options.threads, options.node.is_some())?;
     let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
-    let mut admin = Admin::new(Arc::clone(&state));
-    if let Some(error) = admin.reconcile(&admin::pages(plan)).into_iter().next() {
+    let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
+    if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
     listening.serve(&assembly, sockets)?;
+    let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
+    if options.node.is_some() {
+        SetupError::register(&shared.metrics);
+        let entrances = assembly.entrances().collect();
+        runtime.spawn(first_word::hear(entrances, Arc::clone(&shared), state.pending("upstream")));
+    }
     let mut daemon = Daemon {
         options: options.clone(),
         shared,
@@ -147,6 +158,7 @@ fn begin<T>(
         state,
         admin,
         listening,
+        watchdog,
         work: Vec::new(),
         looped: watch::Sender::new(false),
         digest: checked.digest,
@@ -189,6 +201,8 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         state_dir: options.state_dir.clone(),
         lists,
         cluster: Arc::new(cluster),
+        presence: Presence::new(options.debug_hooks),
+        heard: AtomicBool::new(false),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         places: Arc::default(),
@@ -275,7 +289,7 @@ impl Daemon {
         let _inside = handle.enter();
         let assembly = assemble(plan, self.options.dns_port, &self.shared, &self.register)?;
         self.listening.reconcile(&assembly)?;
-        for error in self.admin.reconcile(&admin::pages(plan)) {
+        for error in self.admin.reconcile(&admin::pages(plan, self.options.metrics_address)) {
             tracing::error!("{error}");
         }
         self.settings = Settings::of(plan);
@@ -326,6 +340,7 @@ impl Daemon {
             true => tracing::info!("drained"),
             false => tracing::warn!("left with questions unanswered after {} s", DRAIN_WITHIN.as_secs()),
         }
+        drop(self.watchdog); // until now: draining can hang too
         self.runtime.shutdown_timeout(Duration::from_millis(200));
     }
 }

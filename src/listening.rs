@@ -15,7 +15,7 @@ use crate::assembly::{self, Assembly, Endpoint};
 use crate::serve::connections::Connections;
 use crate::serve::https::{HttpsOptions, HttpsSocket};
 use crate::serve::stream::{Listener, StreamOptions, StreamSocket, Timeouts};
-use crate::serve::udp::{UdpMeter, UdpSockets, UdpWorkers};
+use crate::serve::udp::{Roster, UdpMeter, UdpSockets, UdpWorkers};
 use crate::serve::{Front, sockets};
 
 /// An address that cannot be had, and what to do.
@@ -211,6 +211,11 @@ impl Listening {
     /// Where questions come in.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.open.keys()
+    }
+
+    /// A view of the progress of the threads for datagrams.
+    pub fn roster(&self) -> Roster {
+        self.udp.roster()
     }
 
     /// Readers of what the sockets count.

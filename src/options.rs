@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use foldhash::quality::SeedableRandomState;
@@ -36,6 +36,10 @@ pub struct Options {
     pub cluster: kubernetes::Settings,
     /// What is set up on the node, if anything is.
     pub node: Option<NodePlan>,
+    /// Where metrics are told beside the directive `prometheus`.
+    pub metrics_address: Option<SocketAddr>,
+    /// True if the hooks of the tests are obeyed.
+    pub debug_hooks: bool,
 }
 
 impl Default for Options {
@@ -53,6 +57,8 @@ impl Default for Options {
             hasher: SeedableRandomState::random(),
             state_dir: None,
             node: None,
+            metrics_address: None,
+            debug_hooks: false,
         }
     }
 }
@@ -62,7 +68,10 @@ impl Options {
     pub fn from_flags(flags: &ServeFlags) -> Self {
         let default = Self::default();
         let node_name = flags.node_name.clone().unwrap_or(default.node_name);
+        let node = flags.node.plan(flags.port, &service_addresses());
         Self {
+            metrics_address: node.as_ref().map(|_| flags.node.metrics_listen_address),
+            debug_hooks: flags.node.failsafe.debug_hooks,
             cluster: flags.cluster.settings(&node_name),
             corefile: flags.conf.clone(),
             dns_port: flags.port,
@@ -72,7 +81,7 @@ impl Options {
             pidfile: flags.pidfile.clone(),
             hasher: default.hasher,
             state_dir: flags.statedir.clone(),
-            node: flags.node.plan(flags.port, &service_addresses()),
+            node,
         }
     }
 }

@@ -7,14 +7,19 @@
 //!                            '--> the last one that leaves: everything stays, or is torn down
 //! ```
 
+pub mod abort;
 pub mod conntrack;
 pub mod detour;
+pub mod first_word;
 pub mod lease;
 pub mod link;
 pub mod memory;
 pub mod plan;
 pub mod rules;
+pub mod setup_errors;
 pub mod warm;
 pub mod watchdog;
 
 pub use plan::{Leaving, NodePlan};
+pub use setup_errors::SetupError;
+pub use watchdog::Watchdog;
