@@ -26,7 +26,7 @@ use tokio::task::AbortHandle;
 use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::listening::{Listening, Sockets};
-use crate::node::{SetupError, Watchdog, abort, first_word};
+use crate::node::{SetupError, Warmth, Watchdog, abort, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::serve::chaos::Presence;
@@ -52,6 +52,7 @@ pub struct Daemon {
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
+    warmth: Arc<Warmth>,
     work: Vec<AbortHandle>,
     digest: u64,
     settings: Settings,
@@ -87,7 +88,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     abort::without_core_dumps();
     let checked = plan::check_file(&options.corefile, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let (mut daemon, signals) = begin(checked, options, Signals::listen)?;
+    let (mut daemon, signals) = begin(checked, &memory::fitted(options, memory::limit()), Signals::listen)?;
     let end = signals.follow(&mut daemon);
     daemon.stop();
     end
@@ -137,8 +138,10 @@ fn begin<T>(
     let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
+    let warmth = Arc::new(Warmth::new(options, &shared, &register));
+    warmth.restore(assembly.entrances());
     let sockets = Sockets::bind(&assembly, options.threads, options.node.is_some())?;
-    let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
+    let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
@@ -146,6 +149,10 @@ fn begin<T>(
     }
     listening.serve(&assembly, sockets)?;
     let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
+    runtime.spawn(Arc::clone(&warmth).keep_regularly());
+    if let Some(limit) = options.memory.clone() {
+        runtime.spawn(memory::watch(limit, Arc::clone(&shared)));
+    }
     if options.node.is_some() {
         SetupError::register(&shared.metrics);
         let entrances = assembly.entrances().collect();
@@ -159,6 +166,7 @@ fn begin<T>(
         admin,
         listening,
         watchdog,
+        warmth,
         work: Vec::new(),
         looped: watch::Sender::new(false),
         digest: checked.digest,
@@ -196,7 +204,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
     Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
         flights: Arc::new(Flights::default()),
-        turnstile: Arc::new(Turnstile::default()),
+        turnstile: Arc::new(Turnstile::new(options.bounds.misses)),
         clock,
         state_dir: options.state_dir.clone(),
         lists,
@@ -340,6 +348,7 @@ impl Daemon {
             true => tracing::info!("drained"),
             false => tracing::warn!("left with questions unanswered after {} s", DRAIN_WITHIN.as_secs()),
         }
+        self.warmth.keep();
         drop(self.watchdog); // until now: draining can hang too
         self.runtime.shutdown_timeout(Duration::from_millis(200));
     }

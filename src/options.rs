@@ -9,6 +9,7 @@ use foldhash::quality::SeedableRandomState;
 
 use crate::cli::ServeFlags;
 use crate::node::NodePlan;
+use crate::node::memory::{Bounds, Limit};
 
 /// Threads that take datagrams, unless a flag says otherwise: more cost memory and win nothing at a node's load.
 const THREADS_MAX: usize = 8;
@@ -36,6 +37,10 @@ pub struct Options {
     pub cluster: kubernetes::Settings,
     /// What is set up on the node, if anything is.
     pub node: Option<NodePlan>,
+    /// What may be taken at most: as much as fits under the limit of memory.
+    pub bounds: Bounds,
+    /// The limit of memory, if there is one.
+    pub memory: Option<Limit>,
     /// Where metrics are told beside the directive `prometheus`.
     pub metrics_address: Option<SocketAddr>,
     /// True if the hooks of the tests are obeyed.
@@ -57,6 +62,8 @@ impl Default for Options {
             hasher: SeedableRandomState::random(),
             state_dir: None,
             node: None,
+            bounds: Bounds::default(),
+            memory: None,
             metrics_address: None,
             debug_hooks: false,
         }
@@ -72,6 +79,8 @@ impl Options {
         Self {
             metrics_address: node.as_ref().map(|_| flags.node.metrics_listen_address),
             debug_hooks: flags.node.failsafe.debug_hooks,
+            bounds: default.bounds,
+            memory: default.memory,
             cluster: flags.cluster.settings(&node_name),
             corefile: flags.conf.clone(),
             dns_port: flags.port,

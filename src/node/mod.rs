@@ -22,4 +22,5 @@ pub mod watchdog;
 
 pub use plan::{Leaving, NodePlan};
 pub use setup_errors::SetupError;
+pub use warm::Warmth;
 pub use watchdog::Watchdog;

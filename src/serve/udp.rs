@@ -71,6 +71,17 @@ impl UdpSockets {
         Ok(Self { sockets, added: Added { local, receive_buffer } })
     }
 
+    /// Makes the receive buffer of each socket so large at most, octets: what is queued counts against a limit of memory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn bound_receive_buffers(&self, octets: usize) -> io::Result<()> {
+        match octets < self.added.receive_buffer {
+            true => self.sockets.iter().try_for_each(|socket| socket2::SockRef::from(socket).set_recv_buffer_size(octets)),
+            false => Ok(()),
+        }
+    }
+
     /// What was got.
     pub fn added(&self) -> Added {
         self.added

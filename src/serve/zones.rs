@@ -243,7 +243,7 @@ impl Entrance {
 
     /// Starts a question that nobody waits for.
     pub fn refresh(&self, block: &Arc<Block>, query: &Query) {
-        if self.0.shared.flights.len() >= MISSES_MAX {
+        if self.0.shared.flights.len() >= MISSES_MAX || self.0.shared.turnstile.is_narrow() {
             return; // who waits goes first; the claim runs out, and then somebody else may have it
         }
         let entrance = self.clone();
