@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -13,7 +13,6 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::*;
 use crate::node::link::testing::{note, skip};
-use crate::node::link::{Link, Unwanted};
 
 const CENTRAL: [&str; 2] = ["10.2.0.2", "fd02::2"];
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -176,8 +175,8 @@ fn the_host_asks_the_central_server_while_nobody_listens() {
             assert!(run("sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=0").status.success());
             with_netlink(async |handle| Link::new(NAME, &own()).ensure(&handle, Unwanted::Remove).await.unwrap());
             for central in CENTRAL {
- settles(central.parse().unwrap(), "central");
-}
+                settles(central.parse().unwrap(), "central");
+            }
             for filter in 0..=2 {
                 let words =
                     format!("sysctl -qw net.ipv4.conf.all.rp_filter={filter} net.ipv4.conf.default.rp_filter={filter}");
