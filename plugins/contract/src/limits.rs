@@ -208,6 +208,19 @@ pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
 /// How long after a probe was answered `loop` still looks for it (CoreDNS's own bound).
 pub const LOOP_SETTLED_AFTER: Duration = Duration::from_secs(2);
 
+/// One call of `nft` or `iptables`; then it is ended.
+pub const RULES_COMMAND_WITHIN: Duration = Duration::from_secs(5);
+/// What is read of one voice of such a program, octets: the rules of a Service proxy are many.
+pub const RULES_OUTPUT_MAX: u64 = 64 << 20;
+/// Central servers that the kernel's failsafe chooses from.
+pub const RULES_CENTRAL_MAX: usize = 64;
+/// Bridges on which an asking pod and a central server both are, as far as the rules remember them.
+pub const RULES_HAIRPINS_MAX: u32 = 256;
+/// Entries of connection tracking that are read in one walk; a table larger than that is not walked to its end.
+pub const CONNTRACK_ENTRIES_MAX: usize = 4_000_000;
+/// How long the kernel may take for a part of the walk.
+pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
+
 const _: () = {
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
     assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);
