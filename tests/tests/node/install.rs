@@ -90,13 +90,15 @@ fn the_image_holds_what_the_daemon_calls() {
     assert!(text(&version.stdout).starts_with("nearpath "));
 
     // the rules' own words: a set whose elements expire, a look for a socket, a choice by number
-    let rules = "table inet np { set own { type ipv4_addr; flags timeout; elements = { 169.254.20.10 timeout 24h } }
-        chain raw { type filter hook prerouting priority raw; ip daddr @own udp dport 53 socket wildcard 0 notrack accept; }
-        chain nat { type nat hook prerouting priority dstnat - 5; ip daddr @own udp dport 53 dnat ip to numgen random mod 2 map { 0 : 10.2.0.2, 1 : 10.2.0.3 }
-        } }
-        list ruleset\n";
+    let rules = "add table inet np
+        add set inet np own { type ipv4_addr; flags timeout; }
+        add element inet np own { 169.254.20.10 timeout 24h }
+        add chain inet np raw { type filter hook prerouting priority raw; }
+        add rule inet np raw ip daddr @own udp dport 53 socket wildcard 0 notrack accept
+        add chain inet np nat { type nat hook prerouting priority dstnat - 5; }
+        add rule inet np nat ip daddr @own udp dport 53 dnat ip to numgen random mod 2 map { 0 : 10.2.0.2, 1 : 10.2.0.3 }\n";
     let nft = image.runs(GIVEN, &["/usr/sbin/nft", "-f", "-"], rules);
-    assert!(nft.status.success() && text(&nft.stdout).contains("numgen random mod 2"), "{}", text(&nft.stderr));
+    assert!(nft.status.success(), "{}", text(&nft.stderr));
     let json = r#"{"nftables":[{"add":{"table":{"family":"ip","name":"np"}}},{"list":{"tables":{}}}]}"#;
     let nft = image.runs(GIVEN, &["/usr/sbin/nft", "-j", "-f", "-"], json);
     assert!(nft.status.success() && text(&nft.stdout).contains(r#""name": "np""#), "{}", text(&nft.stderr));
@@ -291,4 +293,24 @@ fn one_version_everywhere() {
     assert_eq!((chart["version"].as_str(), chart["appVersion"].as_str()), (Some(version), Some(version)));
     assert!(read("deploy/manifests/base/kustomization.yaml").contains(&format!("newTag: {version}\n")));
     assert!(read("deploy/manifests/drop-in/image.yaml").contains(&format!("image: nearpath:{version}\n")));
+}
+
+#[test]
+fn the_readmes_lead_somewhere() {
+    let mut links = 0;
+    for readme in ["deploy/README.md", "deploy/helm/nearpath/README.md"] {
+        let (text, root) = (read(readme), mode::root());
+        let folder = root.join(readme).parent().expect("it lies in a folder").to_path_buf();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().expect("there is a first part");
+            assert!(folder.join(file).exists(), "{readme}: {target}");
+            links += 1;
+        }
+        // what is to be typed names files as they lie below the root
+        let typed = text.split_whitespace().filter(|word| word.starts_with("deploy/"));
+        for path in typed.map(|word| word.trim_end_matches(|c: char| !c.is_alphanumeric())) {
+            assert!(root.join(path).exists(), "{readme}: {path}");
+        }
+    }
+    assert!(links > 15, "{links}");
 }

@@ -1,11 +1,11 @@
 //! The chart: what helm makes of it, with every set of values, and what its schema refuses.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use nearpath_tests::Api;
-use nearpath_tests::controlplane;
 use nearpath_tests::manifest::{objects, only};
 use nearpath_tests::mode::{self, note};
+use nearpath_tests::{Api, controlplane, daemon};
 use serde_json::{Value, json};
 
 use super::{all_would_be_taken, kustomized, manifests, said_by, soon};
@@ -147,6 +147,24 @@ fn every_value_arrives() {
     );
     assert_eq!(spec["updateStrategy"]["rollingUpdate"], json!({ "maxSurge": "10%", "maxUnavailable": 0 }));
     assert!(only(&made, "ConfigMap")["data"]["Corefile"].as_str().expect("text").contains("ready 169.254.25.10:8191"));
+}
+
+#[test]
+fn the_daemon_takes_the_arguments_of_every_rendering() {
+    if !controlplane::is_possible() {
+        return;
+    }
+    let mut sets: Vec<Vec<String>> = vec![vec![]];
+    sets.extend(sets_of_values().iter().map(|path| vec!["--values".to_owned(), path.display().to_string()]));
+    for set in sets {
+        let set: Vec<_> = set.iter().map(String::as_str).chain(["--no-hooks", "--api-versions", POD_MONITOR]).collect();
+        let made = rendered(&set);
+        let arguments = &only(&made, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]["args"];
+        let mut arguments: Vec<_> = arguments.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+        arguments.push("-plugins"); // it reads all, lists its directives and leaves
+        let said = daemon::run(&arguments, Duration::from_secs(20));
+        assert!(said.status.success(), "{set:?}: {}", String::from_utf8_lossy(&said.stderr));
+    }
 }
 
 #[test]
