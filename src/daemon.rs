@@ -26,7 +26,7 @@ use tokio::task::AbortHandle;
 use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::listening::{Listening, Sockets};
-use crate::node::{SetupError, Warmth, Watchdog, abort, first_word, memory};
+use crate::node::{Migration, SetupError, Warmth, Watchdog, abort, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::serve::chaos::Presence;
@@ -342,7 +342,10 @@ impl Daemon {
     pub fn stop(self) {
         self.state.leaving();
         std::thread::sleep(self.settings.lameduck);
+        let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
+        let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
+        drop(migration);
         self.work.iter().for_each(AbortHandle::abort);
         match answered {
             true => tracing::info!("drained"),

@@ -14,12 +14,14 @@ pub mod first_word;
 pub mod lease;
 pub mod link;
 pub mod memory;
+pub mod migrate;
 pub mod plan;
 pub mod rules;
 pub mod setup_errors;
 pub mod warm;
 pub mod watchdog;
 
+pub use migrate::Migration;
 pub use plan::{Leaving, NodePlan};
 pub use setup_errors::SetupError;
 pub use warm::Warmth;
