@@ -341,6 +341,7 @@ impl Daemon {
     /// Not ready from now on; answers for as long as `lameduck` says, then what is under way, then leaves.
     pub fn stop(self) {
         self.state.leaving();
+        self.warmth.leaving();
         std::thread::sleep(self.settings.lameduck);
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));

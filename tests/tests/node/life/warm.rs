@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nearpath_tests::mode::note;
 use nearpath_tests::place::Folder;
-use nearpath_tests::{Behaviour, Upstream, ask};
+use nearpath_tests::{Behaviour, Daemon, Upstream, ask};
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn names(count: usize) -> impl Iterator<Item = String> {
 
 /// A daemon that keeps what is hot in this folder.
 fn keeping(centre: &Upstream, state: &Folder) -> nearpath_tests::Daemon {
-    daemon(COREFILE, centre, &["-statedir", state.path().to_str().unwrap()])
+    daemon(COREFILE, centre, &["-statedir", state.path().to_str().expect("a plain path")])
 }
 
 #[test]
@@ -71,5 +71,47 @@ fn a_damaged_or_foreign_file_is_ignored_with_one_line() {
             again.signal(nix::sys::signal::Signal::SIGKILL);
             again.ends(Duration::from_secs(5));
         }
+    });
+}
+
+/// A pod's table and search, in the files of the state folder: what shapes the answers is the same after a restart.
+const AUTOPATH: &str = "\
+cluster.local:PORT {
+    bind IP
+    autopath {
+        pods STATE/pods
+    }
+    cache 300
+    forward . CENTRE
+}
+.:PORT {
+    bind IP
+    cache 300
+    forward . CENTRE
+}
+";
+
+#[test]
+fn what_autopath_found_is_kept_by_the_lists_content() {
+    alone(|| {
+        let (centre, state) = (crate::scenario::centre(), Folder::new());
+        let own = "shop/web 127.3.0.1 search shop.svc.cluster.local svc.cluster.local cluster.local\n";
+        let other = "a/a 127.3.0.2 search a.svc.cluster.local svc.cluster.local\n";
+        state.write("pods", own);
+        let folder = state.path().to_str().unwrap();
+        let words = [("CENTRE", centre.address()), ("STATE", folder.to_owned())];
+        let start = || Daemon::at(ADDRESS.parse().unwrap(), AUTOPATH, &words, &[], &["-statedir", folder]);
+        let (name, pod) = ("www.example.com.shop.svc.cluster.local", [127, 3, 0, 1].into());
+        let chain = [&*format!("{name}. CNAME www.example.com."), "www.example.com. A 192.0.2.1"];
+        let first = start();
+        first.client_at(pod).asks(&ask(name, "A")).answers_in_order(&chain);
+        assert_eq!(first.terminates(), Some(0));
+        // another list comes first, and takes the number that this one had
+        state.write("pods", &format!("{other}{own}"));
+        centre.behaves(Behaviour::Hang);
+        let again = start();
+        centre.forgets();
+        again.client_at(pod).asks(&ask(name, "A")).is("NOERROR").answers_in_order(&chain);
+        assert!(centre.seen().is_empty(), "nobody was asked: {:?}", centre.seen());
     });
 }
