@@ -8,12 +8,16 @@
 //! ```
 
 pub mod abort;
+pub mod advice;
+pub mod central;
 pub mod conntrack;
 pub mod detour;
 pub mod first_word;
+pub mod keeper;
 pub mod lease;
 pub mod link;
 pub mod memory;
+mod meters;
 pub mod migrate;
 pub mod plan;
 pub mod rules;
@@ -21,6 +25,7 @@ pub mod setup_errors;
 pub mod warm;
 pub mod watchdog;
 
+pub use keeper::Keeper;
 pub use migrate::Migration;
 pub use plan::{Leaving, NodePlan};
 pub use setup_errors::SetupError;
