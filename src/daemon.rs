@@ -8,13 +8,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use cache::Store;
 use contract::corefile::Disk;
 use contract::metrics::Metrics;
-use contract::{Bound as BoundName, Clock, RuntimeClock, SearchLists};
+use contract::{Bound as BoundName, Clock, RuntimeClock, SearchLists, Server};
 use kubernetes::Kubernetes;
 use ready::Monitor;
 use reload::ReloadSpec;
@@ -22,14 +23,18 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::admin::{self, Admin, State};
+use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::listening::{Listening, Sockets};
+use crate::node::{Keeper, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
+use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
+use crate::source::config_map::ConfigMapError;
+use crate::source::{Flawed, Source, Text};
 use crate::{loops, wiring};
 
 /// How long a leaving daemon answers what is under way.
@@ -41,6 +46,8 @@ const RUNTIME_THREADS_MAX: usize = 2;
 
 /// A running daemon.
 pub struct Daemon {
+    /// First, so that a start that fails takes back what was made of the node.
+    keeper: Option<Keeper>,
     options: Options,
     runtime: Runtime,
     shared: Arc<Shared>,
@@ -48,6 +55,8 @@ pub struct Daemon {
     state: Arc<State>,
     admin: Admin,
     listening: Listening,
+    watchdog: Watchdog,
+    warmth: Arc<Warmth>,
     work: Vec<AbortHandle>,
     digest: u64,
     settings: Settings,
@@ -80,12 +89,31 @@ impl Settings {
 
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let checked = plan::check_file(&options.corefile, options.dns_port)?;
+    abort::without_core_dumps();
+    let (text, checked) = read(&options.source, Flawed::PassOver, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let (mut daemon, signals) = begin(checked, options, Signals::listen)?;
+    let fitted = memory::fitted(options, memory::limit());
+    let (mut daemon, signals) = begin(checked, &fitted, || Signals::listen(&options.source))?;
+    keep(&options.source, &text, &daemon.shared.metrics);
     let end = signals.follow(&mut daemon);
     daemon.stop();
     end
+}
+
+/// Reads the Corefile, renders it if it is a base, and checks it.
+fn read(source: &Source, flawed: Flawed, dns_port: u16) -> anyhow::Result<(Text, Checked)> {
+    let text = source.read(flawed)?;
+    let checked = plan::check(&text.name, &text.text, &Disk, dns_port);
+    Ok((text, checked))
+}
+
+/// Says what was not as it should be in a text that is served, and leaves it where others look for it.
+fn keep(source: &Source, text: &Text, metrics: &Metrics) {
+    if text.without_config_map {
+        SetupError::Configmap.counter(metrics).increment();
+    }
+    text.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    source.keep(text);
 }
 
 /// The file that holds the process id, as long as the daemon lives.
@@ -131,22 +159,38 @@ fn begin<T>(
     let first = first()?;
     let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
+    let keeper = options.node.as_ref().map(|node| Keeper::start(node, &shared.metrics)).transpose()?;
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
-    let sockets = Sockets::bind(&assembly, options.threads, false)?;
-    let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
+    let warmth = Arc::new(Warmth::new(options, &shared, &register));
+    warmth.restore(assembly.entrances());
+    let sockets = Sockets::bind(&assembly, options.threads, keeper.is_some())?;
+    let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
-    let mut admin = Admin::new(Arc::clone(&state));
-    if let Some(error) = admin.reconcile(&admin::pages(plan)).into_iter().next() {
+    let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
+    if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
     listening.serve(&assembly, sockets)?;
+    let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
+    runtime.spawn(Arc::clone(&warmth).keep_regularly());
+    if let Some(limit) = options.memory.clone() {
+        runtime.spawn(memory::watch(limit, Arc::clone(&shared)));
+    }
+    if options.node.is_some() {
+        SetupError::register(&shared.metrics);
+        let entrances = assembly.entrances().collect();
+        runtime.spawn(first_word::hear(entrances, Arc::clone(&shared), state.pending("upstream")));
+    }
     let mut daemon = Daemon {
+        keeper,
         options: options.clone(),
         shared,
         register,
         state,
         admin,
         listening,
+        watchdog,
+        warmth,
         work: Vec::new(),
         looped: watch::Sender::new(false),
         digest: checked.digest,
@@ -156,7 +200,9 @@ fn begin<T>(
             runtime
         },
     };
-    daemon.adopt(assembly);
+    daemon.adopt(assembly, plan);
+    advise(options, plan);
+    daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
 }
 
@@ -184,11 +230,13 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
     Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
         flights: Arc::new(Flights::default()),
-        turnstile: Arc::new(Turnstile::default()),
+        turnstile: Arc::new(Turnstile::new(options.bounds.misses)),
         clock,
         state_dir: options.state_dir.clone(),
         lists,
         cluster: Arc::new(cluster),
+        presence: Presence::new(options.debug_hooks),
+        heard: AtomicBool::new(false),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         places: Arc::default(),
@@ -209,6 +257,13 @@ fn assemble(plan: &Plan, dns_port: u16, shared: &Arc<Shared>, register: &Registe
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
     })
+}
+
+/// Says what a node does without, and what would bring it.
+fn advise(options: &Options, plan: &Plan) {
+    let Some(node) = &options.node else { return };
+    let lines = advice::lines(node, plan, &options.cluster_domain(), options.state_dir.is_some());
+    lines.iter().for_each(|line| tracing::info!("{line}"));
 }
 
 fn warn(checked: &Checked) {
@@ -248,21 +303,25 @@ impl Daemon {
     /// Serves the Corefile as it is now, if it is good. Nothing is lost: sockets whose address stays are kept, and so are
     /// answers of blocks that stay. Unless it was `asked` for, a text that is served or was refused already is passed over.
     pub fn reload(&mut self, asked: bool) {
-        let checked = plan::check_file(&self.options.corefile, self.options.dns_port);
+        let read = read(&self.options.source, Flawed::Refuse, self.options.dns_port);
         // a broken file is told once, not at each look
-        let digest = checked.as_ref().map_or(0, |checked| checked.digest);
+        let digest = read.as_ref().map_or(0, |(_, checked)| checked.digest);
         if std::mem::replace(&mut self.digest, digest) == digest && !asked {
             return;
         }
         let counted = |outcome| self.shared.metrics.counter(outcome, "Reloads of the Corefile by outcome.", &[]);
         let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
-        match checked.and_then(|checked| self.take_over(&checked)) {
-            Ok(()) => {
+        match read.and_then(|(text, checked)| self.take_over(&checked).map(|()| text)) {
+            Ok(text) => {
+                keep(&self.options.source, &text, &self.shared.metrics);
                 good.increment();
-                tracing::info!("reloaded {}", self.options.corefile.display());
+                tracing::info!("reloaded {}", self.options.source.path().display());
             }
             Err(error) => {
                 bad.increment();
+                if error.is::<ConfigMapError>() {
+                    SetupError::Configmap.counter(&self.shared.metrics).increment();
+                }
                 tracing::error!("the new Corefile is not taken, the old one goes on: {error:#}");
             }
         }
@@ -275,16 +334,17 @@ impl Daemon {
         let _inside = handle.enter();
         let assembly = assemble(plan, self.options.dns_port, &self.shared, &self.register)?;
         self.listening.reconcile(&assembly)?;
-        for error in self.admin.reconcile(&admin::pages(plan)) {
+        for error in self.admin.reconcile(&admin::pages(plan, self.options.metrics_address)) {
             tracing::error!("{error}");
         }
         self.settings = Settings::of(plan);
-        self.adopt(assembly);
+        self.adopt(assembly, plan);
         Ok(())
     }
 
     /// Starts the work of the plugins beside the queries, and ends that of those before.
-    fn adopt(&mut self, assembly: Assembly) {
+    fn adopt(&mut self, assembly: Assembly, plan: &Plan) {
+        self.point_kernel(plan);
         self.work.drain(..).for_each(|work| work.abort());
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
@@ -299,6 +359,18 @@ impl Daemon {
         self.state.serving(assembly.plugins, self.settings.monitor == Monitor::Continuously);
         let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();
         tracing::info!("serving {}", at.join(" "));
+    }
+
+    /// Tells the kernel's failsafe whom this plan forwards questions for the cluster to.
+    fn point_kernel(&self, plan: &Plan) {
+        let Some(keeper) = &self.keeper else { return };
+        let servers = central::servers_of(plan, &self.options.cluster_domain());
+        let watched = |server: &Server| match server {
+            Server::Service(port) => self.shared.cluster.endpoints(port).ok(), // `forward` has said why it cannot be watched
+            Server::Address(_) => None,
+        };
+        let endpoints = servers.iter().filter_map(watched).collect();
+        keeper.follow(servers, endpoints);
     }
 
     /// How often the Corefile is looked at, if it is.
@@ -326,6 +398,9 @@ impl Daemon {
             true => tracing::info!("drained"),
             false => tracing::warn!("left with questions unanswered after {} s", DRAIN_WITHIN.as_secs()),
         }
+        self.warmth.keep();
+        drop(self.watchdog); // until now: draining can hang too
         self.runtime.shutdown_timeout(Duration::from_millis(200));
+        self.keeper.into_iter().for_each(Keeper::leave);
     }
 }

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use contract::wire::Name;
 use foldhash::quality::SeedableRandomState;
 
 use crate::cli::ServeFlags;
+use crate::cli::cluster::ClusterFlags;
+use crate::cli::node::NodeFlags;
 use crate::node::NodePlan;
+use crate::node::memory::{Bounds, Limit};
+use crate::source::template::Values;
+use crate::source::{self, Base, Source};
 
 /// Threads that take datagrams, unless a flag says otherwise: more cost memory and win nothing at a node's load.
 const THREADS_MAX: usize = 8;
@@ -16,8 +22,8 @@ const THREADS_MAX: usize = 8;
 /// What the command line sets.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The Corefile.
-    pub corefile: PathBuf,
+    /// Where the Corefile comes from.
+    pub source: Source,
     /// The port of keys that name none.
     pub dns_port: u16,
     /// Threads that take datagrams.
@@ -36,6 +42,14 @@ pub struct Options {
     pub cluster: kubernetes::Settings,
     /// What is set up on the node, if anything is.
     pub node: Option<NodePlan>,
+    /// What may be taken at most: as much as fits under the limit of memory.
+    pub bounds: Bounds,
+    /// The limit of memory, if there is one.
+    pub memory: Option<Limit>,
+    /// Where metrics are told beside the directive `prometheus`.
+    pub metrics_address: Option<SocketAddr>,
+    /// True if the hooks of the tests are obeyed.
+    pub debug_hooks: bool,
 }
 
 impl Default for Options {
@@ -43,7 +57,7 @@ impl Default for Options {
         let node_name = own_name();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            corefile: "Corefile".into(),
+            source: Source::File("Corefile".into()),
             dns_port: 53,
             threads: cores.min(THREADS_MAX),
             cache_bytes: 32 << 20,
@@ -53,18 +67,33 @@ impl Default for Options {
             hasher: SeedableRandomState::random(),
             state_dir: None,
             node: None,
+            bounds: Bounds::default(),
+            memory: None,
+            metrics_address: None,
+            debug_hooks: false,
         }
     }
 }
 
 impl Options {
+    /// The cluster's domain, as far as it is said.
+    pub fn cluster_domain(&self) -> Name {
+        let usual = || "cluster.local".parse().expect("a valid name");
+        self.cluster.cluster_domain.clone().unwrap_or_else(usual)
+    }
+
     /// What the flags say; defaults for what they leave open.
     pub fn from_flags(flags: &ServeFlags) -> Self {
         let default = Self::default();
         let node_name = flags.node_name.clone().unwrap_or(default.node_name);
+        let node = flags.node.plan(flags.port, &service_addresses(&flags.cluster));
         Self {
+            metrics_address: node.as_ref().map(|_| flags.node.metrics_listen_address),
+            debug_hooks: flags.node.failsafe.debug_hooks,
+            bounds: default.bounds,
+            memory: default.memory,
             cluster: flags.cluster.settings(&node_name),
-            corefile: flags.conf.clone(),
+            source: source(flags),
             dns_port: flags.port,
             threads: if flags.threads == 0 { default.threads } else { flags.threads },
             cache_bytes: flags.cache_mib << 20,
@@ -72,16 +101,56 @@ impl Options {
             pidfile: flags.pidfile.clone(),
             hasher: default.hasher,
             state_dir: flags.statedir.clone(),
-            node: flags.node.plan(flags.port, &service_addresses()),
+            node,
         }
     }
 }
 
-/// The addresses of Services that the environment tells of.
-fn service_addresses() -> BTreeSet<IpAddr> {
+/// A base Corefile where there is one, else the file that `-conf` names.
+fn source(flags: &ServeFlags) -> Source {
+    let node = &flags.node;
+    let is_node = node.localip.is_some();
+    let usual = || Some(PathBuf::from(source::BASE)).filter(|path| is_node && path.exists());
+    let Some(base) = node.basecorefile.clone().or_else(usual) else {
+        let default = || if is_node { node.corefile.clone() } else { "Corefile".into() };
+        return Source::File(flags.conf.clone().unwrap_or_else(default));
+    };
+    let written_to = flags.conf.clone().or_else(|| is_node.then(|| node.corefile.clone()));
+    Source::Base(Base {
+        path: base,
+        config_map: config_map(node),
+        values: values(flags.port, node, &flags.cluster),
+        written_to,
+    })
+}
+
+/// The folder of the ConfigMap: the one that is named, else the usual one if it is there.
+pub fn config_map(node: &NodeFlags) -> Option<PathBuf> {
+    let usual = || Some(PathBuf::from(source::CONFIG_MAP)).filter(|folder| folder.is_dir());
+    node.kubednscm.clone().or_else(usual)
+}
+
+/// What stands for the placeholders of a base Corefile.
+pub fn values(port: u16, node: &NodeFlags, cluster: &ClusterFlags) -> Values {
+    let default = Values::default();
+    Values {
+        local: node.localip.clone().map(|addresses| addresses.0).unwrap_or_default(),
+        port,
+        cluster_dns: cluster.central_address(),
+        cluster_domain: cluster
+            .cluster_domain
+            .as_ref()
+            .map_or(default.cluster_domain, |name| name.to_string().trim_end_matches('.').to_owned()),
+        prometheus: node.prometheus_listen_address.clone(),
+    }
+}
+
+/// The addresses of Services that the environment and the flags tell of.
+fn service_addresses(cluster: &ClusterFlags) -> BTreeSet<IpAddr> {
     let of_service = |name: &OsString| name.to_str().is_some_and(|name| name.ends_with("_SERVICE_HOST"));
     let variables = std::env::vars_os().filter(|(name, _)| of_service(name));
-    variables.filter_map(|(_, value)| value.to_str()?.parse().ok()).collect()
+    let told = variables.filter_map(|(_, value)| value.to_str()?.parse().ok());
+    told.chain(cluster.central_address().ok()).collect()
 }
 
 /// What the DaemonSet says by `NODE_NAME`, else the host's name.

@@ -25,6 +25,8 @@ pub const ATTEMPT_WITHIN: Duration = Duration::from_millis(2_000);
 pub const MISSES_MAX: usize = 8_192;
 /// Questions outstanding on the miss path for one client address.
 pub const MISSES_PER_CLIENT_MAX: usize = 1_024;
+/// Misses that are let in while memory is short and nothing helps against it, so that refusing does not last for ever.
+pub const MISSES_UNDER_PRESSURE_MAX: usize = 64;
 /// How deep a question may enter the server blocks anew (AutoPath's candidates, chased CNAMEs).
 pub const REENTRIES_MAX: u8 = 4;
 /// Links of a CNAME chain that are followed in a reply.
@@ -68,6 +70,20 @@ pub const WITNESS_DUMPS_MAX: u32 = 8;
 pub const WITNESS_RETRY_MIN: Duration = Duration::from_millis(10);
 /// up to this.
 pub const WITNESS_RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// Instances that serve one node under one name at the same time.
+pub const LEASES_MAX: usize = 16;
+/// An answer of the kernel's about links, addresses, routes and neighbours comes within this: it answers as it is asked, but after
+/// whoever else changes some of them.
+pub const NETLINK_WITHIN: Duration = Duration::from_secs(5);
+/// So often is done what is still missing of the node's interface; others may change it meanwhile.
+pub const LINK_ROUNDS_MAX: u32 = 4;
+/// The receive buffer that is asked for, to hear that something of the node's interface has changed, octets.
+pub const CHANGES_BUFFER: usize = 1 << 20;
+/// Numbers that the node's interfaces have had, of which changes are heard.
+pub const CHANGES_LINKS_MAX: usize = 64;
+/// Words of the kernel that are taken for one change when they come together.
+pub const CHANGES_TOGETHER_MAX: usize = 1_024;
 
 /// NXDOMAIN cuts (RFC 8020) that one `autopath` knows; further ones are not learned, and names below them are asked in full.
 pub const CUTS_MAX: usize = 4_096;
@@ -179,6 +195,13 @@ pub const HOSTS_RECORDS_MAX: usize = 1_024;
 /// The shortest time between two looks at a hosts file.
 pub const HOSTS_RELOAD_MIN: Duration = Duration::from_millis(100);
 
+/// The hot answers that are kept for a restart, with what their numbers stand for, octets.
+pub const WARM_OCTETS_MAX: usize = 4 << 20;
+/// Hot answers are kept so often; hot is what was asked for in this time or the one before.
+pub const WARM_EVERY: Duration = Duration::from_secs(5 * 60);
+/// Kept answers that are older are not looked at: hardly one of them would still be of use.
+pub const WARM_AGE_MAX: Duration = Duration::from_secs(3_600);
+
 /// Lines of one block's query log that wait for their writer; further ones are dropped and counted.
 pub const LOG_LINES_MAX: usize = 8_192;
 /// Lines that one block's `errors` says within a second; further ones are counted, and their number is said.
@@ -193,6 +216,19 @@ pub const REGEXP_COMPILED_MAX: usize = 1 << 20;
 pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
 /// How long after a probe was answered `loop` still looks for it (CoreDNS's own bound).
 pub const LOOP_SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// One call of `nft` or `iptables`; then it is ended.
+pub const RULES_COMMAND_WITHIN: Duration = Duration::from_secs(5);
+/// What is read of one voice of such a program, octets: the rules of a Service proxy are many.
+pub const RULES_OUTPUT_MAX: u64 = 64 << 20;
+/// Central servers that the kernel's failsafe chooses from.
+pub const RULES_CENTRAL_MAX: usize = 64;
+/// Bridges on which an asking pod and a central server both are, as far as the rules remember them.
+pub const RULES_HAIRPINS_MAX: u32 = 256;
+/// Entries of connection tracking that are read in one walk; a table larger than that is not walked to its end.
+pub const CONNTRACK_ENTRIES_MAX: usize = 4_000_000;
+/// How long the kernel may take for a part of the walk.
+pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 
 const _: () = {
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
@@ -209,5 +245,7 @@ const _: () = {
     assert!(UPSTREAM_MEMBERS_WITHIN.as_millis() < STALE_AFTER.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);
+    assert!(MISSES_UNDER_PRESSURE_MAX < MISSES_PER_CLIENT_MAX);
+    assert!(WARM_EVERY.as_millis() < WARM_AGE_MAX.as_millis());
     assert!(UDP_PLAIN_MAX < UDP_REPLY_MAX && UDP_REPLY_MAX < MESSAGE_MAX);
 };
