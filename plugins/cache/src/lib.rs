@@ -21,6 +21,7 @@ mod spec;
 mod store;
 #[cfg(test)]
 mod tests;
+pub mod warm;
 
 pub use capacity::{BlockLabels, Class};
 pub use entry::Entry;
