@@ -180,7 +180,9 @@ pub(super) fn wanted() -> Wanted {
         health_port: 8080,
         failsafe: Some(Failsafe {
             lasts: Duration::from_secs(3_600),
-            central: ["10.2.0.2:53", "10.2.0.3:5353", "[fd02::2]:53"].map(|text| text.parse().unwrap()).into(),
+            central: ["10.2.0.2:53", "10.2.0.3:5353", "[fd02::2]:53"]
+                .map(|text| text.parse().expect("a server"))
+                .into(),
         }),
         host: None,
     }
