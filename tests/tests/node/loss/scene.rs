@@ -1,0 +1,98 @@
+//! What the tests of loss have in common: a node with four pods, a load from them and from the host, and a daemon.
+
+use std::net::{IpAddr, SocketAddr};
+
+use nearpath_tests::load::{Load, Place, question};
+use nearpath_tests::mode;
+use nearpath_tests::node::{Instance, LOCAL_V4, LOCAL_V6, Node, Setup, Start, Way};
+
+/// Questions per second from all pods together, and from the host's own processes.
+pub(super) const PODS_RATE: u32 = 5_000;
+const HOST_RATE: u32 = 250;
+
+/// What is served: as node-cache's Corefile has it for names outside of the cluster.
+const COREFILE: &str = "\
+.:53 {
+    errors
+    cache 30
+    loop
+    bind 169.254.20.10 fd00::53
+    forward . 10.96.0.10 {
+        force_tcp
+    }
+}
+";
+
+/// A node and how it is set up.
+pub(super) struct Scene {
+    pub(super) node: Node,
+    pub(super) setup: Setup,
+}
+
+impl Scene {
+    /// A node with two routed and two bridged pods.
+    #[track_caller]
+    pub(super) fn new(setup: Setup) -> Self {
+        let zone = question::zone();
+        let node = Node::new(&[(question::ORIGIN, &zone)], &[Way::Routed, Way::Routed, Way::Bridged, Way::Bridged]);
+        if setup == Setup::ByHand {
+            node.is_set_up_by_hand(&own(), &[]);
+        }
+        node.writes("Corefile", COREFILE);
+        Self { node, setup }
+    }
+
+    /// How an instance is started. It says its `name` to NSID.
+    pub(super) fn start(&self, name: &str) -> Start {
+        let corefile = self.node.space().file("Corefile").display().to_string();
+        let start = Start::with(&["-conf", &corefile, "-node-name", name]);
+        match self.setup {
+            Setup::ByHand => start,
+            Setup::Daemon => start
+                .and(&["-localip", &format!("{LOCAL_V4},{LOCAL_V6}"), "-upstreamsvc", "kube-dns"])
+                .env("KUBE_DNS_SERVICE_HOST", "10.96.0.10"),
+        }
+    }
+
+    /// Starts an instance and waits until it serves.
+    #[track_caller]
+    pub(super) fn serves(&self, name: &str) -> Instance {
+        let mut instance = self.node.starts(&self.start(name));
+        instance.serves();
+        instance
+    }
+
+    /// Questions from all pods, over both families, and from the host.
+    #[track_caller]
+    pub(super) fn load(&self) -> Load {
+        let targets: Vec<_> = own().into_iter().map(|ip| SocketAddr::new(ip, 53)).collect();
+        let pods = self.node.pods();
+        let rate = PODS_RATE / pods.len() as u32;
+        let mut places: Vec<Place> = (1..)
+            .zip(pods)
+            .map(|(number, pod)| Place {
+                name: format!("pod {number}"),
+                entrance: pod.space().entrance(),
+                targets: targets.clone(),
+                rate,
+            })
+            .collect();
+        places.push(Place {
+            name: "host".to_owned(),
+            entrance: self.node.space().entrance(),
+            targets: targets[..1].to_vec(),
+            rate: HOST_RATE,
+        });
+        Load::start(&places)
+    }
+}
+
+/// The addresses that pods ask.
+pub(super) fn own() -> [IpAddr; 2] {
+    [LOCAL_V4.into(), LOCAL_V6.into()]
+}
+
+/// How often something is done: once in the ordinary run.
+pub(super) fn rounds() -> usize {
+    mode::of(2, 10)
+}
