@@ -101,8 +101,14 @@ impl Instance {
     /// Waits until it has said a text.
     #[track_caller]
     pub fn says(&mut self, text: &str) {
+        self.says_after(0, text);
+    }
+
+    /// Waits until it has said a text beyond the first `seen` octets of its log.
+    #[track_caller]
+    pub fn says_after(&mut self, seen: usize, text: &str) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.log().contains(text) {
+        while !self.log().get(seen..).is_some_and(|later| later.contains(text)) {
             let ended = self.program.ended();
             assert!(ended.is_none(), "it ends ({ended:?}) and has not said `{text}`:\n{}", self.log());
             assert!(Instant::now() < deadline, "`{text}` is not said within {PATIENCE:?}:\n{}", self.log());

@@ -13,7 +13,7 @@ fn the_load_loses_nothing_by_itself() {
     if !Node::is_possible() {
         return;
     }
-    let scene = Scene::new(Setup::ByHand);
+    let scene = Scene::set_up_by(Setup::ByHand);
     let daemon = scene.serves("local");
     let load = scene.load();
     load.runs(Duration::from_secs(4));
@@ -30,7 +30,7 @@ fn without_a_daemon_the_centre_answers() {
     if !Node::is_possible() {
         return;
     }
-    let scene = Scene::new(Setup::ByHand);
+    let scene = Scene::set_up_by(Setup::ByHand);
     let load = scene.load();
     load.runs(Duration::from_secs(2));
     let report = load.ends();

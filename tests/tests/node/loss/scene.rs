@@ -11,7 +11,7 @@ pub(super) const PODS_RATE: u32 = 5_000;
 const HOST_RATE: u32 = 250;
 
 /// What is served: as node-cache's Corefile has it for names outside of the cluster.
-const COREFILE: &str = "\
+pub(super) const COREFILE: &str = "\
 .:53 {
     errors
     cache 30
@@ -23,6 +23,9 @@ const COREFILE: &str = "\
 }
 ";
 
+/// Who makes interface and rules in the tests of the daemon.
+const SETUP: Setup = Setup::ByHand;
+
 /// A node and how it is set up.
 pub(super) struct Scene {
     pub(super) node: Node,
@@ -32,7 +35,13 @@ pub(super) struct Scene {
 impl Scene {
     /// A node with two routed and two bridged pods.
     #[track_caller]
-    pub(super) fn new(setup: Setup) -> Self {
+    pub(super) fn new() -> Self {
+        Self::set_up_by(SETUP)
+    }
+
+    /// The same, with interface and rules made by the one or the other.
+    #[track_caller]
+    pub(super) fn set_up_by(setup: Setup) -> Self {
         let zone = question::zone();
         let node = Node::new(&[(question::ORIGIN, &zone)], &[Way::Routed, Way::Routed, Way::Bridged, Way::Bridged]);
         if setup == Setup::ByHand {
