@@ -29,15 +29,16 @@ pub(super) fn of(node: &Space) -> String {
     text
 }
 
-/// A line without what changes by itself: ages, counters, the numbers of links and what multicast listeners make of them.
+/// A line without what changes by itself: ages, counters, numbers of links and their random addresses, carriers.
 fn lasting(line: &str) -> String {
     let mut words = Vec::new();
     let mut all = line.split_whitespace().peekable();
     while let Some(word) = all.next() {
         match word {
-            "expires" | "packets" | "bytes" => {
+            "expires" | "packets" | "bytes" | "state" | "link/ether" | "lladdr" => {
                 all.next();
             }
+            _ if words.is_empty() && word.trim_end_matches(':').parse::<u32>().is_ok() => {}
             _ if word.starts_with('[') && word.ends_with(']') && word.contains(':') => {}
             _ => words.push(word),
         }

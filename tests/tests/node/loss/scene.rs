@@ -1,10 +1,11 @@
 //! What the tests of loss have in common: a node with four pods, a load from them and from the host, and a daemon.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use nearpath_tests::load::{Load, Place, question};
 use nearpath_tests::mode;
-use nearpath_tests::node::{Instance, LOCAL_V4, LOCAL_V6, Node, Setup, Start, Way};
+use nearpath_tests::node::{Instance, LOCAL_V4, LOCAL_V6, Node, Rights, Setup, Start, Way};
 
 /// Questions per second from all pods together, and from the host's own processes.
 pub(super) const PODS_RATE: u32 = 5_000;
@@ -59,7 +60,8 @@ impl Scene {
             Setup::ByHand => start,
             Setup::Daemon => start
                 .and(&["-localip", &format!("{LOCAL_V4},{LOCAL_V6}"), "-upstreamsvc", "kube-dns"])
-                .env("KUBE_DNS_SERVICE_HOST", "10.96.0.10"),
+                .env("KUBE_DNS_SERVICE_HOST", "10.96.0.10")
+                .rights(Rights::Container),
         }
     }
 
@@ -69,6 +71,14 @@ impl Scene {
         let mut instance = self.node.starts(&self.start(name));
         instance.serves();
         instance
+    }
+
+    /// Removes what instances left on the node, by the daemon's own means.
+    #[track_caller]
+    pub(super) fn cleans_up(&self) {
+        let mut instance = self.node.starts(&Start::with(&["cleanup"]));
+        let status = instance.ends(Duration::from_secs(30));
+        assert!(status.success(), "cleanup ends with {status}:\n{}", instance.log());
     }
 
     /// Questions from all pods, over both families, and from the host.
