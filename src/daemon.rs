@@ -30,6 +30,7 @@ use crate::plan::{self, Checked, Plan};
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
+use crate::source::{Source, Text};
 use crate::{loops, wiring};
 
 /// How long a leaving daemon answers what is under way.
@@ -80,12 +81,26 @@ impl Settings {
 
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let checked = plan::check_file(&options.corefile, options.dns_port)?;
+    let (text, checked) = read(&options.source, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let (mut daemon, signals) = begin(checked, options, Signals::listen)?;
+    let (mut daemon, signals) = begin(checked, options, || Signals::listen(&options.source))?;
+    keep(&options.source, &text);
     let end = signals.follow(&mut daemon);
     daemon.stop();
     end
+}
+
+/// Reads the Corefile, renders it if it is a base, and checks it.
+fn read(source: &Source, dns_port: u16) -> anyhow::Result<(Text, Checked)> {
+    let text = source.read()?;
+    let checked = plan::check(&text.name, &text.text, &Disk, dns_port);
+    Ok((text, checked))
+}
+
+/// Says what was not as it should be in a text that is served, and leaves it where others look for it.
+fn keep(source: &Source, text: &Text) {
+    text.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    source.keep(text);
 }
 
 /// The file that holds the process id, as long as the daemon lives.
@@ -248,18 +263,19 @@ impl Daemon {
     /// Serves the Corefile as it is now, if it is good. Nothing is lost: sockets whose address stays are kept, and so are
     /// answers of blocks that stay. Unless it was `asked` for, a text that is served or was refused already is passed over.
     pub fn reload(&mut self, asked: bool) {
-        let checked = plan::check_file(&self.options.corefile, self.options.dns_port);
+        let read = read(&self.options.source, self.options.dns_port);
         // a broken file is told once, not at each look
-        let digest = checked.as_ref().map_or(0, |checked| checked.digest);
+        let digest = read.as_ref().map_or(0, |(_, checked)| checked.digest);
         if std::mem::replace(&mut self.digest, digest) == digest && !asked {
             return;
         }
         let counted = |outcome| self.shared.metrics.counter(outcome, "Reloads of the Corefile by outcome.", &[]);
         let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
-        match checked.and_then(|checked| self.take_over(&checked)) {
-            Ok(()) => {
+        match read.and_then(|(text, checked)| self.take_over(&checked).map(|()| text)) {
+            Ok(text) => {
+                keep(&self.options.source, &text);
                 good.increment();
-                tracing::info!("reloaded {}", self.options.corefile.display());
+                tracing::info!("reloaded {}", self.options.source.path().display());
             }
             Err(error) => {
                 bad.increment();

@@ -13,4 +13,5 @@ pub mod options;
 pub mod plan;
 pub mod serve;
 pub mod signals;
+pub mod source;
 pub mod wiring;

@@ -8,7 +8,11 @@ use std::path::PathBuf;
 use foldhash::quality::SeedableRandomState;
 
 use crate::cli::ServeFlags;
+use crate::cli::cluster::ClusterFlags;
+use crate::cli::node::NodeFlags;
 use crate::node::NodePlan;
+use crate::source::template::Values;
+use crate::source::{self, Base, Source};
 
 /// Threads that take datagrams, unless a flag says otherwise: more cost memory and win nothing at a node's load.
 const THREADS_MAX: usize = 8;
@@ -16,8 +20,8 @@ const THREADS_MAX: usize = 8;
 /// What the command line sets.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The Corefile.
-    pub corefile: PathBuf,
+    /// Where the Corefile comes from.
+    pub source: Source,
     /// The port of keys that name none.
     pub dns_port: u16,
     /// Threads that take datagrams.
@@ -43,7 +47,7 @@ impl Default for Options {
         let node_name = own_name();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            corefile: "Corefile".into(),
+            source: Source::File("Corefile".into()),
             dns_port: 53,
             threads: cores.min(THREADS_MAX),
             cache_bytes: 32 << 20,
@@ -64,7 +68,7 @@ impl Options {
         let node_name = flags.node_name.clone().unwrap_or(default.node_name);
         Self {
             cluster: flags.cluster.settings(&node_name),
-            corefile: flags.conf.clone(),
+            source: source(flags),
             dns_port: flags.port,
             threads: if flags.threads == 0 { default.threads } else { flags.threads },
             cache_bytes: flags.cache_mib << 20,
@@ -74,6 +78,45 @@ impl Options {
             state_dir: flags.statedir.clone(),
             node: flags.node.plan(flags.port, &service_addresses()),
         }
+    }
+}
+
+/// A base Corefile where there is one, else the file that `-conf` names.
+fn source(flags: &ServeFlags) -> Source {
+    let node = &flags.node;
+    let is_node = node.localip.is_some();
+    let usual = || Some(PathBuf::from(source::BASE)).filter(|path| is_node && path.exists());
+    let Some(base) = node.basecorefile.clone().or_else(usual) else {
+        let default = || if is_node { node.corefile.clone() } else { "Corefile".into() };
+        return Source::File(flags.conf.clone().unwrap_or_else(default));
+    };
+    let written_to = flags.conf.clone().or_else(|| is_node.then(|| node.corefile.clone()));
+    Source::Base(Base {
+        path: base,
+        config_map: config_map(node),
+        values: values(flags.port, node, &flags.cluster),
+        written_to,
+    })
+}
+
+/// The folder of the ConfigMap: the one that is named, else the usual one if it is there.
+pub fn config_map(node: &NodeFlags) -> Option<PathBuf> {
+    let usual = || Some(PathBuf::from(source::CONFIG_MAP)).filter(|folder| folder.is_dir());
+    node.kubednscm.clone().or_else(usual)
+}
+
+/// What stands for the placeholders of a base Corefile.
+pub fn values(port: u16, node: &NodeFlags, cluster: &ClusterFlags) -> Values {
+    let default = Values::default();
+    Values {
+        local: node.localip.clone().map(|addresses| addresses.0).unwrap_or_default(),
+        port,
+        cluster_dns: cluster.central_address(),
+        cluster_domain: cluster
+            .cluster_domain
+            .as_ref()
+            .map_or(default.cluster_domain, |name| name.to_string().trim_end_matches('.').to_owned()),
+        prometheus: node.prometheus_listen_address.clone(),
     }
 }
 

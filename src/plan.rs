@@ -11,9 +11,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use contract::Spec;
-use contract::corefile::{self, Block, Disk, Host, Key, Report, Statement};
+use contract::corefile::{self, Block, Host, Key, Report, Statement};
 use contract::wire::Name;
 
 use crate::wiring;
@@ -73,16 +72,6 @@ pub struct Settings {
     pub reload: Option<reload::ReloadSpec>,
     /// More lines in the log.
     pub debug: Option<debug::DebugSpec>,
-}
-
-/// Checks a Corefile on disk.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn check_file(path: &Path, dns_port: u16) -> anyhow::Result<Checked> {
-    let name = path.display().to_string();
-    let text = Disk.read(path).with_context(|| format!("cannot read the Corefile {name}; name another with -conf"))?;
-    Ok(check(&name, &text, &Disk, dns_port))
 }
 
 /// Checks a text: parses it, asks every directive, and reports all errors in one run.

@@ -1,11 +1,14 @@
-//! What wakes the daemon: signals, and the clock of `reload`.
+//! What wakes the daemon: signals, the clock of `reload`, and files that a base Corefile is rendered from.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::daemon::Daemon;
+use crate::source::Source;
+use crate::source::changes::Changes;
 
 /// The signals that mean something. From [`Signals::listen`] on none is lost, and none ends the process by itself.
 pub struct Signals {
@@ -13,6 +16,7 @@ pub struct Signals {
     interrupt: Signal,
     hangup: Signal,
     user: Signal,
+    files: Option<Changes>,
 }
 
 /// What to do next.
@@ -26,14 +30,15 @@ enum Wake {
 }
 
 impl Signals {
-    /// Takes the signals. To be called inside the runtime.
-    pub fn listen() -> anyhow::Result<Self> {
+    /// Takes the signals, and the changes of what a base Corefile is rendered from. To be called inside the runtime.
+    pub fn listen(source: &Source) -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen to signals");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
             user: listen(SignalKind::user_defined1())?,
+            files: changes(&source.folders()),
         })
     }
 
@@ -50,6 +55,7 @@ impl Signals {
                     _ = self.hangup.recv() => Wake::Reload,
                     _ = self.user.recv() => Wake::Reload,
                     () = sleep(wait) => Wake::Look,
+                    () = changed(&mut self.files) => Wake::Look,
                     _ = looped.wait_for(|looped| *looped) => Wake::Looped,
                 }
             });
@@ -63,6 +69,23 @@ impl Signals {
                 }
             }
         }
+    }
+}
+
+/// Changes in folders, if there are any to look at. Without them a reload is asked for by a signal.
+fn changes(folders: &[PathBuf]) -> Option<Changes> {
+    if folders.is_empty() {
+        return None;
+    }
+    Changes::in_folders(folders)
+        .inspect_err(|error| tracing::warn!("changed files are not noticed until a reload is asked for: {error}"))
+        .ok()
+}
+
+async fn changed(files: &mut Option<Changes>) {
+    match files {
+        Some(files) => files.changed().await,
+        None => std::future::pending().await,
     }
 }
 

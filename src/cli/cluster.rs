@@ -32,7 +32,7 @@ pub struct ClusterFlags {
     /// This node's zone (topology.kubernetes.io/zone); what the labels of its pods say unless set
     #[arg(long, value_name = "NAME", env = "NEARPATH_ZONE")]
     pub zone: Option<String>,
-    /// The Service of our own namespace whose address, from the environment, is asked while its endpoints are not known: kube-dns, or with `-upstream` behind it a second one for the same pods
+    /// The central DNS Service of our own namespace, whose address is taken from the environment: it stands for __PILLAR__CLUSTER__DNS__, and is asked while its endpoints are not known; kube-dns unless set
     #[arg(long, value_name = "SERVICE", env = "NEARPATH_UPSTREAMSVC")]
     pub upstreamsvc: Option<String>,
     /// The address of that Service, in place of what the environment says
@@ -41,16 +41,29 @@ pub struct ClusterFlags {
 }
 
 impl ClusterFlags {
+    /// The address of the central Service, or why it is not known.
+    pub fn central_address(&self) -> Result<IpAddr, String> {
+        if let Some(address) = self.upstream_address {
+            return Ok(address);
+        }
+        let service = self.upstreamsvc.as_deref().unwrap_or("kube-dns");
+        let variable = variable(service);
+        let missing = "set -upstream-address IP, or write `@NAMESPACE/SERVICE` there";
+        match std::env::var(&variable) {
+            Ok(text) => text.parse().map_err(|_| format!("${variable} is `{text}`, no address; {missing}")),
+            Err(_) => Err(format!(
+                "the environment has no ${variable}, where the address of -upstreamsvc {service} would be; {missing}"
+            )),
+        }
+    }
+
     /// What they say of the cluster, for a node with this name.
     pub fn settings(&self, node_name: &str) -> kubernetes::Settings {
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| name.contains("_SERVICE_"))
             .collect();
-        let of_service = |service: &String| {
-            let variable = format!("{}_SERVICE_HOST", service.to_uppercase().replace('-', "_"));
-            environment.get(&variable)?.parse().ok()
-        };
+        let of_service = |service: &String| environment.get(&variable(service))?.parse().ok();
         kubernetes::Settings {
             node_name: node_name.to_owned(),
             kubeconfig: self.kubeconfig.clone(),
@@ -66,6 +79,11 @@ impl ClusterFlags {
             environment: environment.clone(),
         }
     }
+}
+
+/// The variable that tells every pod the address of a Service of its namespace.
+fn variable(service: &str) -> String {
+    format!("{}_SERVICE_HOST", service.to_uppercase().replace('-', "_"))
 }
 
 /// The namespace of the pod that this is; the one where such a daemon mostly runs if it is none.

@@ -21,7 +21,9 @@ pub use serve::ServeFlags;
     about = "A DNS daemon for every node of a Kubernetes cluster",
     long_about = "A DNS daemon for every node of a Kubernetes cluster: it walks the search path for the pod that asks \
                   (AutoPath), answers from memory, and forwards the rest over TCP.\n\nWithout a subcommand it serves \
-                  the Corefile given by -conf. Flags may be written with one dash or two.",
+                  the Corefile given by -conf. Given -localip it sets up the node too, as node-cache does: the address that \
+                  pods ask, the rules, and a failsafe in the kernel. Flags may be written with one dash or two, and set by \
+                  the variable of the environment that stands behind each.",
     max_term_width = 100,
     args_conflicts_with_subcommands = true
 )]
@@ -92,13 +94,72 @@ mod tests {
             ["nearpath", "-conf=x", "-dns.port=5300", "-threads=2", "-quiet"],
         ] {
             let flags = parse(&arguments).unwrap();
-            assert_eq!((flags.conf.to_str(), flags.port), (Some("x"), 5300), "{arguments:?}");
+            assert_eq!(
+                (flags.conf.as_deref().and_then(std::path::Path::to_str), flags.port),
+                (Some("x"), 5300),
+                "{arguments:?}"
+            );
         }
         let flags = parse(&["nearpath", "-statedir", "/var/lib/nearpath"]).unwrap();
         let options = crate::daemon::Options::from_flags(&flags);
         assert_eq!(options.state_dir.as_deref(), Some("/var/lib/nearpath".as_ref()));
         assert!(parse(&["nearpath", "-p", "x"]).is_err());
         assert!(parse(&["nearpath", "-confg", "x"]).is_err());
+    }
+
+    #[test]
+    fn the_arguments_of_node_cache_as_its_daemonset_has_them() {
+        let parse = |words: &str| {
+            let words = words.split_whitespace().map(|word| two_dashes(word.into()));
+            Line::try_parse_from(words).map(|line| line.serve)
+        };
+        let flags =
+            parse("nearpath -localip 169.254.20.10,10.96.0.10 -conf /etc/Corefile -upstreamsvc kube-dns-upstream")
+                .unwrap();
+        let services = ["10.96.0.10".parse().unwrap()].into();
+        let plan = flags.node.plan(flags.port, &services).unwrap();
+        assert_eq!((plan.own.len(), plan.of_services.len(), plan.port, plan.health_port), (2, 1, 53, 8080));
+        assert_eq!((plan.name.as_str(), plan.interface, plan.rules), ("nodelocaldns", true, true));
+        assert_eq!((plan.sync_every.as_secs(), plan.failsafe.map(|lasts| lasts.as_secs())), (60, Some(86_400)));
+        assert_eq!(plan.leaving, crate::node::Leaving::Stay);
+        let flags = parse(
+            "nearpath --localip=fd00::53 -setupinterface=false -setupiptables=f -setupebtables -syncinterval=30s -skipteardown \
+             -interfacename dns0 -health-port 8081 -metrics-listen-address :9354 -kubednscm /cm -basecorefile /b -corefile /c \
+             -reloadwithsignal -prometheus-listen-address 127.0.0.1:9254 -pidfile /p -quiet=true -p 5353 -failsafe 0",
+        )
+        .unwrap();
+        let plan = flags.node.plan(flags.port, &services).unwrap();
+        assert!(!plan.interface && !plan.rules && plan.of_services.is_empty() && plan.failsafe.is_none());
+        assert_eq!(
+            (plan.name.as_str(), plan.port, plan.health_port, plan.sync_every.as_secs()),
+            ("dns0", 5353, 8081, 30)
+        );
+        assert_eq!(plan.leaving, crate::node::Leaving::Stay, "-skipteardown");
+        let tears_down = parse("nearpath -localip fd00::53 -failsafe 0").unwrap().node.plan(53, &services).unwrap();
+        assert_eq!(tears_down.leaving, crate::node::Leaving::TearDown);
+        assert!(parse("nearpath").unwrap().node.plan(53, &services).is_none());
+        for wrong in [
+            "-localip x",
+            "-localip ,",
+            "-setupinterface=maybe",
+            "-syncinterval soon",
+            "-health-port 0",
+            "-interfacename a/b",
+        ] {
+            assert!(parse(&format!("nearpath {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_environment_sets_every_flag_under_its_name() {
+        let without = ["help", "version", "plugins"];
+        for argument in
+            Line::command().get_arguments().filter(|argument| !without.contains(&argument.get_id().as_str()))
+        {
+            let long = argument.get_long().expect("every flag has a long name");
+            let expected = format!("NEARPATH_{}", long.to_uppercase().replace(['-', '.'], "_"));
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(expected.as_str()));
+        }
     }
 
     #[test]

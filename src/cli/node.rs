@@ -163,7 +163,7 @@ fn each<T: PartialEq>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> 
 }
 
 /// A truth value as Go's flags take it.
-fn boolean(text: &str) -> Result<bool, String> {
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

@@ -3,18 +3,24 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::cluster::ClusterFlags;
-use super::node::NodeFlags;
+use super::node::{NodeFlags, boolean};
 use crate::daemon::{self, Options};
 
 /// Flags of the daemon; those that CoreDNS and node-cache have keep their names.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Serving")]
 pub struct ServeFlags {
-    /// The Corefile to serve
-    #[arg(long, value_name = "FILE", default_value = "Corefile", env = "NEARPATH_CONF")]
-    pub conf: PathBuf,
+    /// The Corefile to serve, or where a rendered base Corefile is written
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "The Corefile to serve; if a base Corefile is served, where its rendered text is written [default: Corefile, on a node what -corefile says]",
+        env = "NEARPATH_CONF"
+    )]
+    pub conf: Option<PathBuf>,
     /// The port of server blocks whose keys name none
     #[arg(short = 'p', long = "dns.port", value_name = "PORT", default_value_t = 53, value_parser = clap::value_parser!(u16).range(1..), env = "NEARPATH_DNS_PORT")]
     pub port: u16,
@@ -34,10 +40,10 @@ pub struct ServeFlags {
     #[arg(long, value_name = "DIR", env = "NEARPATH_STATEDIR")]
     pub statedir: Option<PathBuf>,
     /// Log warnings and errors only
-    #[arg(long, env = "NEARPATH_QUIET")]
+    #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", env = "NEARPATH_QUIET")]
     pub quiet: bool,
     /// List the directives that are served, and leave
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub plugins: bool,
     /// What is set up on the node.
     #[command(flatten)]

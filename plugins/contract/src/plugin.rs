@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::answer::{Age, Answer};
 use crate::clock::Clock;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ServicePort};
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::query::{Client, Query};
@@ -274,8 +274,23 @@ pub trait Spec: Send + Sync + Debug {
     /// One line in plain words, for `nearpath check`.
     fn describe(&self) -> String;
 
+    /// Whom it asks, as far as that can be asked by plain DNS without it: the kernel sends questions there while there is no
+    /// daemon.
+    fn servers(&self) -> Vec<Server> {
+        Vec::new()
+    }
+
     /// Reads what it needs (files, certificates) and makes the plugin. No sockets for clients, no tasks.
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError>;
+}
+
+/// Who is asked for what is not known here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Server {
+    /// A server, or the address of a Service with servers behind it.
+    Address(SocketAddr),
+    /// The ready endpoints of a Service.
+    Service(ServicePort),
 }
 
 /// What is configured and cannot be had.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use contract::{BuildError, Context, Plugin, Spec};
+use contract::{BuildError, Context, Plugin, Server, Spec};
 use upstream::rustls::ClientConfig;
 use upstream::rustls::pki_types::ServerName;
 use upstream::{Group, GroupSettings, HealthSettings, Protocol, Seat, Settings, Upstream};
@@ -34,6 +34,17 @@ impl Spec for ForwardSpec {
              address{then}",
             self.from
         )
+    }
+
+    fn servers(&self) -> Vec<Server> {
+        let plain = self.targets.iter().filter(|target| target.tls.is_none());
+        plain
+            .filter_map(|target| match &target.place {
+                Place::Address(address) => Some(Server::Address(*address)),
+                Place::Service(port) => Some(Server::Service(port.clone())),
+                Place::Host(..) | Place::File(_) => None,
+            })
+            .collect()
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError> {
