@@ -48,6 +48,8 @@ pub enum Setup {
     ByHand,
     /// The daemon.
     Daemon,
+    /// Nobody, or what is started in the daemon's place.
+    ByNobody,
 }
 
 /// A node; it goes with its owner.

@@ -1,6 +1,7 @@
 //! Questions under way while the daemon is stopped, killed, started and replaced.
 
 mod adopted;
+mod compare;
 mod graceful;
 mod killed;
 mod meddled;

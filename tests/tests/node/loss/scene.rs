@@ -30,7 +30,9 @@ const SETUP: Setup = Setup::ByHand;
 /// A node and how it is set up.
 pub(super) struct Scene {
     pub(super) node: Node,
-    pub(super) setup: Setup,
+    setup: Setup,
+    /// Who is asked.
+    pub(super) targets: Vec<SocketAddr>,
 }
 
 impl Scene {
@@ -49,7 +51,8 @@ impl Scene {
             node.is_set_up_by_hand(&own(), &[]);
         }
         node.writes("Corefile", COREFILE);
-        Self { node, setup }
+        let targets = own().into_iter().map(|ip| SocketAddr::new(ip, 53)).collect();
+        Self { node, setup, targets }
     }
 
     /// How an instance is started. It says its `name` to NSID.
@@ -57,7 +60,7 @@ impl Scene {
         let corefile = self.node.space().file("Corefile").display().to_string();
         let start = Start::with(&["-conf", &corefile, "-node-name", name]);
         match self.setup {
-            Setup::ByHand => start,
+            Setup::ByHand | Setup::ByNobody => start,
             Setup::Daemon => start
                 .and(&["-localip", &format!("{LOCAL_V4},{LOCAL_V6}"), "-upstreamsvc", "kube-dns"])
                 .env("KUBE_DNS_SERVICE_HOST", "10.96.0.10")
@@ -84,7 +87,6 @@ impl Scene {
     /// Questions from all pods, over both families, and from the host.
     #[track_caller]
     pub(super) fn load(&self) -> Load {
-        let targets: Vec<_> = own().into_iter().map(|ip| SocketAddr::new(ip, 53)).collect();
         let pods = self.node.pods();
         let rate = PODS_RATE / pods.len() as u32;
         let mut places: Vec<Place> = (1..)
@@ -92,14 +94,14 @@ impl Scene {
             .map(|(number, pod)| Place {
                 name: format!("pod {number}"),
                 entrance: pod.space().entrance(),
-                targets: targets.clone(),
+                targets: self.targets.clone(),
                 rate,
             })
             .collect();
         places.push(Place {
             name: "host".to_owned(),
             entrance: self.node.space().entrance(),
-            targets: targets[..1].to_vec(),
+            targets: self.targets[..1].to_vec(),
             rate: HOST_RATE,
         });
         Load::start(&places)
