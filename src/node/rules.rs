@@ -1,1 +1,276 @@
 //! The rules of the node and the kernel's failsafe.
+//!
+//! ```text
+//!   Wanted --> Rules::apply --> nft: a table per family, replaced in one transaction
+//!                           '-> iptables: chains of ours, each filled at once and entered by one jump
+//! ```
+//!
+//! With a failsafe a question goes to our socket while one is open, and else the kernel itself sends it to a central
+//! server. What makes it do so ends by itself unless [`Rules::renew`] is called: nobody has to clean up.
+//!
+//! All calls run other programs and wait for them, each for at most [`contract::limits::RULES_COMMAND_WITHIN`]; they belong
+//! on a thread of their own.
+
+mod chains;
+mod command;
+mod date;
+mod error;
+mod iptables;
+mod nft;
+mod phrases;
+mod table;
+#[cfg(test)]
+mod tests;
+mod wanted;
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+pub use error::RulesError;
+pub use wanted::{Detour, Failsafe, Wanted};
+
+use chains::Extent;
+use iptables::{Iptables, Kind};
+use wanted::Family;
+
+/// What the rules are made by, found by trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// Tables of nftables; the failsafe is whole.
+    Nft,
+    /// Chains of iptables with `-m socket`.
+    Iptables {
+        /// True if the failsafe ends by itself (`-m time`).
+        expires: bool,
+    },
+    /// Chains of iptables without it: the rules of node-cache, no failsafe.
+    IptablesPlain,
+    /// Neither is there, or we may not.
+    Nothing,
+}
+
+/// The rules of one instance's name in this network.
+#[derive(Debug)]
+pub struct Rules {
+    name: String,
+    means: Means,
+    kind: Option<Kind>,
+    refusals: Vec<RulesError>,
+    written: Option<Written>,
+}
+
+/// What was made, and how the kernel shows it.
+#[derive(Debug, PartialEq)]
+struct Written {
+    wanted: Wanted,
+    seen: Seen,
+}
+
+/// What the kernel has of ours, in the form that is compared.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    tables: Vec<Vec<Value>>,
+    lines: Vec<Vec<String>>,
+}
+
+impl Rules {
+    /// Tries in the kernel what can be done here, and leaves nothing behind. `name` is the interface's.
+    pub fn find(name: &str) -> Self {
+        let mut rules =
+            Self { name: name.to_owned(), means: Means::Nothing, kind: None, refusals: Vec::new(), written: None };
+        let sample = Wanted::sample();
+        let mut worked = |tried: Result<(), RulesError>| tried.map_err(|error| rules.refusals.push(error)).is_ok();
+        let whole = table::whole(&table_name("trial"), &sample, &[]);
+        if worked(nft::check(&whole)) {
+            rules.means = Means::Nft;
+            return rules;
+        }
+        let until = date::in_iptables(SystemTime::now(), std::time::Duration::from_secs(60));
+        let extents = [
+            (Means::Iptables { expires: true }, true, Some(until.as_str())),
+            (Means::Iptables { expires: false }, true, None),
+            (Means::IptablesPlain, false, None),
+        ];
+        let kinds = by_use(iptables::kinds());
+        for (means, socket, until) in extents {
+            for &kind in &kinds {
+                if worked(iptables::accepts(kind, &sample, Extent::All { socket }, until)) {
+                    (rules.means, rules.kind) = (means, Some(kind));
+                    return rules;
+                }
+            }
+        }
+        rules
+    }
+
+    /// What the rules are made by.
+    pub fn means(&self) -> Means {
+        self.means
+    }
+
+    /// Why nothing better than [`Rules::means`] was found, in the words of the programs that were tried.
+    pub fn refusals(&self) -> &[RulesError] {
+        &self.refusals
+    }
+
+    /// Makes the rules what is wanted, whatever was there of ours. No packet sees them missing, and foreign ones are not
+    /// touched. Twice is once.
+    pub fn apply(&mut self, wanted: &Wanted) -> Result<(), RulesError> {
+        self.written = None;
+        match self.means {
+            Means::Nft => self.apply_nft(wanted)?,
+            Means::Iptables { .. } | Means::IptablesPlain => self.apply_iptables(wanted)?,
+            Means::Nothing => return Err(RulesError::Nothing),
+        }
+        self.written = Some(Written { wanted: wanted.clone(), seen: self.seen()? });
+        Ok(())
+    }
+
+    /// True if the kernel has what [`Rules::apply`] made, and that is what is wanted now.
+    pub fn holds(&self, wanted: &Wanted) -> Result<bool, RulesError> {
+        match &self.written {
+            Some(written) if written.wanted == *wanted => Ok(self.seen()? == written.seen),
+            _ => Ok(false),
+        }
+    }
+
+    /// Begins the time of the failsafe anew; nothing else is touched. An error if the rules have gone.
+    pub fn renew(&mut self, wanted: &Wanted) -> Result<(), RulesError> {
+        if wanted.failsafe.is_none() {
+            return Ok(());
+        }
+        match self.means {
+            Means::Nft => nft::commit(&table::renewal(&table_name(&self.name), wanted)),
+            Means::Iptables { expires: true } => self.fill_chains(wanted),
+            Means::Iptables { expires: false } | Means::IptablesPlain | Means::Nothing => Ok(()),
+        }
+    }
+
+    /// The central servers that the kernel sends questions to by rules of this name, whoever made them; each once.
+    pub fn armed(&self) -> Result<Vec<SocketAddr>, RulesError> {
+        let mut servers = Vec::new();
+        for family in nft::present(&table_name(&self.name))? {
+            let table = nft::table(&table_name(&self.name), family)?;
+            servers.extend(table.iter().flat_map(table::central_of));
+        }
+        for tables in all_iptables() {
+            servers.extend(chains::central_of(&tables.ours(&self.name)?));
+        }
+        servers.sort_unstable();
+        servers.dedup();
+        Ok(servers)
+    }
+
+    /// Removes all of this name; true if there was something.
+    pub fn remove(&mut self) -> Result<bool, RulesError> {
+        self.written = None;
+        Self::remove_all(&self.name)
+    }
+
+    /// Removes all of a name, whatever it was made by; true if there was something. Foreign rules are not touched. A table
+    /// of iptables that came with ours goes too if it is empty then, but for those of `iptables-legacy`: nobody can remove
+    /// them but the end of the network or of the kernel's module.
+    pub fn remove_all(name: &str) -> Result<bool, RulesError> {
+        let mut found = false;
+        let mut first_error = None;
+        let mut note = |removed: Result<bool, RulesError>| match removed {
+            Ok(some) => found |= some,
+            Err(error) => first_error = first_error.take().or(Some(error)),
+        };
+        note(remove_tables(name));
+        for tables in all_iptables() {
+            note(tables.remove(name));
+        }
+        first_error.map_or(Ok(found), Err)
+    }
+
+    fn apply_nft(&self, wanted: &Wanted) -> Result<(), RulesError> {
+        let name = table_name(&self.name);
+        let batch = table::whole(&name, wanted, &nft::present(&name)?);
+        nft::commit(&batch)?;
+        let mut there = 0;
+        for family in nft::present(&name)? {
+            there += nft::table(&name, family)?.as_ref().map_or(0, nft::rules);
+        }
+        if there != nft::rules(&batch) {
+            return Err(RulesError::Meddled { made: nft::rules(&batch), there });
+        }
+        // an `accept` in our table ends nobody else's: where the host drops by iptables, it is told so in its own chains
+        for tables in all_iptables() {
+            let drops = wanted.own.iter().any(|ip| tables.family.has(ip)) && tables.filters()?;
+            let chains = chains::chains(&self.name, wanted, tables.family, Extent::Accept, None);
+            tables.apply(&self.name, if drops { &chains } else { &[] })?;
+        }
+        Ok(())
+    }
+
+    fn apply_iptables(&self, wanted: &Wanted) -> Result<(), RulesError> {
+        // an earlier instance may have found other means
+        remove_tables(&self.name)?;
+        for tables in all_iptables().filter(|tables| Some(tables.kind) != self.kind) {
+            tables.remove(&self.name)?;
+        }
+        self.fill_chains(wanted)
+    }
+
+    fn fill_chains(&self, wanted: &Wanted) -> Result<(), RulesError> {
+        let kind = self.kind.expect("iptables was found by its kind");
+        let lasts = wanted.failsafe.as_ref().map(|failsafe| failsafe.lasts);
+        let until = match self.means {
+            Means::Iptables { expires: true } => lasts.map(|lasts| date::in_iptables(SystemTime::now(), lasts)),
+            _ => None,
+        };
+        let extent = Extent::All { socket: matches!(self.means, Means::Iptables { .. }) };
+        for family in Family::BOTH {
+            let tables = Iptables { kind, family };
+            if tables.is_installed() {
+                let chains = chains::chains(&self.name, wanted, family, extent, until.as_deref());
+                tables.apply(&self.name, &chains)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn seen(&self) -> Result<Seen, RulesError> {
+        let name = table_name(&self.name);
+        let tables = nft::present(&name)?.into_iter().map(|family| {
+            let table = nft::table(&name, family)?;
+            Ok(table.map(|table| nft::normal(&table, table::HAIRPIN)).unwrap_or_default())
+        });
+        let lines = all_iptables().map(|tables| tables.ours(&self.name));
+        Ok(Seen { tables: tables.collect::<Result<_, _>>()?, lines: lines.collect::<Result<_, _>>()? })
+    }
+}
+
+/// The name of our table for an interface's name.
+fn table_name(name: &str) -> String {
+    format!("nearpath-{name}")
+}
+
+fn remove_tables(name: &str) -> Result<bool, RulesError> {
+    let name = table_name(name);
+    let present = nft::present(&name)?;
+    if !present.is_empty() {
+        nft::commit(&table::none(&name, &present))?;
+    }
+    Ok(!present.is_empty())
+}
+
+/// Every iptables that is installed here.
+fn all_iptables() -> impl Iterator<Item = Iptables> {
+    let each = iptables::kinds().into_iter();
+    each.flat_map(|kind| Family::BOTH.map(|family| Iptables { kind, family })).filter(Iptables::is_installed)
+}
+
+/// Kinds of iptables, that which others on this host use first: rules of both apply, but in an order that nobody chose.
+fn by_use(mut kinds: Vec<Kind>) -> Vec<Kind> {
+    let lines = |kind: &Kind| {
+        let tables = Iptables { kind: *kind, family: Family::V4 };
+        let saved = ["nat", "filter"].map(|table| tables.saved(table).ok().flatten().unwrap_or_default());
+        saved.iter().map(|text| text.lines().count()).sum::<usize>()
+    };
+    kinds.sort_by_cached_key(|kind| std::cmp::Reverse(lines(kind)));
+    kinds
+}

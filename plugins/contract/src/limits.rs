@@ -69,6 +69,20 @@ pub const WITNESS_RETRY_MIN: Duration = Duration::from_millis(10);
 /// up to this.
 pub const WITNESS_RETRY_MAX: Duration = Duration::from_secs(60);
 
+/// Instances that serve one node under one name at the same time.
+pub const LEASES_MAX: usize = 16;
+/// An answer of the kernel's about links, addresses, routes and neighbours comes within this: it answers as it is asked, but after
+/// whoever else changes some of them.
+pub const NETLINK_WITHIN: Duration = Duration::from_secs(5);
+/// So often is done what is still missing of the node's interface; others may change it meanwhile.
+pub const LINK_ROUNDS_MAX: u32 = 4;
+/// The receive buffer that is asked for, to hear that something of the node's interface has changed, octets.
+pub const CHANGES_BUFFER: usize = 1 << 20;
+/// Numbers that the node's interfaces have had, of which changes are heard.
+pub const CHANGES_LINKS_MAX: usize = 64;
+/// Words of the kernel that are taken for one change when they come together.
+pub const CHANGES_TOGETHER_MAX: usize = 1_024;
+
 /// NXDOMAIN cuts (RFC 8020) that one `autopath` knows; further ones are not learned, and names below them are asked in full.
 pub const CUTS_MAX: usize = 4_096;
 /// Cuts that one `autopath` renews at the same moment.
@@ -193,6 +207,19 @@ pub const REGEXP_COMPILED_MAX: usize = 1 << 20;
 pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
 /// How long after a probe was answered `loop` still looks for it (CoreDNS's own bound).
 pub const LOOP_SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// One call of `nft` or `iptables`; then it is ended.
+pub const RULES_COMMAND_WITHIN: Duration = Duration::from_secs(5);
+/// What is read of one voice of such a program, octets: the rules of a Service proxy are many.
+pub const RULES_OUTPUT_MAX: u64 = 64 << 20;
+/// Central servers that the kernel's failsafe chooses from.
+pub const RULES_CENTRAL_MAX: usize = 64;
+/// Bridges on which an asking pod and a central server both are, as far as the rules remember them.
+pub const RULES_HAIRPINS_MAX: u32 = 256;
+/// Entries of connection tracking that are read in one walk; a table larger than that is not walked to its end.
+pub const CONNTRACK_ENTRIES_MAX: usize = 4_000_000;
+/// How long the kernel may take for a part of the walk.
+pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 
 const _: () = {
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
