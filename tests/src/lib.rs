@@ -9,6 +9,9 @@
 //!     |                                  |                                                              v
 //!     +--ApiServer: put, fails, .. (scripted, for what a real one does not do on demand)
 //!     +--Api: create_pod, watch, ..      +-------------------------> ControlPlane (a real kube-apiserver, etcd)
+//!
+//!   Node (networks as root: pods, the host, central servers) --starts--> nearpath, as a DaemonSet does
+//!     '--Load: questions on schedule from all of them, each asked once --> Report: lost, wrong, who answered
 //! ```
 //!
 //! Reads and writes messages by code of its own, not the daemon's, so that an error in the daemon's cannot hide itself.

@@ -34,7 +34,7 @@ pub const LOCAL_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x53);
 /// What a node begins with. The folder /etc is a copy, so that what is written there is nobody else's; its resolv.conf names
 /// a central server.
 const BEGIN: &str = "\
-    mkdir FOLDER/etc && cp -a /etc/. FOLDER/etc/ && mount --bind FOLDER/etc /etc
+    mkdir /run/etc && cp -a /etc/. /run/etc/ && mount --bind /run/etc /etc
     echo 'nameserver 10.2.0.3' >FOLDER/resolv.conf && touch /etc/resolv.conf && mount --bind FOLDER/resolv.conf /etc/resolv.conf
     echo 1 >/proc/sys/net/ipv4/ip_forward
     echo 1 >/proc/sys/net/ipv6/conf/all/forwarding

@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        assert!(matches!(run("no-such-program", &[], ""), Err(RulesError::Missing { program }) if program == "no-such-program"));
+        assert!(
+            matches!(run("no-such-program", &[], ""), Err(RulesError::Missing { program }) if program == "no-such-program")
+        );
     }
 
     #[test]

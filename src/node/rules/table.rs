@@ -25,8 +25,8 @@ use nftables::stmt::{NATFamily, Statement};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
 use serde_json::Value;
 
-use super::phrases::{self, Said};
 use super::Wanted;
+use super::phrases::{self, Said};
 use super::wanted::Family;
 
 /// The addresses that pods ask.

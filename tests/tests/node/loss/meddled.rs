@@ -25,7 +25,6 @@ fn is_back_after(what: &str, sync: &str, meddle: &str) {
         scene.node.space().sh(meddle);
         let begun = Instant::now();
         let mut now = scene.node.state();
-        assert!(now != set_up || begun.elapsed() > Duration::from_millis(50), "{meddle} does something");
         while now != set_up {
             let missing = difference(&set_up, &now);
             assert!(

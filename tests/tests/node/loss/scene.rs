@@ -98,10 +98,12 @@ impl Scene {
                 rate,
             })
             .collect();
+        // what is made by hand has a way for the host's processes over IPv4 alone
+        let families = if self.setup == Setup::Daemon { self.targets.len() } else { 1 };
         places.push(Place {
             name: "host".to_owned(),
             entrance: self.node.space().entrance(),
-            targets: self.targets[..1].to_vec(),
+            targets: self.targets[..families].to_vec(),
             rate: HOST_RATE,
         });
         Load::start(&places)
