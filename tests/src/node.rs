@@ -70,12 +70,13 @@ impl Node {
             mode::skip("node", "networks with rules of their own need root");
             return false;
         }
-        mode::have("node", &["knotd", "ip", "nft", "iptables", "unshare", "nsenter", "setpriv"])
+        mode::have("node", &["knotd", "ip", "nft", "iptables", "unshare", "nsenter", "setpriv", "renice"])
     }
 
     /// A node with a proxy for Services, central servers that know these zones, and pods that are reached so.
     #[track_caller]
     pub fn new(zones: &[ZoneFile<'_>], pods: &[Way]) -> Self {
+        space::goes_first();
         let space = Space::new(BEGIN);
         space.sh(pod::BRIDGE);
         let centre = Centre::new(&space, zones);

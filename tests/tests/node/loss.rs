@@ -9,3 +9,4 @@ mod pair;
 mod proof;
 mod refused;
 mod scene;
+mod tally;

@@ -8,6 +8,7 @@ use nearpath_tests::node::{Instance, Node, Setup, Start};
 use nix::sys::signal::Signal;
 
 use super::scene::{Scene, rounds};
+use super::tally::Tally;
 
 /// What node-cache's Corefile has for names of the cluster.
 const COREFILE: &str = "\
@@ -119,6 +120,7 @@ fn coredns_in_its_place() {
     for (what, disturb) in DISTURBANCES {
         scene.node.writes("Corefile", COREFILE);
         let mut instance = starts(&scene);
+        let mut tally = Tally::default();
         for round in 1..=rounds() {
             let load = scene.load();
             load.runs(QUIET);
@@ -127,10 +129,11 @@ fn coredns_in_its_place() {
             load.runs(QUIET);
             let end = load.now();
             let report = load.ends();
-            mode::note(&format!("CoreDNS, {what} {round}, undisturbed: {}", report.within(&(Duration::ZERO..begun))));
-            mode::note(&format!("CoreDNS, {what} {round}, disturbed: {}", report.within(&(begun..end))));
+            tally.adds(&report.within(&(Duration::ZERO..begun)), &report.within(&(begun..end)));
+            mode::note(&format!("CoreDNS, {what} {round}: {report}"));
             assert!(report.answered() > 1_000, "it is no comparison without answers: {report}");
         }
+        tally.tells("CoreDNS", what);
         terminates(&scene, &mut instance);
     }
 }

@@ -8,6 +8,7 @@ use nearpath_tests::node::{Instance, Node};
 use nix::sys::signal::Signal;
 
 use super::scene::{COREFILE, Scene, rounds};
+use super::tally::Tally;
 
 /// What is looked at before and after each disturbance.
 const QUIET: Duration = Duration::from_secs(1);
@@ -23,6 +24,7 @@ fn nothing_is_lost(what: &str, disturb: Disturbance) {
     }
     let scene = Scene::new();
     let mut instance = scene.serves("first");
+    let mut tally = Tally::default();
     for round in 1..=rounds() {
         let load = scene.load();
         load.runs(QUIET);
@@ -31,11 +33,11 @@ fn nothing_is_lost(what: &str, disturb: Disturbance) {
         load.runs(QUIET);
         let end = load.now();
         let report = load.ends();
-        let disturbed = report.within(&(begun..end));
-        mode::note(&format!("{what} {round}, undisturbed: {}", report.within(&(Duration::ZERO..begun))));
-        mode::note(&format!("{what} {round}, disturbed: {disturbed}"));
+        tally.adds(&report.within(&(Duration::ZERO..begun)), &report.within(&(begun..end)));
+        mode::note(&format!("{what} {round}: {report}"));
         is_whole(&report, &instance);
     }
+    tally.tells("nearpath", what);
 }
 
 #[track_caller]

@@ -7,9 +7,13 @@ use nearpath_tests::mode;
 use nearpath_tests::node::Node;
 
 use super::scene::{PODS_RATE, Scene, rounds};
+use super::tally::Tally;
 
 /// What is looked at before the kill and after the next start.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// What was sent so shortly before a kill may be in the killed one's hands.
+const HANDS: Duration = Duration::from_millis(500);
 
 /// Of a second's questions one in so many may be lost by a kill.
 const LOST_ONE_IN: usize = 200;
@@ -21,6 +25,7 @@ fn a_killed_one_loses_what_it_had_in_its_hands() {
     }
     let scene = Scene::new();
     let mut instance = scene.serves("first");
+    let mut tally = Tally::default();
     for round in 1..=rounds() {
         let load = scene.load();
         load.runs(QUIET);
@@ -34,9 +39,8 @@ fn a_killed_one_loses_what_it_had_in_its_hands() {
         load.runs(QUIET);
         let report = load.ends();
 
-        let undisturbed = report.within(&(Duration::ZERO..killed));
+        tally.adds(&report.within(&(Duration::ZERO..killed - HANDS)), &report.within(&(killed - HANDS..Duration::MAX)));
         let without = report.within(&(gone..starting));
-        mode::note(&format!("kill {round}, before: {undisturbed}"));
         mode::note(&format!(
             "kill {round}: {} outstanding, gone after {:.1} ms, {} lost; without a daemon: {without}",
             report.outstanding(killed),
@@ -53,4 +57,5 @@ fn a_killed_one_loses_what_it_had_in_its_hands() {
         assert_eq!(after.lost(), 0, "the start loses something: {after}\n{}", instance.log());
         assert!(report.lost() <= PODS_RATE as usize / LOST_ONE_IN, "{report}\n{log}");
     }
+    tally.tells("nearpath", "kill");
 }
