@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use cache::Store;
 use contract::corefile::Disk;
 use contract::metrics::Metrics;
-use contract::{Bound as BoundName, Clock, RuntimeClock, SearchLists};
+use contract::{Bound as BoundName, Clock, RuntimeClock, SearchLists, Server};
 use kubernetes::Kubernetes;
 use ready::Monitor;
 use reload::ReloadSpec;
@@ -25,12 +25,13 @@ use tokio::task::AbortHandle;
 use crate::admin::{self, Admin, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::listening::{Listening, Sockets};
+use crate::node::{Keeper, advice, central};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
-use crate::source::{Source, Text};
+use crate::source::{Flawed, Source, Text};
 use crate::{loops, wiring};
 
 /// How long a leaving daemon answers what is under way.
@@ -42,6 +43,8 @@ const RUNTIME_THREADS_MAX: usize = 2;
 
 /// A running daemon.
 pub struct Daemon {
+    /// First, so that a start that fails takes back what was made of the node.
+    keeper: Option<Keeper>,
     options: Options,
     runtime: Runtime,
     shared: Arc<Shared>,
@@ -81,7 +84,7 @@ impl Settings {
 
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    let (text, checked) = read(&options.source, options.dns_port)?;
+    let (text, checked) = read(&options.source, Flawed::PassOver, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     let (mut daemon, signals) = begin(checked, options, || Signals::listen(&options.source))?;
     keep(&options.source, &text);
@@ -91,8 +94,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Reads the Corefile, renders it if it is a base, and checks it.
-fn read(source: &Source, dns_port: u16) -> anyhow::Result<(Text, Checked)> {
-    let text = source.read()?;
+fn read(source: &Source, flawed: Flawed, dns_port: u16) -> anyhow::Result<(Text, Checked)> {
+    let text = source.read(flawed)?;
     let checked = plan::check(&text.name, &text.text, &Disk, dns_port);
     Ok((text, checked))
 }
@@ -146,8 +149,9 @@ fn begin<T>(
     let first = first()?;
     let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
+    let keeper = options.node.as_ref().map(|node| Keeper::start(node, &shared.metrics)).transpose()?;
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
-    let sockets = Sockets::bind(&assembly, options.threads, false)?;
+    let sockets = Sockets::bind(&assembly, options.threads, keeper.is_some())?;
     let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let mut admin = Admin::new(Arc::clone(&state));
@@ -156,6 +160,7 @@ fn begin<T>(
     }
     listening.serve(&assembly, sockets)?;
     let mut daemon = Daemon {
+        keeper,
         options: options.clone(),
         shared,
         register,
@@ -171,7 +176,9 @@ fn begin<T>(
             runtime
         },
     };
-    daemon.adopt(assembly);
+    daemon.adopt(assembly, plan);
+    advise(options, plan);
+    daemon.keeper.iter().for_each(|keeper| keeper.bound(()));
     Ok((daemon, first))
 }
 
@@ -226,6 +233,13 @@ fn assemble(plan: &Plan, dns_port: u16, shared: &Arc<Shared>, register: &Registe
     })
 }
 
+/// Says what a node does without, and what would bring it.
+fn advise(options: &Options, plan: &Plan) {
+    let Some(node) = &options.node else { return };
+    let lines = advice::lines(node, plan, &options.cluster_domain(), options.state_dir.is_some());
+    lines.iter().for_each(|line| tracing::info!("{line}"));
+}
+
 fn warn(checked: &Checked) {
     if checked.report.warnings() > 0 {
         tracing::warn!("the Corefile has warnings\n{}", checked.report);
@@ -263,7 +277,7 @@ impl Daemon {
     /// Serves the Corefile as it is now, if it is good. Nothing is lost: sockets whose address stays are kept, and so are
     /// answers of blocks that stay. Unless it was `asked` for, a text that is served or was refused already is passed over.
     pub fn reload(&mut self, asked: bool) {
-        let read = read(&self.options.source, self.options.dns_port);
+        let read = read(&self.options.source, Flawed::Refuse, self.options.dns_port);
         // a broken file is told once, not at each look
         let digest = read.as_ref().map_or(0, |(_, checked)| checked.digest);
         if std::mem::replace(&mut self.digest, digest) == digest && !asked {
@@ -295,12 +309,13 @@ impl Daemon {
             tracing::error!("{error}");
         }
         self.settings = Settings::of(plan);
-        self.adopt(assembly);
+        self.adopt(assembly, plan);
         Ok(())
     }
 
     /// Starts the work of the plugins beside the queries, and ends that of those before.
-    fn adopt(&mut self, assembly: Assembly) {
+    fn adopt(&mut self, assembly: Assembly, plan: &Plan) {
+        self.point_kernel(plan);
         self.work.drain(..).for_each(|work| work.abort());
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
@@ -315,6 +330,18 @@ impl Daemon {
         self.state.serving(assembly.plugins, self.settings.monitor == Monitor::Continuously);
         let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();
         tracing::info!("serving {}", at.join(" "));
+    }
+
+    /// Tells the kernel's failsafe whom this plan forwards questions for the cluster to.
+    fn point_kernel(&self, plan: &Plan) {
+        let Some(keeper) = &self.keeper else { return };
+        let servers = central::servers_of(plan, &self.options.cluster_domain());
+        let watched = |server: &Server| match server {
+            Server::Service(port) => self.shared.cluster.endpoints(port).ok(), // `forward` has said why it cannot be watched
+            Server::Address(_) => None,
+        };
+        let endpoints = servers.iter().filter_map(watched).collect();
+        keeper.follow(servers, endpoints);
     }
 
     /// How often the Corefile is looked at, if it is.
@@ -343,5 +370,6 @@ impl Daemon {
             false => tracing::warn!("left with questions unanswered after {} s", DRAIN_WITHIN.as_secs()),
         }
         self.runtime.shutdown_timeout(Duration::from_millis(200));
+        self.keeper.into_iter().for_each(Keeper::leave);
     }
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use contract::wire::Name;
 use foldhash::quality::SeedableRandomState;
 
 use crate::cli::ServeFlags;
@@ -62,6 +63,12 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The cluster's domain, as far as it is said.
+    pub fn cluster_domain(&self) -> Name {
+        let usual = || "cluster.local".parse().expect("a valid name");
+        self.cluster.cluster_domain.clone().unwrap_or_else(usual)
+    }
+
     /// What the flags say; defaults for what they leave open.
     pub fn from_flags(flags: &ServeFlags) -> Self {
         let default = Self::default();
@@ -76,7 +83,7 @@ impl Options {
             pidfile: flags.pidfile.clone(),
             hasher: default.hasher,
             state_dir: flags.statedir.clone(),
-            node: flags.node.plan(flags.port, &service_addresses()),
+            node: flags.node.plan(flags.port, &service_addresses(&flags.cluster)),
         }
     }
 }
@@ -120,11 +127,12 @@ pub fn values(port: u16, node: &NodeFlags, cluster: &ClusterFlags) -> Values {
     }
 }
 
-/// The addresses of Services that the environment tells of.
-fn service_addresses() -> BTreeSet<IpAddr> {
+/// The addresses of Services that the environment and the flags tell of.
+fn service_addresses(cluster: &ClusterFlags) -> BTreeSet<IpAddr> {
     let of_service = |name: &OsString| name.to_str().is_some_and(|name| name.ends_with("_SERVICE_HOST"));
     let variables = std::env::vars_os().filter(|(name, _)| of_service(name));
-    variables.filter_map(|(_, value)| value.to_str()?.parse().ok()).collect()
+    let told = variables.filter_map(|(_, value)| value.to_str()?.parse().ok());
+    told.chain(cluster.central_address().ok()).collect()
 }
 
 /// What the DaemonSet says by `NODE_NAME`, else the host's name.

@@ -11,7 +11,7 @@ use super::cluster::ClusterFlags;
 use super::node::NodeFlags;
 use crate::options::{config_map, values};
 use crate::plan;
-use crate::source::{Base, Source};
+use crate::source::{Base, Flawed, Source};
 
 /// Flags of `check`.
 #[derive(Args, Debug)]
@@ -50,7 +50,7 @@ pub fn run(flags: &CheckFlags) -> anyhow::Result<ExitCode> {
         if sources.len() > 1 {
             println!("{}:", source.path().display());
         }
-        let text = match source.read() {
+        let text = match source.read(Flawed::Refuse) {
             Ok(text) => text,
             Err(error) => {
                 println!("{error:#}");

@@ -1,6 +1,7 @@
 //! The command line: what may be said, and who acts on it. One file per subcommand.
 
 pub mod check;
+pub mod cleanup;
 pub mod cluster;
 pub mod demo;
 pub mod node;
@@ -38,6 +39,8 @@ struct Line {
 enum Command {
     /// Read Corefiles and print their errors, or what they would do
     Check(check::CheckFlags),
+    /// Remove interface, addresses and rules from this node
+    Cleanup(cleanup::CleanupFlags),
     /// Watch a pod's eight questions become two, on this machine alone
     Demo(demo::DemoFlags),
 }
@@ -55,6 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
     match line.command {
         None => serve::run(&line.serve),
         Some(Command::Check(flags)) => check::run(&flags),
+        Some(Command::Cleanup(flags)) => cleanup::run(&flags),
         Some(Command::Demo(flags)) => demo::run(&flags),
     }
 }
@@ -118,7 +122,7 @@ mod tests {
                 .unwrap();
         let services = ["10.96.0.10".parse().unwrap()].into();
         let plan = flags.node.plan(flags.port, &services).unwrap();
-        assert_eq!((plan.own.len(), plan.of_services.len(), plan.port, plan.health_port), (2, 1, 53, 8080));
+        assert_eq!((plan.own.len(), plan.intercepted().len(), plan.port, plan.health_port), (2, 1, 53, 8080));
         assert_eq!((plan.name.as_str(), plan.interface, plan.rules), ("nodelocaldns", true, true));
         assert_eq!((plan.sync_every.as_secs(), plan.failsafe.map(|lasts| lasts.as_secs())), (60, Some(86_400)));
         assert_eq!(plan.leaving, crate::node::Leaving::Stay);
@@ -129,7 +133,7 @@ mod tests {
         )
         .unwrap();
         let plan = flags.node.plan(flags.port, &services).unwrap();
-        assert!(!plan.interface && !plan.rules && plan.of_services.is_empty() && plan.failsafe.is_none());
+        assert!(!plan.interface && !plan.rules && plan.intercepted().is_empty() && plan.failsafe.is_none());
         assert_eq!(
             (plan.name.as_str(), plan.port, plan.health_port, plan.sync_every.as_secs()),
             ("dns0", 5353, 8081, 30)

@@ -109,8 +109,8 @@ impl NodeFlags {
         let failsafe = Some(self.failsafe.failsafe).filter(|lasts| !lasts.is_zero());
         let tears_down = (self.failsafe.teardown || failsafe.is_none()) && !self.skipteardown;
         Some(NodePlan {
-            of_services: own.iter().copied().filter(|ip| services.contains(ip)).collect(),
             own,
+            services: services.clone(),
             port,
             health_port: self.health_port,
             name: self.interfacename.clone(),
@@ -202,7 +202,7 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     whole.parse().map_err(|_| format!("`{text}` is no address with a port such as 0.0.0.0:9353"))
 }
 
-fn interface_name(text: &str) -> Result<String, String> {
+pub(super) fn interface_name(text: &str) -> Result<String, String> {
     let fits = (1..=INTERFACE_NAME_MAX).contains(&text.len()) && text != "." && text != "..";
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     match fits && plain {

@@ -171,8 +171,8 @@ impl Link {
         let mut refused = LinkError::Exhausted { what: "no kind of interface is left to try" };
         for kind in &self.kinds {
             let message = match kind {
-                Kind::Dummy => LinkDummy::new(&self.name).build(),
-                Kind::Bridge => LinkBridge::new(&self.name).build(),
+                Kind::Dummy => LinkMessageBuilder::<LinkDummy>::new(&self.name).build(),
+                Kind::Bridge => LinkMessageBuilder::<LinkBridge>::new(&self.name).build(),
                 Kind::Loopback => match self.settle_on_loopback(handle, made).await {
                     Err(error) if error.is_no_ipv6() => return Err(self.no_ipv6(&error)),
                     result => return result,
@@ -302,13 +302,11 @@ impl Link {
 
     /// A label is at most 15 octets, and begins with the interface's name.
     fn label(&self) -> String {
-        let end = (0..=12.min(self.name.len())).rev().find(|end| self.name.is_char_boundary(*end));
-        format!("lo:{}", &self.name[..end.expect("0 is a boundary")])
+        format!("lo:{}", begin(&self.name, 12))
     }
 
-    /// A number that the kernel does not use itself, another one for most other names.
     fn protocol(&self) -> u8 {
-        64 + (hash(&self.name) % 128) as u8
+        protocol(&self.name)
     }
 
     fn no_ipv6(&self, error: &LinkError) -> LinkError {
@@ -336,6 +334,17 @@ fn holds(assigned: &Assigned, device: &Device, address: IpAddr) -> bool {
 
 fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+/// The number by which the kernel remembers whose an address is: none that it uses itself, and another one for most other names.
+pub(in crate::node) fn protocol(name: &str) -> u8 {
+    64 + (hash(name) % 128) as u8
+}
+
+/// The first octets of a name, no more than so many, and whole characters.
+pub(in crate::node) fn begin(name: &str, octets_max: usize) -> &str {
+    let end = (0..=octets_max.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+    &name[..end.expect("0 is a boundary")]
 }
 
 /// FNV-1a, 32 bits: the same in every release, because it is in what the kernel keeps.

@@ -7,14 +7,19 @@
 //!                            '--> the last one that leaves: everything stays, or is torn down
 //! ```
 
+pub mod advice;
+pub mod central;
 pub mod conntrack;
 pub mod detour;
+pub mod keeper;
 pub mod lease;
 pub mod link;
 pub mod memory;
+mod meters;
 pub mod plan;
 pub mod rules;
 pub mod warm;
 pub mod watchdog;
 
+pub use keeper::Keeper;
 pub use plan::{Leaving, NodePlan};

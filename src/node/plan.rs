@@ -1,5 +1,6 @@
 //! What the flags ask of the node, checked and not yet begun.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use std::time::Duration;
 pub struct NodePlan {
     /// The addresses that pods ask, at least one, each once; IPv4 and IPv6 together.
     pub own: Vec<IpAddr>,
-    /// Those of `own` that are the address of a Service too: without a daemon its proxy takes what is sent there.
-    pub of_services: Vec<IpAddr>,
+    /// Addresses that are known to be those of Services.
+    pub services: BTreeSet<IpAddr>,
     /// The port that pods ask.
     pub port: u16,
     /// The port of `health`; its probes are not tracked either.
@@ -30,6 +31,13 @@ pub struct NodePlan {
     pub central: Vec<SocketAddr>,
     /// What the last instance does.
     pub leaving: Leaving,
+}
+
+impl NodePlan {
+    /// Those of our addresses that are the address of a Service too: without a daemon its proxy takes what is sent there.
+    pub fn intercepted(&self) -> Vec<IpAddr> {
+        self.own.iter().copied().filter(|ip| self.services.contains(ip)).collect()
+    }
 }
 
 /// What becomes of interface, addresses and rules when the last instance ends by a signal.

@@ -22,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod wanted;
+mod writer;
 
 use std::net::SocketAddr;
 use std::time::SystemTime;

@@ -57,12 +57,21 @@ pub struct Text {
     pub warnings: Vec<String>,
 }
 
+/// What becomes of a ConfigMap that is not what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flawed {
+    /// It is passed over with a warning: at the start, where the alternative is no DNS at all.
+    PassOver,
+    /// It is an error: at a reload, where the alternative is what is served already.
+    Refuse,
+}
+
 impl Source {
-    /// Reads, and renders if there is something to render. What a ConfigMap says wrong is passed over with a warning.
+    /// Reads, and renders if there is something to render.
     ///
     /// # Errors
-    /// A file cannot be read, or a placeholder has no value.
-    pub fn read(&self) -> anyhow::Result<Text> {
+    /// A file cannot be read, a placeholder has no value, or a flawed ConfigMap is not to be passed over.
+    pub fn read(&self, flawed: Flawed) -> anyhow::Result<Text> {
         match self {
             Self::File(path) => {
                 let name = path.display().to_string();
@@ -70,7 +79,7 @@ impl Source {
                     .with_context(|| format!("cannot read the Corefile {name}; name another with -conf"))?;
                 Ok(Text { name, text, warnings: Vec::new() })
             }
-            Self::Base(base) => base.render(),
+            Self::Base(base) => base.render(flawed),
         }
     }
 
@@ -102,12 +111,13 @@ impl Source {
 }
 
 impl Base {
-    fn render(&self) -> anyhow::Result<Text> {
+    fn render(&self, flawed: Flawed) -> anyhow::Result<Text> {
         let name = self.path.display().to_string();
         let base = fs::read_to_string(&self.path)
             .with_context(|| format!("cannot read the base Corefile {name}; name another with -basecorefile"))?;
         let (config_map, mut warnings) = match self.config_map.as_deref().map(ConfigMap::read) {
             Some(Ok(config_map)) => (config_map, Vec::new()),
+            Some(Err(error)) if flawed == Flawed::Refuse => return Err(error.into()),
             Some(Err(error)) => (ConfigMap::default(), vec![format!("{error}; served without it")]),
             None => (ConfigMap::default(), Vec::new()),
         };
@@ -152,15 +162,16 @@ mod tests {
             values: Values { local: vec!["169.254.20.10".parse().unwrap()], ..Values::default() },
             written_to: Some(folder.join("Corefile")),
         });
-        let text = source.read().unwrap();
+        let text = source.read(Flawed::PassOver).unwrap();
         assert!(text.text.contains("forward . 192.0.2.1 192.0.2.2:5353"), "{}", text.text);
         source.keep(&text);
         assert_eq!(fs::read_to_string(folder.join("Corefile")).unwrap(), text.text);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 3, "nothing is left beside it");
         fs::write(config_map.join("upstreamNameservers"), "[").unwrap();
-        let text = source.read().unwrap();
+        let text = source.read(Flawed::PassOver).unwrap();
         assert!(text.warnings[0].contains("upstreamNameservers"), "{:?}", text.warnings);
         assert!(text.text.contains("forward . /etc/resolv.conf"));
+        assert!(source.read(Flawed::Refuse).is_err());
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -1,6 +1,7 @@
 //! Tier `scenario`: the daemon between real clients and scripted upstreams, in DNS terms.
 
 mod autopath;
+mod base;
 mod block;
 mod control;
 mod failure;

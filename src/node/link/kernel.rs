@@ -223,7 +223,6 @@ pub(in crate::node) async fn introduce(handle: &Handle, device: &Device, alias: 
     for step in steps {
         if let Err(error) = change(handle, device, "prepare", step).await {
             tracing::debug!("{error}");
-            eprintln!("{error}");
         }
     }
 }

@@ -1,0 +1,519 @@
+//! Keeps interface, addresses, rules and failsafe as they are to be, in a thread of its own: what it does may wait for the
+//! kernel and for other programs, and questions do not wait for it.
+//!
+//! ```text
+//!   start: lease, interface --> the daemon binds --> bound: rules --> keep: netlink's word, the clock, new central servers
+//!     '---- it cannot: undo <-------'                                         '--leave--> all stays | is torn down
+//! ```
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc as handover;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use contract::metrics::Metrics;
+use contract::{Endpoints, Server};
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::central::Known;
+use super::conntrack;
+use super::detour::Detour;
+use super::lease::{self, Lease};
+use super::link::{self, Changes, Handle, Link, Made, Unwanted};
+use super::meters::{Meters, Trouble};
+use super::rules::{self, Failsafe, Means, Rules, Wanted};
+use super::{Leaving, NodePlan};
+
+/// How often the set with the dead man's switch is renewed, unless it lives for a shorter time.
+const RENEW_EVERY: Duration = Duration::from_secs(60);
+/// How often the kernel is asked who is behind the addresses that are forwarded to.
+const TRACE_EVERY: Duration = Duration::from_secs(10);
+/// The first of these questions, when the first connections are open.
+const TRACE_FIRST: Duration = Duration::from_secs(1);
+
+/// The thread that keeps the node.
+///
+/// Dropped before it has left, it takes back what was made for it: the start has failed.
+pub struct Keeper {
+    commands: mpsc::UnboundedSender<Command>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Command {
+    /// Questions for the cluster go to these; Services are watched by these receivers.
+    Central(Vec<Server>, Vec<watch::Receiver<Arc<Endpoints>>>),
+    /// What a watch says.
+    Endpoints(Vec<SocketAddr>),
+    /// Sockets are open: rules come in place. What is handed over is dropped when they are.
+    Bound(Box<dyn Any + Send>),
+    /// The end; the sender is dropped when it is done.
+    End(End, handover::Sender<()>),
+}
+
+/// How it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The start failed: what was made for it is taken back.
+    Undo,
+    /// As the plan says.
+    Leave,
+}
+
+impl Keeper {
+    /// Takes part in serving the node. When this returns, its addresses can be bound; rules of an earlier instance are as they
+    /// were.
+    ///
+    /// # Errors
+    /// The interface or its addresses cannot be had. Then nothing is left of the attempt.
+    pub fn start(plan: &NodePlan, metrics: &Metrics) -> anyhow::Result<Self> {
+        let (commands, queue) = mpsc::unbounded_channel();
+        let (ready, made) = handover::channel();
+        let (plan, meters, sender) = (plan.clone(), Meters::new(metrics), commands.clone());
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime.context("cannot start the node's thread") {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            runtime.block_on(async {
+                match Node::make(plan, meters, sender).await {
+                    Ok(node) => {
+                        let _ = ready.send(Ok(())); // whoever waits for it is there
+                        drop(ready);
+                        node.keep(queue).await;
+                    }
+                    Err(error) => drop(ready.send(Err(error))),
+                }
+            });
+        };
+        let thread = std::thread::Builder::new().name("nearpath-node".to_owned()).spawn(work)?;
+        made.recv().context("the node's thread has ended")??;
+        Ok(Self { commands, thread: Some(thread) })
+    }
+
+    /// Says whom questions for the cluster are forwarded to, and how their Services are watched.
+    pub fn follow(&self, servers: Vec<Server>, endpoints: Vec<watch::Receiver<Arc<Endpoints>>>) {
+        self.tell(Command::Central(servers, endpoints));
+    }
+
+    /// Says that the sockets are open: the rules come in place, and then `pending` is dropped.
+    pub fn bound(&self, pending: impl Any + Send) {
+        self.tell(Command::Bound(Box::new(pending)));
+    }
+
+    /// Leaves: interface, addresses and rules stay for the others, and if there are none, as the plan says. To be called
+    /// when the sockets are closed.
+    pub fn leave(mut self) {
+        self.end(End::Leave);
+    }
+
+    fn end(&mut self, end: End) {
+        let Some(thread) = self.thread.take() else { return };
+        let (done, ended) = handover::channel();
+        self.tell(Command::End(end, done));
+        let _ = ended.recv(); // an error says that it is done
+        let _ = thread.join(); // a panic in it was told
+    }
+
+    fn tell(&self, command: Command) {
+        let _ = self.commands.send(command); // refused only if the thread has panicked
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.end(End::Undo);
+    }
+}
+
+/// The node as this instance has it.
+struct Node {
+    plan: NodePlan,
+    lease: Lease,
+    handle: Handle,
+    link: Link,
+    /// What was made of the interface, if it is ours to make.
+    made: Option<Made>,
+    detour: Option<rules::Detour>,
+    /// `None` before the sockets are open, and if the rules are somebody else's.
+    rules: Option<Rules>,
+    known: Known,
+    /// Tasks that hear of endpoints.
+    watches: Vec<AbortHandle>,
+    sender: mpsc::UnboundedSender<Command>,
+    meters: Meters,
+    /// What was told of the failsafe last.
+    told: String,
+}
+
+impl Node {
+    async fn make(plan: NodePlan, meters: Meters, sender: mpsc::UnboundedSender<Command>) -> anyhow::Result<Self> {
+        let lease = Lease::take(&plan.name).with_context(|| format!("cannot take part in serving {}", plan.name))?;
+        let handle = link::connect().context("cannot speak to the kernel by netlink")?;
+        let mut node = Self {
+            link: Link::new(&plan.name, &plan.own),
+            known: Known { told: plan.central.clone(), of_services: plan.services.clone(), ..Known::default() },
+            plan,
+            lease,
+            handle,
+            made: None,
+            detour: None,
+            rules: None,
+            watches: Vec::new(),
+            sender,
+            meters,
+            told: String::new(),
+        };
+        if node.plan.interface {
+            let made = node.link.ensure(&node.handle, node.unwanted()).await?;
+            tracing::info!("{made}");
+            node.made = Some(made);
+        }
+        Ok(node)
+    }
+
+    /// Addresses on our interface that this instance does not want go, unless another one may.
+    fn unwanted(&self) -> Unwanted {
+        match self.lease.others() {
+            Ok(0) => Unwanted::Remove,
+            Ok(_) | Err(_) => Unwanted::Leave,
+        }
+    }
+
+    /// The sockets are open: puts the rules in place. Those of an earlier instance have been there until now, and what it knew of
+    /// the central servers stands until more is known.
+    async fn rule(&mut self) {
+        if !self.plan.rules {
+            return;
+        }
+        let rules = Rules::find(&self.plan.name);
+        match rules.armed() {
+            Ok(armed) => self.known.before = armed,
+            Err(error) => tracing::debug!(%error, "it is not known what the rules of before were"),
+        }
+        tell_means(&rules);
+        self.rules = Some(rules);
+        self.make_detour().await;
+        self.put_rules();
+        // what was tracked before there were rules would go on hiding them
+        match conntrack::forget(&self.plan.own, self.plan.port) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!("{count} tracked flows of before are forgotten"),
+            Err(error) => tracing::debug!(%error, "tracked flows of before are not forgotten"),
+        }
+    }
+
+    /// The way for the host's own processes. Without it the failsafe holds for pods alone.
+    async fn make_detour(&mut self) {
+        let possible = self.rules.as_ref().is_some_and(|rules| rules.means() == Means::Nft);
+        if !possible || self.plan.failsafe.is_none() || !self.plan.host_processes {
+            return;
+        }
+        match Detour::new(&self.plan.name, &self.plan.own).ensure(&self.handle).await {
+            Ok(detour) => self.detour = Some(detour),
+            Err(error) => {
+                self.meters.trouble(Trouble::InterfaceAdd, &format!("no failsafe for the host's own processes: {error}"));
+            }
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let failsafe = |lasts| Failsafe { lasts, central: self.known.servers() };
+        Wanted {
+            own: self.plan.own.clone(),
+            of_services: self.plan.intercepted(),
+            port: self.plan.port,
+            health_port: self.plan.health_port,
+            failsafe: self.plan.failsafe.map(failsafe),
+            host: self.detour.clone(),
+        }
+    }
+
+    /// Puts the rules in place, whatever is there.
+    fn put_rules(&mut self) {
+        let wanted = self.wanted();
+        let Some(rules) = &mut self.rules else { return };
+        match rules.apply(&wanted) {
+            Ok(()) => self.meters.works(Trouble::Rules),
+            Err(error) => return self.meters.trouble(Trouble::of(&error), &format!("rules are not in place: {error}")),
+        }
+        let stands_in = matches!(rules.means(), Means::Nft | Means::Iptables { .. });
+        self.meters.armed(&self.known.servers(), stands_in);
+        if stands_in && let Some(failsafe) = &wanted.failsafe {
+            self.tell_armed(&wanted, failsafe);
+        }
+    }
+
+    /// Says whom the kernel sends to, and for which addresses it does not, if that has changed.
+    fn tell_armed(&mut self, wanted: &Wanted, failsafe: &Failsafe) {
+        let list = |items: Vec<String>| items.join(" ");
+        let servers = list(failsafe.central.iter().map(ToString::to_string).collect());
+        let bare = list(wanted.bare().iter().map(ToString::to_string).collect());
+        let told = format!("{servers}; {bare}");
+        if std::mem::replace(&mut self.told, told.clone()) == told {
+            return;
+        }
+        if !servers.is_empty() {
+            tracing::info!("failsafe: without a daemon the kernel sends questions to {servers} for {} s", failsafe.lasts.as_secs());
+        }
+        if !bare.is_empty() {
+            tracing::warn!("no failsafe for {bare} yet: no central server of the family is known (see -failsafe-to)");
+        }
+    }
+
+    /// Keeps all until the end.
+    async fn keep(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut changes = self.changes();
+        let mut sync = every(self.plan.sync_every);
+        let mut renew = every(self.plan.failsafe.map_or(RENEW_EVERY, |lasts| RENEW_EVERY.min(lasts / 3)));
+        let mut trace = every(TRACE_EVERY);
+        trace.reset_after(TRACE_FIRST);
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Central(servers, endpoints)) => self.follow(servers, endpoints),
+                    Some(Command::Endpoints(endpoints)) => self.learn(|known| known.endpoints = endpoints),
+                    Some(Command::Bound(pending)) => {
+                        self.rule().await;
+                        drop(pending);
+                    }
+                    Some(Command::End(end, done)) => {
+                        self.end(end).await;
+                        return drop(done);
+                    }
+                    None => return,
+                },
+                () = next(&mut changes) => self.look().await,
+                _ = sync.tick() => self.look().await,
+                _ = renew.tick() => self.renew(),
+                _ = trace.tick() => self.trace(),
+            }
+        }
+    }
+
+    /// The kernel's word on what is ours. Without it everything is looked at once in a while.
+    fn changes(&self) -> Option<Changes> {
+        let names = [self.plan.name.as_str()];
+        let watched = Changes::watch(&names, &self.plan.own);
+        watched.inspect_err(|error| tracing::warn!("a deleted interface is not noticed at once: {error}")).ok()
+    }
+
+    /// Looks whether everything is as it is to be, and makes it so.
+    async fn look(&mut self) {
+        if self.made.is_some() {
+            self.look_at_link().await;
+        }
+        if let Some(detour) = &self.detour
+            && !Detour::new(&self.plan.name, &self.plan.own).holds(&self.handle, detour).await
+        {
+            self.meters.repaired("detour");
+            self.make_detour().await;
+        }
+        let wanted = self.wanted();
+        let Some(rules) = &self.rules else { return };
+        match rules.holds(&wanted) {
+            Ok(true) => self.meters.works(Trouble::Rules),
+            Ok(false) => {
+                self.meters.repaired("rules");
+                tracing::warn!("the rules were not as they are to be, and are put in place again");
+                self.put_rules();
+            }
+            Err(error) => self.meters.trouble(Trouble::of(&error), &format!("cannot see the rules: {error}")),
+        }
+    }
+
+    async fn look_at_link(&mut self) {
+        match self.link.holds(&self.handle).await {
+            Ok(true) => return self.meters.works(Trouble::InterfaceCheck),
+            Ok(false) => {}
+            Err(error) => return self.meters.trouble(Trouble::InterfaceCheck, &error.to_string()),
+        }
+        match self.link.ensure(&self.handle, self.unwanted()).await {
+            Ok(made) => {
+                self.meters.repaired("link");
+                self.meters.works(Trouble::InterfaceCheck);
+                tracing::warn!("interface or address had gone: {made}");
+            }
+            Err(error) => self.meters.trouble(Trouble::InterfaceCheck, &error.to_string()),
+        }
+    }
+
+    /// Keeps the dead man's switch from going off.
+    fn renew(&mut self) {
+        let wanted = self.wanted();
+        let Some(rules) = self.rules.as_mut() else { return };
+        if let Err(error) = rules.renew(&wanted) {
+            tracing::debug!(%error, "the set of the failsafe is not renewed");
+            self.put_rules();
+        }
+    }
+
+    /// Asks the kernel who is behind the addresses that are forwarded to, while nobody else says it.
+    fn trace(&mut self) {
+        let addresses = self.known.addresses();
+        let told = !self.known.told.is_empty() || !self.known.endpoints.is_empty();
+        if told || addresses.is_empty() || self.plan.failsafe.is_none() || self.rules.is_none() {
+            return;
+        }
+        match conntrack::behind(&addresses) {
+            Ok(behind) if behind.translated.is_empty() && behind.plain.is_empty() => {} // what was known stands
+            Ok(behind) => self.learn(|known| known.behind = behind),
+            Err(error) => tracing::debug!(%error, "the kernel does not say who is behind a Service"),
+        }
+    }
+
+    /// Takes over what is newly known, and arms the failsafe with it if it makes a difference.
+    fn learn(&mut self, change: impl FnOnce(&mut Known)) {
+        let before = self.known.servers();
+        change(&mut self.known);
+        let now = self.known.servers();
+        if !now.is_empty() {
+            self.known.before.clone_from(&now);
+        }
+        if now != before {
+            self.put_rules();
+        }
+    }
+
+    fn follow(&mut self, servers: Vec<Server>, endpoints: Vec<watch::Receiver<Arc<Endpoints>>>) {
+        self.watches.drain(..).for_each(|task| task.abort());
+        if !endpoints.is_empty() {
+            let sender = self.sender.clone();
+            self.watches.push(tokio::spawn(hear(endpoints, sender)).abort_handle());
+        }
+        self.learn(|known| {
+            known.endpoints.clear();
+            known.behind = conntrack::Behind::default();
+            known.servers = servers;
+        });
+    }
+
+    async fn end(mut self, end: End) {
+        self.watches.drain(..).for_each(|task| task.abort());
+        match end {
+            End::Undo => self.undo().await,
+            End::Leave => self.leave().await,
+        }
+    }
+
+    async fn leave(self) {
+        let Self { plan, lease, handle, made, .. } = self;
+        let last = lease.leave().unwrap_or_else(|error| {
+            tracing::warn!("it is not known whether others serve {}: {error}", plan.name);
+            false
+        });
+        match (last, plan.leaving) {
+            (false, _) => tracing::info!("others serve {}; interface and rules are theirs now", plan.name),
+            (true, Leaving::TearDown) => {
+                tear_down(&plan.name, &handle, plan.rules, made.is_some()).await;
+            }
+            (true, Leaving::Stay) => tracing::info!(
+                "interface and rules of {} stay, and the kernel stands in as far as the failsafe is armed (`nearpath cleanup` \
+                 removes them)",
+                plan.name
+            ),
+        }
+    }
+
+    /// Takes back what this start has made, unless others stand on it by now.
+    async fn undo(self) {
+        let Self { lease, handle, made, .. } = self;
+        let alone = lease.leave().unwrap_or(false);
+        if let Some(made) = made.filter(|_| alone)
+            && let Err(error) = made.undo(&handle).await
+        {
+            tracing::error!("what was made of the interface is left: {error}");
+        }
+    }
+}
+
+/// Removes rules and interface, as far as they are ours to remove; what was there.
+async fn tear_down(name: &str, handle: &Handle, rules: bool, link: bool) -> Vec<String> {
+    let mut removed = Vec::new();
+    let mut note = |what: &str, done: Result<bool, String>| match done {
+        Ok(true) => removed.push(format!("{what} of {name}")),
+        Ok(false) => {}
+        Err(error) => tracing::error!("the {what} of {name} is left: {error}"),
+    };
+    if rules {
+        note("rules", Rules::remove_all(name).map_err(|error| error.to_string()));
+        note("detour", Detour::new(name, &[]).remove(handle).await.map_err(|error| error.to_string()));
+    }
+    if link {
+        note("interface", Link::new(name, &[]).remove(handle).await.map_err(|error| error.to_string()));
+    }
+    if !removed.is_empty() {
+        tracing::info!("removed: {}", removed.join(", "));
+    }
+    removed
+}
+
+/// Removes everything of a name from this node; what there was.
+///
+/// # Errors
+/// An instance serves it, unless that is to be passed over.
+pub fn clean_up(name: &str, force: bool) -> anyhow::Result<Vec<String>> {
+    if !force && !lease::nobody(name)? {
+        anyhow::bail!("an instance serves {name} on this node and would put it all back: stop it first, or say -force");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let handle = link::connect().context("cannot speak to the kernel by netlink")?;
+        Ok(tear_down(name, &handle, true, true).await)
+    })
+}
+
+async fn next(changes: &mut Option<Changes>) {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Says by what the rules are made, and what they cannot do by that.
+fn tell_means(rules: &Rules) {
+    let refusals = || rules.refusals().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    match rules.means() {
+        Means::Nft => tracing::info!("rules are made by nftables"),
+        Means::Iptables { expires: true } => {
+            tracing::info!("rules are made by iptables; no failsafe for the host's own processes ({})", refusals());
+        }
+        Means::Iptables { expires: false } => tracing::warn!(
+            "rules are made by iptables; no failsafe for the host's own processes, and it does not end by itself after an \
+             uninstall that forgets `nearpath cleanup` ({})",
+            refusals()
+        ),
+        Means::IptablesPlain => tracing::warn!("rules are made by iptables, and this node has no failsafe ({})", refusals()),
+        Means::Nothing => tracing::error!("no rules and no failsafe on this node ({})", refusals()),
+    }
+}
+
+/// Tells of the endpoints of some Services, all together, whenever they change. Before the first word of the API server
+/// there is nothing to tell.
+async fn hear(mut services: Vec<watch::Receiver<Arc<Endpoints>>>, sender: mpsc::UnboundedSender<Command>) {
+    loop {
+        let now: Vec<_> = services.iter_mut().map(|service| Arc::clone(&service.borrow_and_update())).collect();
+        if now.iter().any(|endpoints| endpoints.synced && !endpoints.ready.is_empty()) {
+            let ready = now.iter().flat_map(|endpoints| endpoints.ready.iter().map(|endpoint| endpoint.address));
+            if sender.send(Command::Endpoints(ready.collect())).is_err() {
+                return;
+            }
+        }
+        let changed = services.iter_mut().map(|service| Box::pin(service.changed()));
+        if futures_util::future::select_all(changed).await.0.is_err() {
+            return;
+        }
+    }
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = interval(period.max(Duration::from_millis(100)));
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval.reset();
+    interval
+}

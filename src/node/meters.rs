@@ -1,0 +1,117 @@
+//! What the node's side counts: node-cache's errors under their names, repairs, and whom the failsafe sends to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use contract::metrics::{Counter, Gauge, Metrics};
+
+use super::rules::RulesError;
+
+/// What does not work, by node-cache's label `errortype`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Rules.
+    Rules,
+    /// Rules, because somebody holds the lock of iptables.
+    Lock,
+    /// An interface could not be made.
+    InterfaceAdd,
+    /// An interface could not be looked at or mended.
+    InterfaceCheck,
+}
+
+impl Trouble {
+    const ALL: [Self; 4] = [Self::Rules, Self::Lock, Self::InterfaceAdd, Self::InterfaceCheck];
+
+    /// What an error of the rules counts as.
+    pub(super) fn of(error: &RulesError) -> Self {
+        match error {
+            RulesError::Late { .. } => Self::Lock,
+            RulesError::Refused { complaint, .. } if complaint.contains("xtables lock") => Self::Lock,
+            _ => Self::Rules,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Rules => "iptables",
+            Self::Lock => "iptables_lock",
+            Self::InterfaceAdd => "interface_add",
+            Self::InterfaceCheck => "interface_check",
+        }
+    }
+}
+
+/// Counters of the node's side.
+pub(super) struct Meters {
+    errors: [Arc<Counter>; Trouble::ALL.len()],
+    repairs: Vec<(&'static str, Arc<Counter>)>,
+    servers: [Arc<Gauge>; 2],
+    stands_in: Arc<Gauge>,
+    /// What was said last of each trouble: the same is said once.
+    said: Mutex<[Option<String>; Trouble::ALL.len()]>,
+}
+
+impl Meters {
+    /// All at zero.
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        let error = |trouble: Trouble| {
+            metrics.counter(
+                "coredns_nodecache_setup_errors_total",
+                "Errors in setting up the node.",
+                &[("errortype", trouble.label())],
+            )
+        };
+        let repair = |what| {
+            let counter = metrics.counter("nearpath_node_repairs_total", "What had gone from the node and was put back.", &[("what", what)]);
+            (what, counter)
+        };
+        let servers = |family| {
+            metrics.gauge("nearpath_failsafe_servers", "Servers that the kernel sends to without a daemon.", &[("family", family)])
+        };
+        Self {
+            errors: Trouble::ALL.map(error),
+            repairs: ["link", "detour", "rules"].map(repair).into(),
+            servers: [servers("ipv4"), servers("ipv6")],
+            stands_in: metrics.gauge("nearpath_failsafe_possible", "1 if this node's rules can send questions on without a daemon.", &[]),
+            said: Mutex::default(),
+        }
+    }
+
+    /// Counts something that does not work, and says it unless it was said already.
+    pub(super) fn trouble(&self, trouble: Trouble, what: &str) {
+        let index = place(trouble);
+        self.errors[index].increment();
+        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if said[index].as_deref() != Some(what) {
+            tracing::error!("{what}");
+            said[index] = Some(what.to_owned());
+        }
+    }
+
+    /// It works, or works again.
+    pub(super) fn works(&self, trouble: Trouble) {
+        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(what) = said[place(trouble)].take() {
+            tracing::info!("mended: {what}");
+        }
+    }
+
+    /// Counts a repair.
+    pub(super) fn repaired(&self, what: &str) {
+        self.repairs.iter().filter(|(name, _)| *name == what).for_each(|(_, counter)| counter.increment());
+    }
+
+    /// Whom the kernel sends to, if it can.
+    pub(super) fn armed(&self, servers: &[SocketAddr], possible: bool) {
+        let of = |v4: bool| servers.iter().filter(|at| at.is_ipv4() == v4 && possible).count() as i64;
+        self.servers[0].set(of(true));
+        self.servers[1].set(of(false));
+        self.stands_in.set(i64::from(possible));
+    }
+}
+
+fn place(trouble: Trouble) -> usize {
+    Trouble::ALL.iter().position(|one| *one == trouble).expect("ALL has every trouble")
+}
