@@ -20,7 +20,9 @@ pub fn lines(node: &NodePlan, plan: &Plan, cluster_domain: &Name, keeps_state: b
         ));
     }
     if !keeps_state {
-        lines.push("nothing is remembered over a restart: mount a folder of the host and name it by -statedir".to_owned());
+        lines.push(
+            "nothing is remembered over a restart: mount a folder of the host and name it by -statedir".to_owned(),
+        );
     }
     for ip in unbound(node, plan) {
         lines.push(format!(

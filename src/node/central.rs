@@ -79,7 +79,8 @@ impl Known {
 /// Whom a plan forwards questions for the cluster's domain to: the block of the longest zone around it.
 pub fn servers_of(plan: &Plan, cluster_domain: &Name) -> Vec<Server> {
     let zone = |zones: &[Name]| zones.iter().filter(|zone| zone.encloses(cluster_domain)).map(Name::label_count).max();
-    let block = plan.blocks.iter().filter_map(|block| Some((zone(&block.zones)?, block))).max_by_key(|(labels, _)| *labels);
+    let block =
+        plan.blocks.iter().filter_map(|block| Some((zone(&block.zones)?, block))).max_by_key(|(labels, _)| *labels);
     let specs = block.into_iter().flat_map(|(_, block)| &block.chain);
     let mut servers: Vec<Server> = specs.flat_map(|spec| spec.servers()).collect();
     servers.sort();
@@ -108,7 +109,11 @@ mod tests {
         let central = names("cluster.local");
         assert_eq!(central.len(), 2);
         assert!(central[0].contains("10.96.0.11:53") && central[1].contains("kube-dns"), "{central:?}");
-        assert_eq!(names("other.domain"), ["Address(192.0.2.1:53)"], "what is asked over TLS cannot be asked by the kernel");
+        assert_eq!(
+            names("other.domain"),
+            ["Address(192.0.2.1:53)"],
+            "what is asked over TLS cannot be asked by the kernel"
+        );
     }
 
     #[test]

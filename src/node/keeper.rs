@@ -217,7 +217,8 @@ impl Node {
         match Detour::new(&self.plan.name, &self.plan.own).ensure(&self.handle).await {
             Ok(detour) => self.detour = Some(detour),
             Err(error) => {
-                self.meters.trouble(Trouble::InterfaceAdd, &format!("no failsafe for the host's own processes: {error}"));
+                self.meters
+                    .trouble(Trouble::InterfaceAdd, &format!("no failsafe for the host's own processes: {error}"));
             }
         }
     }
@@ -259,7 +260,10 @@ impl Node {
             return;
         }
         if !servers.is_empty() {
-            tracing::info!("failsafe: without a daemon the kernel sends questions to {servers} for {} s", failsafe.lasts.as_secs());
+            tracing::info!(
+                "failsafe: without a daemon the kernel sends questions to {servers} for {} s",
+                failsafe.lasts.as_secs()
+            );
         }
         if !bare.is_empty() {
             tracing::warn!("no failsafe for {bare} yet: no central server of the family is known (see -failsafe-to)");
@@ -488,7 +492,9 @@ fn tell_means(rules: &Rules) {
              uninstall that forgets `nearpath cleanup` ({})",
             refusals()
         ),
-        Means::IptablesPlain => tracing::warn!("rules are made by iptables, and this node has no failsafe ({})", refusals()),
+        Means::IptablesPlain => {
+            tracing::warn!("rules are made by iptables, and this node has no failsafe ({})", refusals())
+        }
         Means::Nothing => tracing::error!("no rules and no failsafe on this node ({})", refusals()),
     }
 }

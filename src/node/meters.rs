@@ -64,17 +64,29 @@ impl Meters {
             )
         };
         let repair = |what| {
-            let counter = metrics.counter("nearpath_node_repairs_total", "What had gone from the node and was put back.", &[("what", what)]);
+            let counter = metrics.counter(
+                "nearpath_node_repairs_total",
+                "What had gone from the node and was put back.",
+                &[("what", what)],
+            );
             (what, counter)
         };
         let servers = |family| {
-            metrics.gauge("nearpath_failsafe_servers", "Servers that the kernel sends to without a daemon.", &[("family", family)])
+            metrics.gauge(
+                "nearpath_failsafe_servers",
+                "Servers that the kernel sends to without a daemon.",
+                &[("family", family)],
+            )
         };
         Self {
             errors: Trouble::ALL.map(error),
             repairs: ["link", "detour", "rules"].map(repair).into(),
             servers: [servers("ipv4"), servers("ipv6")],
-            stands_in: metrics.gauge("nearpath_failsafe_possible", "1 if this node's rules can send questions on without a daemon.", &[]),
+            stands_in: metrics.gauge(
+                "nearpath_failsafe_possible",
+                "1 if this node's rules can send questions on without a daemon.",
+                &[],
+            ),
             said: Mutex::default(),
         }
     }

@@ -89,5 +89,9 @@ fn check_shows_what_becomes_of_a_base() {
     }
     let (code, output) = check(&["-localip", "169.254.20.10"]);
     assert_eq!(code, Some(1), "{output}");
-    assert!(output.contains("Corefile.base:3: __PILLAR__CLUSTER__DNS__ has no value") && output.contains("KUBE_DNS_SERVICE_HOST"), "{output}");
+    assert!(
+        output.contains("Corefile.base:3: __PILLAR__CLUSTER__DNS__ has no value")
+            && output.contains("KUBE_DNS_SERVICE_HOST"),
+        "{output}"
+    );
 }

@@ -176,8 +176,8 @@ fn the_host_asks_the_central_server_while_nobody_listens() {
             assert!(run("sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=0").status.success());
             with_netlink(async |handle| Link::new(NAME, &own()).ensure(&handle, Unwanted::Remove).await.unwrap());
             for central in CENTRAL {
- settles(central.parse().unwrap(), "central");
-}
+                settles(central.parse().unwrap(), "central");
+            }
             for filter in 0..=2 {
                 let words =
                     format!("sysctl -qw net.ipv4.conf.all.rp_filter={filter} net.ipv4.conf.default.rp_filter={filter}");

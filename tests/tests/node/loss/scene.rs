@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nearpath_tests::load::{Load, Place, question};
 use nearpath_tests::mode;
-use nearpath_tests::node::{Instance, LOCAL_V4, LOCAL_V6, Node, Rights, Setup, Start, Way};
+use nearpath_tests::node::{Instance, LOCAL_V4, LOCAL_V6, Node, Rights, Setup, Start, Way, centre};
 
 /// Questions per second from all pods together, and from the host's own processes.
 pub(super) const PODS_RATE: u32 = 5_000;
@@ -25,7 +25,7 @@ pub(super) const COREFILE: &str = "\
 ";
 
 /// Who makes interface and rules in the tests of the daemon.
-const SETUP: Setup = Setup::ByHand;
+const SETUP: Setup = Setup::Daemon;
 
 /// A node and how it is set up.
 pub(super) struct Scene {
@@ -63,6 +63,7 @@ impl Scene {
             Setup::ByHand | Setup::ByNobody => start,
             Setup::Daemon => start
                 .and(&["-localip", &format!("{LOCAL_V4},{LOCAL_V6}"), "-upstreamsvc", "kube-dns"])
+                .and(&["-failsafe-to", &central()])
                 .env("KUBE_DNS_SERVICE_HOST", "10.96.0.10")
                 .rights(Rights::Container),
         }
@@ -113,6 +114,11 @@ impl Scene {
 /// The addresses that pods ask.
 pub(super) fn own() -> [IpAddr; 2] {
     [LOCAL_V4.into(), LOCAL_V6.into()]
+}
+
+/// The central servers, as a flag names them: nothing tells of those of IPv6 where the Corefile forwards by IPv4.
+fn central() -> String {
+    centre::addresses().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// How often something is done: once in the ordinary run.
