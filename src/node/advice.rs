@@ -15,8 +15,9 @@ pub fn lines(node: &NodePlan, plan: &Plan, cluster_domain: &Name, keeps_state: b
     let steps = || plan.blocks.iter().flat_map(|block| block.chain.iter().map(move |step| (block, step)));
     if !steps().any(|(block, step)| step.name() == "autopath" && encloses(&block.zones, cluster_domain)) {
         lines.push(format!(
-            "no AutoPath: pods walk their search lists themselves; write `autopath @kubernetes` in the block \
-             {cluster_domain} and give the daemon the role of deploy/rbac.yaml"
+            "no AutoPath: pods walk their search lists themselves; write `autopath @kubernetes` in the block {domain} and give \
+             the daemon the role of deploy/rbac.yaml",
+            domain = cluster_domain.to_string().trim_end_matches('.')
         ));
     }
     if !keeps_state {

@@ -139,7 +139,7 @@ struct Node {
     link: Link,
     /// What was made of the interface, if it is ours to make.
     made: Option<Made>,
-    detour: Option<rules::Detour>,
+    detour: Option<Detour>,
     /// `None` before the sockets are open, and if the rules are somebody else's.
     rules: Option<Rules>,
     known: Known,
@@ -214,7 +214,7 @@ impl Node {
         if !possible || self.plan.failsafe.is_none() || !self.plan.host_processes {
             return;
         }
-        match Detour::new(&self.plan.name, &self.plan.own).ensure(&self.handle).await {
+        match Detour::ensure(&self.handle, &self.plan.name, &self.plan.own).await {
             Ok(detour) => self.detour = Some(detour),
             Err(error) => {
                 self.meters
@@ -231,7 +231,7 @@ impl Node {
             port: self.plan.port,
             health_port: self.plan.health_port,
             failsafe: self.plan.failsafe.map(failsafe),
-            host: self.detour.clone(),
+            host: self.detour.as_ref().map(path),
         }
     }
 
@@ -302,8 +302,7 @@ impl Node {
 
     /// The kernel's word on what is ours. Without it everything is looked at once in a while.
     fn changes(&self) -> Option<Changes> {
-        let names = [self.plan.name.as_str()];
-        let watched = Changes::watch(&names, &self.plan.own);
+        let watched = Changes::watch(&[&self.plan.name], &self.plan.own);
         watched.inspect_err(|error| tracing::warn!("a deleted interface is not noticed at once: {error}")).ok()
     }
 
@@ -313,7 +312,8 @@ impl Node {
             self.look_at_link().await;
         }
         if let Some(detour) = &self.detour
-            && !Detour::new(&self.plan.name, &self.plan.own).holds(&self.handle, detour).await
+            && !detour.holds(&self.handle).await.unwrap_or(true)
+        // what is not told is not mended
         {
             self.meters.repaired("detour");
             self.make_detour().await;
@@ -436,6 +436,12 @@ impl Node {
     }
 }
 
+/// The detour as the rules know it.
+fn path(detour: &Detour) -> rules::Detour {
+    let Detour { device, back, address, address6, .. } = detour;
+    rules::Detour { device: device.clone(), back: back.clone(), address: *address, address6: *address6 }
+}
+
 /// Removes rules and interface, as far as they are ours to remove; what was there.
 async fn tear_down(name: &str, handle: &Handle, rules: bool, link: bool) -> Vec<String> {
     let mut removed = Vec::new();
@@ -446,7 +452,7 @@ async fn tear_down(name: &str, handle: &Handle, rules: bool, link: bool) -> Vec<
     };
     if rules {
         note("rules", Rules::remove_all(name).map_err(|error| error.to_string()));
-        note("detour", Detour::new(name, &[]).remove(handle).await.map_err(|error| error.to_string()));
+        note("detour", Detour::remove(handle, name).await.map_err(|error| error.to_string()));
     }
     if link {
         note("interface", Link::new(name, &[]).remove(handle).await.map_err(|error| error.to_string()));
