@@ -45,7 +45,8 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Load {
     ledgers: Vec<Arc<Ledger>>,
-    threads: Vec<JoinHandle<()>>,
+    askers: Vec<JoinHandle<()>>,
+    receivers: Vec<JoinHandle<()>>,
     start: Instant,
 }
 
@@ -59,18 +60,18 @@ impl Load {
         static RUNS: AtomicU32 = AtomicU32::new(1);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
-        let mut this = Self { ledgers: Vec::new(), threads: Vec::new(), start };
+        let mut this = Self { ledgers: Vec::new(), askers: Vec::new(), receivers: Vec::new(), start };
         for (number, place) in (0u32..).zip(places) {
             let asker = question::Asker { run, place: number };
             let ledger = Arc::new(Ledger::new(place.clone(), asker, start));
             let udp = place.entrance_of(|| udp::Sockets::open(&place.targets));
             let udp = Arc::new(udp);
             let (one, sockets) = (Arc::clone(&ledger), Arc::clone(&udp));
-            this.threads.push(std::thread::spawn(move || sender::run(&one, &sockets)));
+            this.askers.push(std::thread::spawn(move || sender::run(&one, &sockets)));
             let (one, sockets) = (Arc::clone(&ledger), udp);
-            this.threads.push(std::thread::spawn(move || udp::receive(&one, &sockets)));
+            this.receivers.push(std::thread::spawn(move || udp::receive(&one, &sockets)));
             let one = Arc::clone(&ledger);
-            this.threads.push(std::thread::spawn(move || kept::run(&one)));
+            this.askers.push(std::thread::spawn(move || kept::run(&one)));
             this.ledgers.push(ledger);
         }
         this
@@ -90,15 +91,20 @@ impl Load {
     #[track_caller]
     pub fn ends(mut self) -> Report {
         self.ledgers.iter().for_each(|ledger| ledger.stops());
+        joined(&mut self.askers); // what they began to ask as they were told is waited for too
         let deadline = Instant::now() + TIMEOUT + Duration::from_millis(200);
         while Instant::now() < deadline && self.ledgers.iter().any(|ledger| ledger.has_open()) {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.ledgers.iter().for_each(|ledger| ledger.closes());
-        for thread in self.threads.drain(..) {
-            thread.join().expect("a thread of the load does not panic");
-        }
+        joined(&mut self.receivers);
         Report::of(&self.ledgers)
+    }
+}
+
+fn joined(threads: &mut Vec<JoinHandle<()>>) {
+    for thread in threads.drain(..) {
+        thread.join().expect("a thread of the load does not panic");
     }
 }
 

@@ -34,7 +34,7 @@ fn wrong_flags_are_refused() {
     let scene = Scene::set_up_by(Setup::Daemon);
     is_refused(&scene, &scene.start("wrong").and(&["-nonsense"]), &["nonsense"]);
     is_refused(&scene, &scene.start("wrong").and(&["-syncinterval", "soon"]), &["soon"]);
-    is_refused(&scene, &scene.start("wrong").and(&["-failsafe-to", "central"]), &["central"]);
+    is_refused(&scene, &scene.start("wrong").and(&["-failsafe", "central"]), &["central"]);
 }
 
 #[test]
