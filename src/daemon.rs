@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -22,12 +23,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::admin::{self, Admin, State};
+use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::listening::{Listening, Sockets};
-use crate::node::{Keeper, advice, central};
+use crate::node::{Keeper, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
+use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
@@ -52,6 +54,8 @@ pub struct Daemon {
     state: Arc<State>,
     admin: Admin,
     listening: Listening,
+    watchdog: Watchdog,
+    warmth: Arc<Warmth>,
     work: Vec<AbortHandle>,
     digest: u64,
     settings: Settings,
@@ -84,9 +88,11 @@ impl Settings {
 
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    abort::without_core_dumps();
     let (text, checked) = read(&options.source, Flawed::PassOver, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let (mut daemon, signals) = begin(checked, options, || Signals::listen(&options.source))?;
+    let fitted = memory::fitted(options, memory::limit());
+    let (mut daemon, signals) = begin(checked, &fitted, || Signals::listen(&options.source))?;
     keep(&options.source, &text);
     let end = signals.follow(&mut daemon);
     daemon.stop();
@@ -151,14 +157,26 @@ fn begin<T>(
     let register = Arc::new(Register::default());
     let keeper = options.node.as_ref().map(|node| Keeper::start(node, &shared.metrics)).transpose()?;
     let assembly = assemble(plan, options.dns_port, &shared, &register)?;
+    let warmth = Arc::new(Warmth::new(options, &shared, &register));
+    warmth.restore(assembly.entrances());
     let sockets = Sockets::bind(&assembly, options.threads, keeper.is_some())?;
-    let mut listening = Listening::start(options.threads, runtime.handle().clone())?;
+    let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
-    let mut admin = Admin::new(Arc::clone(&state));
-    if let Some(error) = admin.reconcile(&admin::pages(plan)).into_iter().next() {
+    let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
+    if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
     listening.serve(&assembly, sockets)?;
+    let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
+    runtime.spawn(Arc::clone(&warmth).keep_regularly());
+    if let Some(limit) = options.memory.clone() {
+        runtime.spawn(memory::watch(limit, Arc::clone(&shared)));
+    }
+    if options.node.is_some() {
+        SetupError::register(&shared.metrics);
+        let entrances = assembly.entrances().collect();
+        runtime.spawn(first_word::hear(entrances, Arc::clone(&shared), state.pending("upstream")));
+    }
     let mut daemon = Daemon {
         keeper,
         options: options.clone(),
@@ -167,6 +185,8 @@ fn begin<T>(
         state,
         admin,
         listening,
+        watchdog,
+        warmth,
         work: Vec::new(),
         looped: watch::Sender::new(false),
         digest: checked.digest,
@@ -178,7 +198,7 @@ fn begin<T>(
     };
     daemon.adopt(assembly, plan);
     advise(options, plan);
-    daemon.keeper.iter().for_each(|keeper| keeper.bound(()));
+    daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
 }
 
@@ -206,11 +226,13 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
     Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
         flights: Arc::new(Flights::default()),
-        turnstile: Arc::new(Turnstile::default()),
+        turnstile: Arc::new(Turnstile::new(options.bounds.misses)),
         clock,
         state_dir: options.state_dir.clone(),
         lists,
         cluster: Arc::new(cluster),
+        presence: Presence::new(options.debug_hooks),
+        heard: AtomicBool::new(false),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
         places: Arc::default(),
@@ -305,7 +327,7 @@ impl Daemon {
         let _inside = handle.enter();
         let assembly = assemble(plan, self.options.dns_port, &self.shared, &self.register)?;
         self.listening.reconcile(&assembly)?;
-        for error in self.admin.reconcile(&admin::pages(plan)) {
+        for error in self.admin.reconcile(&admin::pages(plan, self.options.metrics_address)) {
             tracing::error!("{error}");
         }
         self.settings = Settings::of(plan);
@@ -369,6 +391,8 @@ impl Daemon {
             true => tracing::info!("drained"),
             false => tracing::warn!("left with questions unanswered after {} s", DRAIN_WITHIN.as_secs()),
         }
+        self.warmth.keep();
+        drop(self.watchdog); // until now: draining can hang too
         self.runtime.shutdown_timeout(Duration::from_millis(200));
         self.keeper.into_iter().for_each(Keeper::leave);
     }

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::corefile::Scheme;
-use contract::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX, RECEIVE_BUFFER};
+use contract::limits::{CONNECTIONS_PER_CLIENT_MAX, RECEIVE_BUFFER};
 use socket2::Protocol;
 use tokio::runtime::Handle;
 
 use crate::assembly::{self, Assembly, Endpoint};
+use crate::node::memory::Bounds;
 use crate::serve::connections::Connections;
 use crate::serve::https::{HttpsOptions, HttpsSocket};
 use crate::serve::stream::{Listener, StreamOptions, StreamSocket, Timeouts};
-use crate::serve::udp::{UdpMeter, UdpSockets, UdpWorkers};
+use crate::serve::udp::{Roster, UdpMeter, UdpSockets, UdpWorkers};
 use crate::serve::{Front, sockets};
 
 /// An address that cannot be had, and what to do.
@@ -109,6 +110,7 @@ pub struct Listening {
     udp: UdpWorkers,
     open: BTreeMap<Endpoint, Open>,
     connections: Arc<Connections>,
+    receive_buffer: usize,
     runtime: Handle,
 }
 
@@ -120,10 +122,10 @@ struct Open {
 
 impl Listening {
     /// Threads that serve nothing yet.
-    pub fn start(threads: usize, runtime: Handle) -> io::Result<Self> {
+    pub fn start(threads: usize, bounds: &Bounds, runtime: Handle) -> io::Result<Self> {
         let udp = UdpWorkers::start(threads, runtime.clone())?;
-        let connections = Arc::new(Connections::new(CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX));
-        Ok(Self { udp, open: BTreeMap::new(), connections, runtime })
+        let connections = Arc::new(Connections::new(bounds.connections, CONNECTIONS_PER_CLIENT_MAX.min(bounds.connections / 2)));
+        Ok(Self { udp, open: BTreeMap::new(), connections, receive_buffer: bounds.receive_buffer, runtime })
     }
 
     /// Serves bound sockets, each by the blocks that the assembly has for its address.
@@ -146,6 +148,7 @@ impl Listening {
             Bound::Dns(udp, tcp) => {
                 let options = StreamOptions { timeouts, connections, tls: None };
                 let tcp = tcp.serve(&front, options, &self.runtime)?;
+                udp.bound_receive_buffers(self.receive_buffer)?;
                 let added = self.udp.serve(udp, &front)?;
                 tell_buffer(added.local, added.receive_buffer);
                 (Some(added.local), tcp)
@@ -211,6 +214,11 @@ impl Listening {
     /// Where questions come in.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.open.keys()
+    }
+
+    /// A view of the progress of the threads for datagrams.
+    pub fn roster(&self) -> Roster {
+        self.udp.roster()
     }
 
     /// Readers of what the sockets count.

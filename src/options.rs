@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use contract::wire::Name;
@@ -12,6 +12,7 @@ use crate::cli::ServeFlags;
 use crate::cli::cluster::ClusterFlags;
 use crate::cli::node::NodeFlags;
 use crate::node::NodePlan;
+use crate::node::memory::{Bounds, Limit};
 use crate::source::template::Values;
 use crate::source::{self, Base, Source};
 
@@ -41,6 +42,14 @@ pub struct Options {
     pub cluster: kubernetes::Settings,
     /// What is set up on the node, if anything is.
     pub node: Option<NodePlan>,
+    /// What may be taken at most: as much as fits under the limit of memory.
+    pub bounds: Bounds,
+    /// The limit of memory, if there is one.
+    pub memory: Option<Limit>,
+    /// Where metrics are told beside the directive `prometheus`.
+    pub metrics_address: Option<SocketAddr>,
+    /// True if the hooks of the tests are obeyed.
+    pub debug_hooks: bool,
 }
 
 impl Default for Options {
@@ -58,6 +67,10 @@ impl Default for Options {
             hasher: SeedableRandomState::random(),
             state_dir: None,
             node: None,
+            bounds: Bounds::default(),
+            memory: None,
+            metrics_address: None,
+            debug_hooks: false,
         }
     }
 }
@@ -73,7 +86,12 @@ impl Options {
     pub fn from_flags(flags: &ServeFlags) -> Self {
         let default = Self::default();
         let node_name = flags.node_name.clone().unwrap_or(default.node_name);
+        let node = flags.node.plan(flags.port, &service_addresses(&flags.cluster));
         Self {
+            metrics_address: node.as_ref().map(|_| flags.node.metrics_listen_address),
+            debug_hooks: flags.node.failsafe.debug_hooks,
+            bounds: default.bounds,
+            memory: default.memory,
             cluster: flags.cluster.settings(&node_name),
             source: source(flags),
             dns_port: flags.port,
@@ -83,7 +101,7 @@ impl Options {
             pidfile: flags.pidfile.clone(),
             hasher: default.hasher,
             state_dir: flags.statedir.clone(),
-            node: flags.node.plan(flags.port, &service_addresses(&flags.cluster)),
+            node,
         }
     }
 }

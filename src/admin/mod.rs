@@ -1,12 +1,13 @@
 //! HTTP for operators: `/health`, `/ready`, `/metrics`, each where its directive says.
 
 mod exposition;
+mod pending;
 mod server;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::Plugin;
 
@@ -15,7 +16,9 @@ use crate::listening::Meters;
 use crate::plan::Plan;
 use crate::serve::zones::Shared;
 
-pub use server::{Admin, BindError};
+use pending::Waiting;
+pub use pending::Pending;
+pub use server::{Admin, BindError, Ports};
 
 /// What may be asked at one address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,9 +31,10 @@ pub struct Pages {
     pub metrics: bool,
 }
 
-/// The addresses that a plan wants, and what is told there.
-pub fn pages(plan: &Plan) -> BTreeMap<SocketAddr, Pages> {
+/// The addresses that a plan wants, and what is told there; metrics at `metrics` too.
+pub fn pages(plan: &Plan, metrics: Option<SocketAddr>) -> BTreeMap<SocketAddr, Pages> {
     let mut pages: BTreeMap<SocketAddr, Pages> = BTreeMap::new();
+    pages.extend(metrics.map(|address| (address, Pages { metrics: true, ..Pages::default() })));
     for settings in plan.blocks.iter().map(|block| &block.settings) {
         if let Some(health) = &settings.health {
             pages.entry(health.address).or_default().health = true;
@@ -74,13 +78,18 @@ pub struct State {
     watched: arc_swap::ArcSwap<Watched>,
     serving: AtomicBool,
     leaving: AtomicBool,
+    waiting: Arc<Waiting>,
+    /// Why the daemon is not well, if it is not.
+    unwell: Mutex<Option<String>>,
 }
 
 impl State {
     /// Nothing serves yet.
     pub fn new(shared: Arc<Shared>, register: Arc<Register>, meters: Meters) -> Self {
         let watched = arc_swap::ArcSwap::from_pointee(Watched::default());
-        Self { shared, register, meters, watched, serving: AtomicBool::new(false), leaving: AtomicBool::new(false) }
+        let (serving, leaving) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (waiting, unwell) = (Arc::default(), Mutex::default());
+        Self { shared, register, meters, watched, serving, leaving, waiting, unwell }
     }
 
     /// Every socket is open and served by these plugins. `continuously`: each is asked anew whenever somebody wants to know;
@@ -96,19 +105,35 @@ impl State {
         self.leaving.store(true, Ordering::Release);
     }
 
-    fn is_healthy(&self) -> bool {
-        !self.leaving.load(Ordering::Acquire)
+    /// Not ready until what is returned is dropped: by the part itself, once it does what it is for. `/ready` tells its name.
+    pub fn pending(&self, name: &'static str) -> Pending {
+        Waiting::begin(&self.waiting, name)
+    }
+
+    /// Says why the daemon is not well, or that it is well again. `/health` tells it.
+    pub fn unwell(&self, reason: Option<String>) {
+        *self.unwell.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    /// Why the daemon is not healthy, if it is not.
+    fn complaint(&self) -> Option<String> {
+        if self.leaving.load(Ordering::Acquire) {
+            return Some("leaving".to_owned());
+        }
+        self.unwell.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Who is not ready yet.
-    fn pending(&self) -> Vec<&'static str> {
+    fn not_ready(&self) -> Vec<&'static str> {
         if self.leaving.load(Ordering::Acquire) {
             return vec!["leaving"];
         }
         if !self.serving.load(Ordering::Acquire) {
             return vec!["sockets"];
         }
-        self.watched.load().pending()
+        let mut names = self.waiting.names();
+        names.extend(self.watched.load().pending());
+        names
     }
 
     fn metrics(&self) -> String {

@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::{Pages, State};
+use crate::serve::sockets;
 
 /// Connections of one address; further ones wait in the kernel.
 const CONNECTIONS_MAX: usize = 64;
@@ -28,6 +29,9 @@ const CONNECTIONS_MAX: usize = 64;
 const PAGE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to send its request's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often an address that cannot be had yet is tried.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +43,20 @@ pub struct BindError {
     error: io::Error,
 }
 
+/// How the addresses of the pages are had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// Each is this process's alone; one that cannot be had is an error.
+    Own,
+    /// Other processes of this user may share them, and one that cannot be had is tried again until it can: answers to
+    /// clients do not wait for a page.
+    Shared,
+}
+
 /// The listeners of the pages.
 pub struct Admin {
     state: Arc<State>,
+    ports: Ports,
     open: BTreeMap<SocketAddr, Open>,
 }
 
@@ -52,12 +67,12 @@ struct Open {
 
 impl Admin {
     /// No listener yet.
-    pub fn new(state: Arc<State>) -> Self {
-        Self { state, open: BTreeMap::new() }
+    pub fn new(state: Arc<State>, ports: Ports) -> Self {
+        Self { state, ports, open: BTreeMap::new() }
     }
 
     /// Opens what is wanted and closes what is not. Addresses that stay keep their sockets. Every address that cannot be had
-    /// is told; the others are open. To be called inside the runtime.
+    /// is told; the others are open, or, with [`Ports::Shared`], tried for. To be called inside the runtime.
     pub fn reconcile(&mut self, wanted: &BTreeMap<SocketAddr, Pages>) -> Vec<BindError> {
         self.open.retain(|address, open| {
             let stays = wanted.contains_key(address);
@@ -82,13 +97,38 @@ impl Admin {
     }
 
     fn listen(&self, address: SocketAddr, pages: Pages) -> io::Result<Open> {
-        let socket = std::net::TcpListener::bind(address)?;
-        socket.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(socket)?;
+        let bound = bind(address, self.ports);
+        if self.ports == Ports::Own
+            && let Err(error) = bound
+        {
+            return Err(error);
+        }
         let pages = Arc::new(ArcSwap::from_pointee(pages));
-        let accepting =
-            accept(listener, Arc::clone(&pages), Arc::clone(&self.state), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
-        Ok(Open { pages, task: tokio::spawn(accepting).abort_handle() })
+        let (told, state) = (Arc::clone(&pages), Arc::clone(&self.state));
+        let serving = async move {
+            let listener = match bound {
+                Ok(listener) => listener,
+                Err(error) => bind_at_last(address, error).await,
+            };
+            accept(listener, told, state, Arc::new(Semaphore::new(CONNECTIONS_MAX))).await;
+        };
+        Ok(Open { pages, task: tokio::spawn(serving).abort_handle() })
+    }
+}
+
+fn bind(address: SocketAddr, ports: Ports) -> io::Result<TcpListener> {
+    TcpListener::from_std(sockets::listener(address, ports == Ports::Shared)?)
+}
+
+/// Tries until the address can be had: who holds it may leave, and an address that is not there yet may come.
+async fn bind_at_last(address: SocketAddr, error: io::Error) -> TcpListener {
+    tracing::warn!("{}; trying again each second", BindError { address, error });
+    loop {
+        tokio::time::sleep(RETRY_EVERY).await;
+        if let Ok(listener) = bind(address, Ports::Shared) {
+            tracing::info!("listening on http://{address} at last");
+            return listener;
+        }
     }
 }
 
@@ -122,11 +162,11 @@ fn respond(request: &Request<Incoming>, pages: Pages, state: &State) -> Response
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served\n".to_owned());
     }
     match request.uri().path() {
-        "/health" if pages.health => match state.is_healthy() {
-            true => text(StatusCode::OK, "OK".to_owned()),
-            false => text(StatusCode::SERVICE_UNAVAILABLE, "leaving".to_owned()),
+        "/health" if pages.health => match state.complaint() {
+            None => text(StatusCode::OK, "OK".to_owned()),
+            Some(complaint) => text(StatusCode::SERVICE_UNAVAILABLE, complaint),
         },
-        "/ready" if pages.ready => match state.pending() {
+        "/ready" if pages.ready => match state.not_ready() {
             pending if pending.is_empty() => text(StatusCode::OK, "OK".to_owned()),
             pending => text(StatusCode::SERVICE_UNAVAILABLE, pending.join(",")),
         },

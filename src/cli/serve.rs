@@ -36,7 +36,7 @@ pub struct ServeFlags {
     /// Where to write the process id
     #[arg(long, value_name = "FILE", env = "NEARPATH_PIDFILE")]
     pub pidfile: Option<PathBuf>,
-    /// A folder for what should be known after a restart (autopath's NXDOMAIN cuts that were turned off)
+    /// A folder for what should be known after a restart (hot answers, autopath's NXDOMAIN cuts that were turned off)
     #[arg(long, value_name = "DIR", env = "NEARPATH_STATEDIR")]
     pub statedir: Option<PathBuf>,
     /// Log warnings and errors only

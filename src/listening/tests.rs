@@ -76,7 +76,7 @@ async fn over_a_reload_sockets_and_connections_stay_and_terms_are_renewed() {
         assembly(vec![with(dns, None), with(tls, Some(config)), with(https, Some(config))])
     };
     let first = of(".:53 {\n whoami\n}\n", HANG, &old);
-    let mut listening = Listening::start(2, Handle::current()).unwrap();
+    let mut listening = Listening::start(2, &Bounds::default(), Handle::current()).unwrap();
     listening.serve(&first, Sockets::bind(&first, 2, false).unwrap()).unwrap();
     let mut plain = TcpStream::connect(dns.address).await.unwrap();
     let mut encrypted = shake(tls, &trusts_old).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_reload_goes_through_or_changes_nothing() {
         assembly(endpoints.iter().map(|&at| listener(at, &zones, HANG, None)).collect())
     };
     let first = of(".:53 {\n whoami\n}\n", &[stays, goes]);
-    let mut listening = Listening::start(1, Handle::current()).unwrap();
+    let mut listening = Listening::start(1, &Bounds::default(), Handle::current()).unwrap();
     listening.serve(&first, Sockets::bind(&first, 1, false).unwrap()).unwrap();
     let other = "other.:53 {\n whoami\n}\n";
     assert!(listening.reconcile(&of(other, &[stays, comes, nowhere])).is_err());

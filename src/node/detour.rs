@@ -44,6 +44,8 @@ pub struct Detour {
     pub address: Ipv4Addr,
     /// The same for IPv6; `None` if no address of ours is one, or the host does not forward IPv6.
     pub address6: Option<Ipv6Addr>,
+    /// True if the pair was made just now: a start that fails removes it again, if nobody else is there.
+    pub created: bool,
     /// The address of `back`.
     back_address: Ipv4Addr,
 }
@@ -56,17 +58,19 @@ impl Detour {
     /// If the kernel refuses, or an interface of such a name is somebody else's.
     pub async fn ensure(handle: &Handle, name: &str, own: &[IpAddr]) -> Result<Self, LinkError> {
         let pair = Pair::of(name);
+        let mut created = false;
         for _ in 0..LINK_ROUNDS_MAX {
             let devices = kernel::devices(handle).await?;
             let Some((out, back)) = pair.find(&devices)? else {
-                pair.renew(handle, &devices).await?;
+                created |= pair.renew(handle, &devices).await?;
                 continue;
             };
             let Some((address, back_address)) = choose(handle, own, out, back).await? else {
                 return Err(LinkError::Exhausted { what: "each address for the host's own questions is in use" });
             };
             let address6 = (own.iter().any(IpAddr::is_ipv6) && forwards_ipv6()).then_some(NEXT_HOP_V6);
-            let mut this = Self { device: pair.out.clone(), back: pair.back.clone(), address, address6, back_address };
+            let (device, back_name) = (pair.out.clone(), pair.back.clone());
+            let mut this = Self { device, back: back_name, address, address6, created, back_address };
             match this.equip(handle, name, out, back).await {
                 // it went meanwhile
                 Err(error) if error.number() == Some(Errno::ENODEV) => continue,
@@ -77,6 +81,12 @@ impl Detour {
             }
         }
         Err(LinkError::Unstable { what: format!("the pair {} and {}", pair.out, pair.back) })
+    }
+
+    /// The names of both interfaces, out and back, that belong to an interface of this name: what [`super::link::Changes`] is to watch.
+    pub fn names(name: &str) -> [String; 2] {
+        let pair = Pair::of(name);
+        [pair.out, pair.back]
     }
 
     /// True if everything is there.

@@ -25,9 +25,9 @@ use super::conntrack;
 use super::detour::Detour;
 use super::lease::{self, Lease};
 use super::link::{self, Changes, Handle, Link, Made, Unwanted};
-use super::meters::{Meters, Trouble};
+use super::meters::{self, Meters};
 use super::rules::{self, Failsafe, Means, Rules, Wanted};
-use super::{Leaving, NodePlan};
+use super::{Leaving, NodePlan, SetupError};
 
 /// How often the set with the dead man's switch is renewed, unless it lives for a shorter time.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
@@ -218,7 +218,7 @@ impl Node {
             Ok(detour) => self.detour = Some(detour),
             Err(error) => {
                 self.meters
-                    .trouble(Trouble::InterfaceAdd, &format!("no failsafe for the host's own processes: {error}"));
+                    .trouble(SetupError::InterfaceAdd, &format!("no failsafe for the host's own processes: {error}"));
             }
         }
     }
@@ -240,8 +240,8 @@ impl Node {
         let wanted = self.wanted();
         let Some(rules) = &mut self.rules else { return };
         match rules.apply(&wanted) {
-            Ok(()) => self.meters.works(Trouble::Rules),
-            Err(error) => return self.meters.trouble(Trouble::of(&error), &format!("rules are not in place: {error}")),
+            Ok(()) => self.meters.works(SetupError::Iptables),
+            Err(error) => return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}")),
         }
         let stands_in = matches!(rules.means(), Means::Nft | Means::Iptables { .. });
         self.meters.armed(&self.known.servers(), stands_in);
@@ -302,7 +302,7 @@ impl Node {
 
     /// The kernel's word on what is ours. Without it everything is looked at once in a while.
     fn changes(&self) -> Option<Changes> {
-        let watched = Changes::watch(&[&self.plan.name], &self.plan.own);
+        let watched = Changes::watch(&names, &self.plan.own);
         watched.inspect_err(|error| tracing::warn!("a deleted interface is not noticed at once: {error}")).ok()
     }
 
@@ -321,29 +321,29 @@ impl Node {
         let wanted = self.wanted();
         let Some(rules) = &self.rules else { return };
         match rules.holds(&wanted) {
-            Ok(true) => self.meters.works(Trouble::Rules),
+            Ok(true) => self.meters.works(SetupError::Iptables),
             Ok(false) => {
                 self.meters.repaired("rules");
                 tracing::warn!("the rules were not as they are to be, and are put in place again");
                 self.put_rules();
             }
-            Err(error) => self.meters.trouble(Trouble::of(&error), &format!("cannot see the rules: {error}")),
+            Err(error) => self.meters.trouble(meters::of_rules(&error), &format!("cannot see the rules: {error}")),
         }
     }
 
     async fn look_at_link(&mut self) {
         match self.link.holds(&self.handle).await {
-            Ok(true) => return self.meters.works(Trouble::InterfaceCheck),
+            Ok(true) => return self.meters.works(SetupError::InterfaceCheck),
             Ok(false) => {}
-            Err(error) => return self.meters.trouble(Trouble::InterfaceCheck, &error.to_string()),
+            Err(error) => return self.meters.trouble(SetupError::InterfaceCheck, &error.to_string()),
         }
         match self.link.ensure(&self.handle, self.unwanted()).await {
             Ok(made) => {
                 self.meters.repaired("link");
-                self.meters.works(Trouble::InterfaceCheck);
+                self.meters.works(SetupError::InterfaceCheck);
                 tracing::warn!("interface or address had gone: {made}");
             }
-            Err(error) => self.meters.trouble(Trouble::InterfaceCheck, &error.to_string()),
+            Err(error) => self.meters.trouble(SetupError::InterfaceCheck, &error.to_string()),
         }
     }
 

@@ -12,6 +12,7 @@ mod changes;
 mod error;
 pub(in crate::node) mod kernel;
 mod made;
+mod settle;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -19,18 +20,14 @@ mod tests;
 
 use std::net::IpAddr;
 
-use contract::limits::LINK_ROUNDS_MAX;
-use nix::errno::Errno;
-use rtnetlink::packet_route::address::AddressScope;
 use rtnetlink::packet_route::link::InfoKind;
-use rtnetlink::{LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec};
 
 pub use changes::Changes;
 pub use error::LinkError;
 pub use kernel::{Handle, connect};
 pub use made::{Kind, Made};
 
-use kernel::{Assigned, Device, Manner};
+use kernel::{Assigned, Device};
 
 /// What stands beside our interfaces in the kernel, for people who look.
 pub(in crate::node) const ALIAS: &str = "nearpath: DNS of this node";
@@ -126,166 +123,18 @@ impl Link {
         Ok(was_there)
     }
 
-    async fn settle(&self, handle: &Handle, unwanted: Unwanted, made: &mut Made) -> Result<(), LinkError> {
-        for _ in 0..LINK_ROUNDS_MAX {
-            let devices = kernel::devices(handle).await?;
-            let present = kernel::addresses(handle).await?;
-            let found = self.find(&devices, &present)?;
-            let Some((device, kind)) = found else {
-                self.create(handle, made).await?;
-                continue;
-            };
-            made.bears(device, kind);
-            match self.equip(handle, device, kind, &present, made).await {
-                // it went meanwhile
-                Err(error) if error.number() == Some(Errno::ENODEV) => continue,
-                result => result?,
-            }
-            if unwanted == Unwanted::Remove {
-                self.sweep(handle, device, kind, &devices, &present, made).await?;
-            }
-            let missing = self.missing(handle).await?;
-            if missing.iter().all(|address| made.lacks(*address)) {
-                return Ok(());
-            }
-        }
-        Err(LinkError::Unstable { what: format!("the interface {} with {}", self.name, error::list(&self.own)) })
-    }
-
-    /// The interface that bears the addresses or is to: the one of this name, or `lo` if that bears some of ours already, or if it is
-    /// the only kind that is left.
+    /// The interface that bears the addresses or is to: the one of this name, or `lo` if that bears what we gave it, or all of them
+    /// whoever did, or if no other kind is to be tried.
     fn find<'a>(&self, devices: &'a [Device], present: &[Assigned]) -> Result<Option<(&'a Device, Kind)>, LinkError> {
         if let Some(device) = devices.iter().find(|device| device.name == self.name) {
             return Ok(Some((device, kind(device, devices)?)));
         }
-        let chosen = self.kinds == [Kind::Loopback];
-        let bears = |one: &Assigned| self.is_marked(one) && self.own.contains(&one.address);
-        let loopback = devices.iter().find(|device| device.loopback);
-        let bearer = loopback.filter(|lo| chosen || present.iter().any(|one| one.device == lo.index && bears(one)));
-        Ok(bearer.map(|device| (device, Kind::Loopback)))
-    }
-
-    /// Makes an interface of the first kind that the kernel has; where it has none, gives `lo` the first address, by which it is
-    /// known from then on.
-    async fn create(&self, handle: &Handle, made: &mut Made) -> Result<(), LinkError> {
-        let mut refused = LinkError::Exhausted { what: "no kind of interface is left to try" };
-        for kind in &self.kinds {
-            let message = match kind {
-                Kind::Dummy => LinkMessageBuilder::<LinkDummy>::new(&self.name).build(),
-                Kind::Bridge => LinkMessageBuilder::<LinkBridge>::new(&self.name).build(),
-                Kind::Loopback => match self.settle_on_loopback(handle, made).await {
-                    Err(error) if error.is_no_ipv6() => return Err(self.no_ipv6(&error)),
-                    result => return result,
-                },
-            };
-            let what = format!("make {kind} {}", self.name);
-            match kernel::told(&what, handle.link().add(message).execute()).await {
-                Ok(()) => {
-                    made.created = true;
-                    return Ok(());
-                }
-                // another instance was quicker
-                Err(error) if error.number() == Some(Errno::EEXIST) => return Ok(()),
-                Err(error @ (LinkError::NotPermitted { .. } | LinkError::Closed { .. })) => return Err(error),
-                Err(error) => {
-                    tracing::debug!("{error}");
-                    refused = error;
-                }
-            }
-        }
-        Err(refused)
-    }
-
-    async fn settle_on_loopback(&self, handle: &Handle, made: &mut Made) -> Result<(), LinkError> {
-        let devices = kernel::devices(handle).await?;
-        let device = devices.iter().find(|device| device.loopback);
-        let device = device.ok_or(LinkError::Exhausted { what: "the network has no loopback interface" })?;
-        made.bears(device, Kind::Loopback);
-        // IPv4 first, which is nowhere switched off
-        let first = self.own.iter().min_by_key(|address| address.is_ipv6());
-        let first = first.ok_or(LinkError::Exhausted { what: "there is no address to bear" })?;
-        self.assign(handle, device, Kind::Loopback, *first, made).await
-    }
-
-    /// Raises the interface, and gives it what it lacks.
-    async fn equip(
-        &self,
-        handle: &Handle,
-        device: &Device,
-        kind: Kind,
-        present: &[Assigned],
-        made: &mut Made,
-    ) -> Result<(), LinkError> {
-        if !device.up {
-            if made.created {
-                kernel::introduce(handle, device, ALIAS).await;
-            }
-            kernel::change(handle, device, "raise", LinkMessageBuilder::<LinkUnspec>::new().up()).await?;
-        }
-        let mut without = Vec::new();
-        for own in &self.own {
-            let mut there = false;
-            for one in present.iter().filter(|one| one.device == device.index && one.address == *own) {
-                if holds(one, device, *own) {
-                    there = true;
-                } else {
-                    kernel::unassign(handle, one).await?;
-                }
-            }
-            if there {
-                made.finds(*own);
-                continue;
-            }
-            match self.assign(handle, device, kind, *own, made).await {
-                Err(error) if own.is_ipv6() && error.is_no_ipv6() => without.push((*own, error)),
-                result => result?,
-            }
-        }
-        let why = without.first().and_then(|(_, error)| error.number());
-        made.without = why
-            .map(|why| LinkError::NoIpv6 { addresses: without.into_iter().map(|(address, _)| address).collect(), why });
-        Ok(())
-    }
-
-    async fn assign(
-        &self,
-        handle: &Handle,
-        device: &Device,
-        kind: Kind,
-        address: IpAddr,
-        made: &mut Made,
-    ) -> Result<(), LinkError> {
-        let label = self.label();
-        let label = (kind == Kind::Loopback).then_some(label.as_str());
-        let manner = Manner { protocol: self.protocol(), label, scope: AddressScope::Universe };
-        match kernel::assign(handle, device, address, manner).await {
-            Ok(()) => made.adds(address),
-            result => kernel::there(result)?,
-        }
-        Ok(())
-    }
-
-    /// Takes away what is not wanted: from an interface of ours everything but what the kernel made itself, from `lo` what bears our
-    /// mark.
-    async fn sweep(
-        &self,
-        handle: &Handle,
-        device: &Device,
-        kind: Kind,
-        devices: &[Device],
-        present: &[Assigned],
-        made: &mut Made,
-    ) -> Result<(), LinkError> {
-        for one in present {
-            let wanted = one.device == device.index && self.own.contains(&one.address);
-            let on_ours = kind != Kind::Loopback && one.device == device.index && !is_link_local(one.address);
-            let on_loopback = self.is_marked(one) && devices.iter().any(|lo| lo.loopback && lo.index == one.device);
-            if !wanted && (on_ours || on_loopback) {
-                kernel::unassign(handle, one).await?;
-                made.removed.push(one.address);
-            }
-        }
-        Ok(())
+        let Some(lo) = devices.iter().find(|device| device.loopback) else { return Ok(None) };
+        let ours =
+            present.iter().any(|one| one.device == lo.index && self.is_marked(one) && self.own.contains(&one.address));
+        let all = self.own.iter().all(|own| present.iter().any(|one| holds(one, lo, *own)));
+        let bears = ours || all || self.kinds == [Kind::Loopback];
+        Ok(bears.then_some((lo, Kind::Loopback)))
     }
 
     fn is_on_loopback(&self, one: &Assigned, devices: &[Device], present: &[Assigned]) -> bool {
@@ -307,10 +156,6 @@ impl Link {
 
     fn protocol(&self) -> u8 {
         protocol(&self.name)
-    }
-
-    fn no_ipv6(&self, error: &LinkError) -> LinkError {
-        LinkError::NoIpv6 { addresses: self.own.clone(), why: error.number().unwrap_or(Errno::EAFNOSUPPORT) }
     }
 }
 

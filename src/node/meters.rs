@@ -6,63 +6,23 @@ use std::sync::Mutex;
 
 use contract::metrics::{Counter, Gauge, Metrics};
 
+use super::SetupError;
 use super::rules::RulesError;
-
-/// What does not work, by node-cache's label `errortype`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// Rules.
-    Rules,
-    /// Rules, because somebody holds the lock of iptables.
-    Lock,
-    /// An interface could not be made.
-    InterfaceAdd,
-    /// An interface could not be looked at or mended.
-    InterfaceCheck,
-}
-
-impl Trouble {
-    const ALL: [Self; 4] = [Self::Rules, Self::Lock, Self::InterfaceAdd, Self::InterfaceCheck];
-
-    /// What an error of the rules counts as.
-    pub(super) fn of(error: &RulesError) -> Self {
-        match error {
-            RulesError::Late { .. } => Self::Lock,
-            RulesError::Refused { complaint, .. } if complaint.contains("xtables lock") => Self::Lock,
-            _ => Self::Rules,
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Rules => "iptables",
-            Self::Lock => "iptables_lock",
-            Self::InterfaceAdd => "interface_add",
-            Self::InterfaceCheck => "interface_check",
-        }
-    }
-}
 
 /// Counters of the node's side.
 pub(super) struct Meters {
-    errors: [Arc<Counter>; Trouble::ALL.len()],
+    errors: [Arc<Counter>; SetupError::ALL.len()],
     repairs: Vec<(&'static str, Arc<Counter>)>,
     servers: [Arc<Gauge>; 2],
     stands_in: Arc<Gauge>,
     /// What was said last of each trouble: the same is said once.
-    said: Mutex<[Option<String>; Trouble::ALL.len()]>,
+    said: Mutex<[Option<String>; SetupError::ALL.len()]>,
 }
 
 impl Meters {
     /// All at zero.
     pub(super) fn new(metrics: &Metrics) -> Self {
-        let error = |trouble: Trouble| {
-            metrics.counter(
-                "coredns_nodecache_setup_errors_total",
-                "Errors in setting up the node.",
-                &[("errortype", trouble.label())],
-            )
-        };
+        let error = |trouble: SetupError| trouble.counter(metrics);
         let repair = |what| {
             let counter = metrics.counter(
                 "nearpath_node_repairs_total",
@@ -79,7 +39,7 @@ impl Meters {
             )
         };
         Self {
-            errors: Trouble::ALL.map(error),
+            errors: SetupError::ALL.map(error),
             repairs: ["link", "detour", "rules"].map(repair).into(),
             servers: [servers("ipv4"), servers("ipv6")],
             stands_in: metrics.gauge(
@@ -92,7 +52,7 @@ impl Meters {
     }
 
     /// Counts something that does not work, and says it unless it was said already.
-    pub(super) fn trouble(&self, trouble: Trouble, what: &str) {
+    pub(super) fn trouble(&self, trouble: SetupError, what: &str) {
         let index = place(trouble);
         self.errors[index].increment();
         let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -103,7 +63,7 @@ impl Meters {
     }
 
     /// It works, or works again.
-    pub(super) fn works(&self, trouble: Trouble) {
+    pub(super) fn works(&self, trouble: SetupError) {
         let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(what) = said[place(trouble)].take() {
             tracing::info!("mended: {what}");
@@ -124,6 +84,15 @@ impl Meters {
     }
 }
 
-fn place(trouble: Trouble) -> usize {
-    Trouble::ALL.iter().position(|one| *one == trouble).expect("ALL has every trouble")
+/// What an error of the rules counts as.
+pub(super) fn of_rules(error: &RulesError) -> SetupError {
+    match error {
+        RulesError::Late { .. } => SetupError::IptablesLock,
+        RulesError::Refused { complaint, .. } if complaint.contains("xtables lock") => SetupError::IptablesLock,
+        _ => SetupError::Iptables,
+    }
+}
+
+fn place(trouble: SetupError) -> usize {
+    SetupError::ALL.iter().position(|one| *one == trouble).expect("ALL has every trouble")
 }

@@ -7,10 +7,12 @@
 //!                            '--> the last one that leaves: everything stays, or is torn down
 //! ```
 
+pub mod abort;
 pub mod advice;
 pub mod central;
 pub mod conntrack;
 pub mod detour;
+pub mod first_word;
 pub mod keeper;
 pub mod lease;
 pub mod link;
@@ -18,8 +20,12 @@ pub mod memory;
 mod meters;
 pub mod plan;
 pub mod rules;
+pub mod setup_errors;
 pub mod warm;
 pub mod watchdog;
 
 pub use keeper::Keeper;
 pub use plan::{Leaving, NodePlan};
+pub use setup_errors::SetupError;
+pub use warm::Warmth;
+pub use watchdog::Watchdog;

@@ -139,9 +139,13 @@ impl Drop for Voyage {
 }
 
 /// Bounds the misses of all clients and of each, so that one pod cannot starve the others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Turnstile {
     all: AtomicUsize,
+    all_max: usize,
+    per_client_max: usize,
+    /// How many are let in while memory is short; at other times more than ever come.
+    admitted: AtomicUsize,
     clients: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -151,15 +155,43 @@ pub struct Turn {
     client: IpAddr,
 }
 
+impl Default for Turnstile {
+    fn default() -> Self {
+        Self::new(MISSES_MAX)
+    }
+}
+
 impl Turnstile {
+    /// One that lets so many misses in at once, at most [`MISSES_MAX`]; of one client at most half of them.
+    pub fn new(misses_max: usize) -> Self {
+        let all_max = misses_max.min(MISSES_MAX);
+        let per_client_max = MISSES_PER_CLIENT_MAX.min(all_max / 2);
+        let (all, admitted, clients) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX), Mutex::default());
+        Self { all, all_max, per_client_max, admitted, clients }
+    }
+
+    /// Memory is short: no more than so many are let in from now on. `None`: it no longer is.
+    pub fn admit(&self, misses: Option<usize>) {
+        self.admitted.store(misses.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// True while memory is short.
+    pub fn is_narrow(&self) -> bool {
+        self.admitted.load(Ordering::Relaxed) != usize::MAX
+    }
+
     /// Lets one more miss of a client in, or says which bound is reached.
     pub fn enter(self: &Arc<Self>, client: IpAddr) -> Result<Turn, Failure> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.all.load(Ordering::Relaxed) >= MISSES_MAX {
+        let inside = self.all.load(Ordering::Relaxed);
+        if inside >= self.admitted.load(Ordering::Relaxed) {
+            return Err(Failure::Bound { bound: Bound::Memory });
+        }
+        if inside >= self.all_max {
             return Err(Failure::Bound { bound: Bound::Misses });
         }
         let own = clients.entry(client).or_default();
-        if *own >= MISSES_PER_CLIENT_MAX {
+        if *own >= self.per_client_max {
             return Err(Failure::Bound { bound: Bound::MissesPerClient });
         }
         *own += 1;
@@ -227,6 +259,24 @@ mod tests {
         drop(voyage);
         answer.send(Err(Failure::Prohibited)).unwrap();
         assert_eq!(flight.landed().await.unwrap_err(), Failure::Prohibited);
+    }
+
+    #[test]
+    fn while_memory_is_short_only_a_few_are_let_in() {
+        let turnstile = Arc::new(Turnstile::new(10));
+        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        let inside = turnstile.enter(client).unwrap();
+        turnstile.admit(Some(2));
+        let second = turnstile.enter(client).unwrap();
+        let refused = turnstile.enter(client).err().unwrap();
+        assert_eq!(refused, Failure::Bound { bound: Bound::Memory });
+        drop((inside, second));
+        turnstile.admit(Some(0));
+        assert!(turnstile.is_narrow() && turnstile.enter(client).is_err());
+        turnstile.admit(None);
+        let turns: Vec<_> = (0..5).map(|_| turnstile.enter(client).unwrap()).collect();
+        assert_eq!(turnstile.enter(client).err().unwrap(), Failure::Bound { bound: Bound::MissesPerClient });
+        drop(turns);
     }
 
     #[test]

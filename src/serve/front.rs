@@ -42,6 +42,8 @@ struct Clerk {
     key: KeyBuffer,
     /// Where it counts, if it has a place of its own.
     place: Option<Place>,
+    /// The number of its thread, if that has one.
+    worker: Option<usize>,
 }
 
 impl Front {
@@ -65,8 +67,14 @@ impl Door for Front {
         let place = (transport == Transport::Udp).then(|| self.shared.places.take()).flatten();
         FrontDesk {
             zones: arc_swap::Cache::new(Arc::clone(&self.zones)),
-            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), place },
+            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), place, worker: None },
         }
+    }
+
+    fn desk_of_worker(&self, worker: usize) -> FrontDesk {
+        let mut desk = self.desk(Transport::Udp);
+        desk.clerk.worker = Some(worker);
+        desk
     }
 }
 
@@ -243,7 +251,8 @@ impl Clerk {
         let nsid = Some(self.shared.node_name.as_bytes());
         let asker = asker(question, client, UDP_REPLY_MAX, nsid);
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
-        let answer = chaos::answer(&name, question.rtype, question.class, &self.shared.node_name);
+        let asked = (&name, question.rtype, question.class);
+        let answer = chaos::answer(asked, &self.shared.node_name, &self.shared.presence, self.worker);
         Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
     }
 

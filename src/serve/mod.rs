@@ -10,7 +10,7 @@ mod accept;
 mod apology;
 mod ask;
 pub mod block;
-mod chaos;
+pub(crate) mod chaos;
 pub mod connections;
 #[cfg(test)]
 mod desk;
@@ -41,6 +41,11 @@ pub trait Door: Send + Sync + 'static {
 
     /// A desk for a thread (datagrams) or a connection (all else).
     fn desk(&self, transport: Transport) -> Self::Desk;
+
+    /// A desk for the thread for datagrams with this number, which may tell its number to those who ask for it.
+    fn desk_of_worker(&self, _worker: usize) -> Self::Desk {
+        self.desk(Transport::Udp)
+    }
 }
 
 /// Where one thread or one connection hands in its packets.

@@ -9,17 +9,17 @@
 mod batch;
 mod counters;
 mod late;
+mod roster;
 #[cfg(test)]
 mod tests;
 mod worker;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use contract::Transport;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::runtime::Handle;
 
@@ -27,6 +27,8 @@ use self::batch::Lane;
 use self::counters::Counters;
 pub use self::counters::UdpCounts;
 use self::late::Late;
+pub use self::roster::{Roster, Sight};
+use self::roster::Placed;
 use self::worker::{Command, Listen, Station, Worker};
 use super::{Door, sockets};
 
@@ -69,6 +71,17 @@ impl UdpSockets {
         Ok(Self { sockets, added: Added { local, receive_buffer } })
     }
 
+    /// Makes the receive buffer of each socket so large at most, octets: what is queued counts against a limit of memory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn bound_receive_buffers(&self, octets: usize) -> io::Result<()> {
+        match octets < self.added.receive_buffer {
+            true => self.sockets.iter().try_for_each(|socket| socket2::SockRef::from(socket).set_recv_buffer_size(octets)),
+            false => Ok(()),
+        }
+    }
+
     /// What was got.
     pub fn added(&self) -> Added {
         self.added
@@ -82,6 +95,8 @@ pub struct UdpWorkers {
     threads: Vec<Thread>,
     runtime: Handle,
     served: Vec<(u64, SocketAddr)>,
+    /// The sockets of each worker, for whoever looks at whether they are read.
+    placed: Arc<Mutex<Vec<Placed>>>,
     next_number: u64,
     under_way: tokio::sync::mpsc::Sender<()>,
     all_answered: tokio::sync::mpsc::Receiver<()>,
@@ -104,7 +119,8 @@ impl UdpWorkers {
     pub fn start(threads: usize, runtime: Handle) -> io::Result<Self> {
         let (under_way, all_answered) = tokio::sync::mpsc::channel(1);
         let threads = (0..threads.max(1)).map(Thread::start).collect::<io::Result<_>>()?;
-        Ok(Self { threads, runtime, served: Vec::new(), next_number: 0, under_way, all_answered })
+        let placed = Arc::default();
+        Ok(Self { threads, runtime, served: Vec::new(), placed, next_number: 0, under_way, all_answered })
     }
 
     /// How many threads there are: as many sockets to bind for each address.
@@ -124,19 +140,33 @@ impl UdpWorkers {
         }
         let number = self.next_number;
         self.next_number += 1;
-        for (thread, socket) in self.threads.iter().zip(sockets) {
+        for (worker, (thread, socket)) in self.threads.iter().zip(sockets).enumerate() {
             let (door, socket, local) = (Arc::clone(door), Arc::new(socket), added.local);
+            self.note(worker, local, &socket);
             let (counters, under_way) = (Arc::clone(&thread.late), self.under_way.clone());
             let late = Late::start(&self.runtime, counters, under_way);
             thread.tell(Command::Serve(
                 number,
                 Box::new(move || -> Box<dyn Listen> {
-                    Box::new(Station { socket, local, lane: Lane::new(local), desk: door.desk(Transport::Udp), late })
+                    Box::new(Station { socket, local, lane: Lane::new(local), desk: door.desk_of_worker(worker), late })
                 }),
             ))?;
         }
         self.served.push((number, added.local));
         Ok(added)
+    }
+
+    /// Notes which socket is whose; it is forgotten when it has closed.
+    fn note(&self, worker: usize, local: SocketAddr, socket: &Arc<UdpSocket>) {
+        let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
+        placed.retain(|placed| placed.socket.strong_count() > 0);
+        placed.push(Placed { worker, local, socket: Arc::downgrade(socket) });
+    }
+
+    /// A view of the workers' progress that outlives them.
+    pub fn roster(&self) -> Roster {
+        let progress = self.threads.iter().map(|thread| Arc::clone(&thread.own)).collect();
+        Roster::new(progress, Arc::clone(&self.placed))
     }
 
     /// Binds and serves.

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache::{KeyBuffer, Lookup, Policy, Store};
 use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
@@ -24,6 +25,7 @@ use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::block::Block;
+use super::chaos::Presence;
 use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::handle::Handle;
 use super::tally::Places;
@@ -52,6 +54,10 @@ pub struct Shared {
     pub runtime: tokio::runtime::Handle,
     /// What `hostname.bind`, `id.server` and NSID say.
     pub node_name: String,
+    /// Which process this is.
+    pub presence: Presence,
+    /// True once a question was answered by the chain of a block: an upstream can be reached.
+    pub heard: AtomicBool,
     /// Askers that waited for somebody else's question.
     pub coalesced: Arc<Counter>,
     /// Replies past their end.
@@ -237,7 +243,7 @@ impl Entrance {
 
     /// Starts a question that nobody waits for.
     pub fn refresh(&self, block: &Arc<Block>, query: &Query) {
-        if self.0.shared.flights.len() >= MISSES_MAX {
+        if self.0.shared.flights.len() >= MISSES_MAX || self.0.shared.turnstile.is_narrow() {
             return; // who waits goes first; the claim runs out, and then somebody else may have it
         }
         let entrance = self.clone();
@@ -252,6 +258,16 @@ impl Entrance {
     pub fn passes<P: Plugin>(&self, name: &Name, plugin: &P) -> bool {
         let same = |one: &Arc<dyn Plugin>| std::ptr::addr_eq(Arc::as_ptr(one), plugin);
         self.0.find(name.as_wire()).is_some_and(|block| block.chain.iter().any(same))
+    }
+
+    /// The zones that are answered for, longest first.
+    pub fn zones(&self) -> impl Iterator<Item = &Name> {
+        self.0.entries.iter().map(|(zone, _)| zone)
+    }
+
+    /// The blocks, each as often as it has zones.
+    pub fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
+        self.0.entries.iter().map(|(_, block)| block)
     }
 
     /// Asks the block of a name without store and without sharing the question, so that it is seen if it comes back.
@@ -323,6 +339,9 @@ impl Entrance {
             }
             Err(_) => Err(Failure::TooLate { waited: CHAIN_WITHIN }),
         };
+        if served.is_ok() && !shared.heard.load(Ordering::Relaxed) {
+            shared.heard.store(true, Ordering::Relaxed);
+        }
         let (Some(policy), Some(key)) = (&block.store, key) else { return served };
         let now = shared.clock.now();
         match served {

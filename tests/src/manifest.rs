@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::api::{Api, Patch};
+use crate::api::{Answer, Api, Patch};
 
 impl Api {
     /// Applies an object: makes it, or changes the one that is there to what is said here.
@@ -13,6 +13,16 @@ impl Api {
         let path = self.path_of(object);
         let path = format!("{path}?fieldManager=tests&force=true");
         self.patch(&path, Patch::Apply, object).unwrap_or_else(|refusal| panic!("{path}: {refusal}"))
+    }
+
+    /// What would come of applying an object, with every field looked at: unknown and doubled ones are refused. Changes nothing.
+    ///
+    /// # Errors
+    /// 400 for a field that there is not, 422 for a value that cannot be, 404 for a namespace that is not there.
+    pub fn would_apply(&self, object: &Value) -> Answer {
+        let path = self.path_of(object);
+        let path = format!("{path}?fieldManager=tests&force=true&dryRun=All&fieldValidation=Strict");
+        self.patch(&path, Patch::Apply, object)
     }
 
     /// Applies every object of a file of manifests.
@@ -25,9 +35,7 @@ impl Api {
     /// Applies every object of a text of manifests.
     #[track_caller]
     pub fn apply_text(&self, text: &str) -> Vec<Value> {
-        let objects: Vec<Value> =
-            serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("manifests are YAML: {error}"));
-        objects.iter().map(|object| self.apply(object)).collect()
+        objects(text).iter().map(|object| self.apply(object)).collect()
     }
 
     /// Where an object lives, as the server's own discovery says.
@@ -50,4 +58,19 @@ impl Api {
             format!("{base}/{plural}/{name}")
         }
     }
+}
+
+/// The objects of a text of manifests.
+#[track_caller]
+pub fn objects(text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("manifests are YAML: {error}\n{text}"))
+}
+
+/// The one object of that kind among them.
+#[track_caller]
+pub fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|object| object["kind"] == kind);
+    let object = found.next().unwrap_or_else(|| panic!("no {kind}"));
+    assert!(found.next().is_none(), "more than one {kind}");
+    object
 }

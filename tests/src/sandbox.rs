@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -115,9 +115,15 @@ impl Sandbox {
 
     /// Runs a program inside.
     pub fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("nsenter can be started")
+    }
+
+    /// A program inside, not started yet.
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = mode::command("nsenter");
         command.args(["--target", &self.program.id().to_string(), "--net", "--mount", "--"]);
-        command.args(words).output().expect("nsenter can be started")
+        command.args(words);
+        command
     }
 
     /// `ip` inside.

@@ -138,12 +138,22 @@ impl Rooms {
         self.room_of(block, class).tidy(answers, class);
         let mut spared = 0;
         while self.room_of(block, class).live > capacity && self.evict(answers, block, class, &mut spared) {}
-        while self.octets > bound {
-            let Some((block, class)) = self.largest() else { break };
-            if !self.evict(answers, block, class, &mut spared) {
-                break;
+        while self.octets > bound && self.evict_from_largest(answers, &mut spared) {}
+    }
+
+    /// Takes entries out, at most so many, until the `bound` of octets holds; true if it does.
+    pub(crate) fn shrink(&mut self, answers: &Answers, bound: u64, entries_max: usize) -> bool {
+        let mut spared = 0;
+        for _ in 0..entries_max {
+            if self.octets <= bound || !self.evict_from_largest(answers, &mut spared) {
+                return true;
             }
         }
+        self.octets <= bound
+    }
+
+    fn evict_from_largest(&mut self, answers: &Answers, spared: &mut usize) -> bool {
+        self.largest().is_some_and(|(block, class)| self.evict(answers, block, class, spared))
     }
 
     /// Takes an entry out of the map, if it is still the one that `gone` means.

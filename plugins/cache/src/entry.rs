@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use contract::limits::ANSWER_WITHIN;
@@ -44,8 +44,8 @@ pub struct Entry {
 /// What changes in an entry's life. Hits read them; they write only where the words below say so.
 #[derive(Debug, Default)]
 struct Marks {
-    /// It was asked for since it was stored, or since eviction last spared it. Written once.
-    asked: AtomicBool,
+    /// It was asked for: [`SINCE_SPARED`], [`SINCE_KEPT`], [`BEFORE_KEPT`]. Written once, by the first who asks.
+    asked: AtomicU8,
     /// Questions without a long gap; counted only where `prefetch` is set.
     hits: AtomicU32,
     /// When the last of them came; zero: none since it was stored.
@@ -55,6 +55,15 @@ struct Marks {
     /// Until when upstream is left alone; not zero: an attempt failed or was slow.
     recheck: AtomicU32,
 }
+
+/// Since it was stored, or since eviction last spared it.
+const SINCE_SPARED: u8 = 1;
+/// Since it was stored, or since what is hot was last kept for a restart.
+const SINCE_KEPT: u8 = 2;
+/// Between the last two times that this was done.
+const BEFORE_KEPT: u8 = 4;
+/// What a hit leaves.
+const ASKED: u8 = SINCE_SPARED | SINCE_KEPT;
 
 /// What an entry is made of.
 pub(crate) struct Draft {
@@ -189,19 +198,38 @@ impl Entry {
 
     /// Marks a hit.
     pub(crate) fn touch(&self) {
-        if !self.marks.asked.load(Relaxed) {
-            self.marks.asked.store(true, Relaxed);
+        if self.marks.asked.load(Relaxed) != ASKED {
+            self.marks.asked.store(ASKED, Relaxed);
         }
     }
 
     /// True once per hit: eviction spares what was asked for since it last came by.
     pub(crate) fn spare(&self) -> bool {
-        self.marks.asked.swap(false, Relaxed)
+        self.marks.asked.fetch_and(!SINCE_SPARED, Relaxed) & SINCE_SPARED != 0
+    }
+
+    /// True if it was asked for since what is hot was last kept, or in the time before that.
+    pub(crate) fn is_hot(&self) -> bool {
+        self.marks.asked.load(Relaxed) & (SINCE_KEPT | BEFORE_KEPT) != 0
+    }
+
+    /// It was hot before a restart.
+    pub(crate) fn mark_kept(&self) {
+        self.marks.asked.store(BEFORE_KEPT, Relaxed);
+    }
+
+    /// What is hot was kept: what was asked for lately was asked for before from now on.
+    pub(crate) fn cool(&self) {
+        let marks = self.marks.asked.load(Relaxed);
+        if marks & (SINCE_KEPT | BEFORE_KEPT) != 0 {
+            let before = if marks & SINCE_KEPT == 0 { 0 } else { BEFORE_KEPT };
+            self.marks.asked.store(marks & SINCE_SPARED | before, Relaxed); // a hit at this moment may count for nothing
+        }
     }
 
     /// Takes over what is known of the answer before it: that it is asked for, and how often where that is counted.
     pub(crate) fn inherit(&self, old: &Self, prefetch: Option<Prefetch>, now: Moment) {
-        self.marks.asked.store(true, Relaxed); // it was renewed because somebody asked
+        self.marks.asked.store(ASKED, Relaxed); // it was renewed because somebody asked
         // without a question since it was stored, popularity ends here: a renewal by itself keeps nothing popular
         let last_hit = old.marks.last_hit.load(Relaxed);
         let waited = old.mark(now).saturating_sub(last_hit);

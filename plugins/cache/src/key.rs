@@ -2,7 +2,7 @@
 //! nothing.
 
 use contract::Scope;
-use contract::wire::{Class, NAME_MAX, RecordType};
+use contract::wire::{Class, NAME_MAX, Name, RecordType};
 
 /// The number of a server block. The same as long as what shapes the block's answers stays the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,6 +54,16 @@ impl KeyBuffer {
         self.bytes[12] = u8::from(dnssec_ok) << 1 | u8::from(checking_disabled);
     }
 
+    /// A key out of another one's octets, of which it takes everything but block and scope; the name must have been parsed.
+    pub(crate) fn from_parts(block: BlockId, scope: Scope, rest: &[u8], name: &Name) -> Self {
+        let mut key = Self::new();
+        key.set_name(name.as_wire());
+        key.bytes[..4].copy_from_slice(&block.0.to_be_bytes());
+        key.bytes[4..8].copy_from_slice(&scope.number().to_be_bytes());
+        key.bytes[8..PREFIX].copy_from_slice(rest);
+        key
+    }
+
     /// The whole key.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.end]
@@ -86,6 +96,15 @@ impl Default for KeyBuffer {
     }
 }
 
+/// Octets of type, class and bits.
+pub(crate) const REST: usize = PREFIX - 8;
+
+/// The parts of a whole key: block, number of the scope, type with class and bits, name.
+pub(crate) fn parts_of(key: &[u8]) -> (BlockId, u32, &[u8], &[u8]) {
+    let scope = u32::from_be_bytes([key[4], key[5], key[6], key[7]]);
+    (block_of(key), scope, &key[8..PREFIX], &key[PREFIX..])
+}
+
 /// The block in a whole key.
 pub(crate) fn block_of(key: &[u8]) -> BlockId {
     BlockId(u32::from_be_bytes([key[0], key[1], key[2], key[3]]))
@@ -95,7 +114,6 @@ pub(crate) fn block_of(key: &[u8]) -> BlockId {
 mod tests {
     use super::*;
     use contract::ListId;
-    use contract::wire::Name;
 
     fn key(name: &str, block: u32, scope: Scope, rtype: u16, class: u16, bits: (bool, bool)) -> Vec<u8> {
         let mut key = KeyBuffer::new();

@@ -19,6 +19,7 @@ mod policy;
 mod sources;
 mod spec;
 mod store;
+pub mod warm;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! The answer store of the process: look-up on the hit path, storing and failing on the miss path.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ const REMOVED_AT_ONCE: usize = 256;
 pub struct Store {
     answers: Answers,
     rooms: Mutex<Rooms>,
-    bound: u64,
+    /// Octets that all answers may take together; changes when memory is scarce.
+    bound: AtomicU64,
     sources: Sources,
     metrics: Arc<Metrics>,
     octets: Arc<Gauge>,
@@ -107,7 +109,7 @@ impl Store {
     pub fn with_hasher(bytes: u64, metrics: Arc<Metrics>, hasher: SeedableRandomState) -> Self {
         let octets = metrics.gauge("nearpath_cache_bytes", "Octets that memorised answers take.", &[]);
         let (answers, rooms, sources) = (Answers::with_hasher(hasher), Mutex::default(), Sources::default());
-        Self { answers, rooms, bound: bytes, sources, metrics, octets }
+        Self { answers, rooms, bound: AtomicU64::new(bytes), sources, metrics, octets }
     }
 
     /// Names a block in metrics. A number keeps its first labels.
@@ -198,6 +200,79 @@ impl Store {
         self.rooms().octets()
     }
 
+    /// Octets that the answers may take.
+    pub fn bound(&self) -> u64 {
+        self.bound.load(Ordering::Relaxed)
+    }
+
+    /// Sets how many octets the answers may take, and takes the oldest out that nobody asks for until they do.
+    pub fn set_bound(&self, bytes: u64) {
+        self.bound.store(bytes, Ordering::Relaxed);
+        loop {
+            let mut rooms = self.rooms();
+            let done = rooms.shrink(&self.answers, bytes, REMOVED_AT_ONCE);
+            self.publish(&rooms);
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// Shows every answer that can be kept for a restart: those asked for lately first, then those stored within `lately`,
+    /// until `visit` says that it is enough. With `cool`, what was asked for before this moment counts as asked for before.
+    pub(crate) fn visit_hot(
+        &self,
+        now: Moment,
+        (lately, cool): (Duration, bool),
+        visit: &mut dyn FnMut(&[u8], &Entry) -> bool,
+    ) {
+        let pin = self.answers.pin();
+        let kept = |entry: &Entry| {
+            let told = matches!(entry.answer().rcode(), Rcode::NOERROR | Rcode::NXDOMAIN);
+            told && entry.class() != Class::Failure && entry.is_usable(now)
+        };
+        let is_young = |entry: &Entry| now.since(entry.stored()) <= lately;
+        let hot = pin.iter().filter(|(_, entry)| kept(entry) && entry.is_hot());
+        let young = pin.iter().filter(|(_, entry)| kept(entry) && !entry.is_hot() && is_young(entry));
+        for (key, entry) in hot.chain(young) {
+            if !visit(key, entry) {
+                break;
+            }
+        }
+        if cool {
+            pin.values().for_each(Entry::cool);
+        }
+    }
+
+    /// Puts back an answer that was kept over a restart, fresh and usable for so long; false if the block does not want it,
+    /// or knows better by now.
+    pub(crate) fn put_back(
+        &self,
+        key: &KeyBuffer,
+        answer: Answer,
+        (fresh, usable): (Duration, Duration),
+        policy: &Policy,
+        now: Moment,
+    ) -> bool {
+        let class = if answer.is_negative() { Class::Denial } else { Class::Success };
+        let own = if class == Class::Success { &policy.success } else { &policy.denial };
+        let life = fresh.min(Duration::from_secs(own.ttl_max.into()));
+        let stale = usable.saturating_sub(fresh).min(policy.stale.max);
+        let nothing = life.saturating_add(stale).is_zero();
+        if nothing || !policy.covers(key.name()) || !own.takes(key.name()) {
+            return false;
+        }
+        let pin = self.answers.pin();
+        if pin.get(key.as_bytes()).is_some() {
+            return false;
+        }
+        self.put(key, (answer, class, life, stale), Source::Store, policy, now);
+        if let Some(entry) = pin.get(key.as_bytes()) {
+            entry.mark_kept();
+        }
+        true
+    }
+
     /// How many answers of a class a block has; failures count as denials.
     pub fn entries(&self, block: BlockId, class: Class) -> usize {
         self.rooms().live(block, class)
@@ -250,7 +325,7 @@ impl Store {
         if let Some(old) = self.answers.pin().get(key.as_bytes()) {
             entry.inherit(old, policy.prefetch, now);
         }
-        rooms.put(&self.answers, key.as_bytes(), entry, capacity, self.bound);
+        rooms.put(&self.answers, key.as_bytes(), entry, capacity, self.bound());
         self.publish(&rooms);
     }
 

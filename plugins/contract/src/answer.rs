@@ -120,6 +120,25 @@ impl Answer {
         Ok(Self::composed(composer.finish(), rcode))
     }
 
+    /// An answer out of octets that were kept outside the process, as [`Answer::message`] gave them; `None` unless they are a
+    /// whole message that answers this question.
+    pub fn from_kept(wire: &[u8], name: &Name, rtype: RecordType, class: Class) -> Option<Self> {
+        let message = Message::parse(wire).ok()?;
+        let rcode = Rcode(message.flags() & Flags::RCODE);
+        if !message.is_response() || message.opt().is_some() || !message.asks(name, rtype, class) {
+            return None;
+        }
+        let mut composer = Composer::new(name, rtype, class);
+        composer.rcode(rcode).flags(message.flags() & (Flags::AA | Flags::AD | Flags::TC));
+        for record in message.records() {
+            let record = record.ok()?;
+            if !composer.copy(&message, &record, record.ttl).ok()? {
+                return None;
+            }
+        }
+        Some(Self::composed(composer.finish(), rcode))
+    }
+
     /// The same answer with an Extended DNS Error.
     #[must_use]
     pub fn with_ede(mut self, ede: Ede) -> Self {

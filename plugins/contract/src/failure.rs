@@ -96,17 +96,19 @@ pub enum Bound {
     MaxConcurrent,
     UpstreamPipeline,
     MessageSize,
+    Memory,
 }
 
 impl Bound {
     /// All bounds, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Misses,
         Self::MissesPerClient,
         Self::Reentries,
         Self::MaxConcurrent,
         Self::UpstreamPipeline,
         Self::MessageSize,
+        Self::Memory,
     ];
 
     /// As metrics name it.
@@ -118,6 +120,7 @@ impl Bound {
             Self::MaxConcurrent => "max_concurrent",
             Self::UpstreamPipeline => "upstream_pipeline",
             Self::MessageSize => "message_size",
+            Self::Memory => "memory",
         }
     }
 }
@@ -131,6 +134,7 @@ impl fmt::Display for Bound {
             Self::MaxConcurrent => "max_concurrent is",
             Self::UpstreamPipeline => "the bound of outstanding questions to the upstream is",
             Self::MessageSize => "the bound of a message's size is",
+            Self::Memory => "the bound of memory is",
         })
     }
 }

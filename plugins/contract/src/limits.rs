@@ -25,6 +25,8 @@ pub const ATTEMPT_WITHIN: Duration = Duration::from_millis(2_000);
 pub const MISSES_MAX: usize = 8_192;
 /// Questions outstanding on the miss path for one client address.
 pub const MISSES_PER_CLIENT_MAX: usize = 1_024;
+/// Misses that are let in while memory is short and nothing helps against it, so that refusing does not last for ever.
+pub const MISSES_UNDER_PRESSURE_MAX: usize = 64;
 /// How deep a question may enter the server blocks anew (AutoPath's candidates, chased CNAMEs).
 pub const REENTRIES_MAX: u8 = 4;
 /// Links of a CNAME chain that are followed in a reply.
@@ -193,6 +195,13 @@ pub const HOSTS_RECORDS_MAX: usize = 1_024;
 /// The shortest time between two looks at a hosts file.
 pub const HOSTS_RELOAD_MIN: Duration = Duration::from_millis(100);
 
+/// The hot answers that are kept for a restart, with what their numbers stand for, octets.
+pub const WARM_OCTETS_MAX: usize = 4 << 20;
+/// Hot answers are kept so often; hot is what was asked for in this time or the one before.
+pub const WARM_EVERY: Duration = Duration::from_secs(5 * 60);
+/// Kept answers that are older are not looked at: hardly one of them would still be of use.
+pub const WARM_AGE_MAX: Duration = Duration::from_secs(3_600);
+
 /// Lines of one block's query log that wait for their writer; further ones are dropped and counted.
 pub const LOG_LINES_MAX: usize = 8_192;
 /// Lines that one block's `errors` says within a second; further ones are counted, and their number is said.
@@ -236,5 +245,7 @@ const _: () = {
     assert!(UPSTREAM_MEMBERS_WITHIN.as_millis() < STALE_AFTER.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);
+    assert!(MISSES_UNDER_PRESSURE_MAX < MISSES_PER_CLIENT_MAX);
+    assert!(WARM_EVERY.as_millis() < WARM_AGE_MAX.as_millis());
     assert!(UDP_PLAIN_MAX < UDP_REPLY_MAX && UDP_REPLY_MAX < MESSAGE_MAX);
 };

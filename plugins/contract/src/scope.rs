@@ -69,6 +69,12 @@ impl SearchLists {
         known.by_domains.insert(domains.into(), Arc::downgrade(&list));
         list
     }
+
+    /// All lists that somebody holds.
+    pub fn held(&self) -> Vec<Arc<SearchList>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.by_domains.values().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// Tells the scope of a question on the hit path: no lock, no allocation, no await.

@@ -1,9 +1,10 @@
 //! The two interfaces by name: found, made, removed, and never mixed up with somebody else's.
 
+use nix::errno::Errno;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkMessage};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
 
-use crate::node::link::kernel::{self, Device, Handle, there, told};
+use crate::node::link::kernel::{self, Device, Handle, told};
 use crate::node::link::{ALIAS, LinkError, begin, hash};
 
 /// The names of both ends.
@@ -46,12 +47,15 @@ impl Pair {
         self.ends(devices).iter().flatten().next().is_some()
     }
 
-    /// Makes both ends, after what is left of an earlier pair is removed.
-    pub(super) async fn renew(&self, handle: &Handle, devices: &[Device]) -> Result<(), LinkError> {
+    /// Makes both ends, after what is left of an earlier pair is removed. False if another instance was quicker.
+    pub(super) async fn renew(&self, handle: &Handle, devices: &[Device]) -> Result<bool, LinkError> {
         self.clear(handle, devices).await?;
         let what = format!("make the pair {} and {}", self.out, self.back);
-        // another instance may have been quicker
-        there(told(&what, handle.link().add(self.message()).execute()).await)
+        match told(&what, handle.link().add(self.message()).execute()).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.number() == Some(Errno::EEXIST) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes what is there of it.

@@ -2,8 +2,11 @@
 
 mod way;
 
+use std::process::Command;
+
 use super::*;
 use crate::node::link::testing::{everything, in_own_network, ip, run, with_netlink};
+use crate::node::link::{Link, Unwanted};
 
 const NAME: &str = "nodelocaldns";
 const OUT: &str = "nodelocaldns-0";
@@ -20,6 +23,11 @@ fn ensure() -> Detour {
         assert!(detour.holds(&handle).await.unwrap());
         detour
     })
+}
+
+/// The same, as the next look finds it.
+fn found(detour: &Detour) -> Detour {
+    Detour { created: false, ..detour.clone() }
 }
 
 #[track_caller]
@@ -59,7 +67,8 @@ fn it_is_made_adopted_and_removed_without_a_trace() {
             assert!(!ip(&format!("addr show {end}")).contains("fe80"), "the kernel made an address of its own");
         }
         let shown = everything();
-        assert_eq!(ensure(), detour);
+        assert!(detour.created);
+        assert_eq!(ensure(), found(&detour));
         assert_eq!(everything(), shown, "twice is once");
         with_netlink(async |handle| {
             assert!(Detour::remove(&handle, NAME).await.unwrap());
@@ -95,7 +104,9 @@ fn whatever_is_done_to_it_is_repaired() {
             let output = run(&words.replace("OUT", OUT).replace("BACK", BACK));
             assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
             assert!(!holds(&detour), "{words} is noticed");
-            assert_eq!(ensure(), detour, "{words}");
+            let again = ensure();
+            assert_eq!(found(&again), found(&detour), "{words}");
+            assert_eq!(ensure(), found(&detour), "{words}");
             run("ip link del elsewhere");
         }
     });
@@ -120,6 +131,39 @@ fn addresses_in_use_are_not_taken() {
         assert_eq!(moved.address, Ipv4Addr::new(169, 254, 24, 253));
         assert!(!ip(&format!("addr show {BACK}")).contains("169.254.23."));
     });
+}
+
+#[test]
+fn no_right_is_needed_but_net_admin_and_no_sysctl() {
+    in_own_network("detour with a container's means", || {
+        forwards();
+        let this = std::env::current_exe().unwrap();
+        // as a container has it: one capability, and /proc/sys cannot be written
+        let script = format!(
+            "mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys &&
+             ! sysctl -w net.ipv4.ip_forward=1 &&
+             exec setpriv --bounding-set=-all,+net_admin --inh-caps=-all,+net_admin {} node::detour::tests::confined --exact --ignored",
+            this.display()
+        );
+        let output = Command::new("unshare").args(["--mount", "sh", "-c", &script]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(holds(&ensure()));
+    });
+}
+
+#[test]
+#[ignore = "a process of another test"]
+fn confined() {
+    assert!(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).is_err(), "it has other rights too");
+    let made = with_netlink(async |handle| Link::new(NAME, &own()).ensure(&handle, Unwanted::Remove).await.unwrap());
+    assert_eq!(made.added, own());
+    let detour = ensure();
+    assert_eq!(detour.address6, Some(NEXT_HOP_V6));
 }
 
 #[test]

@@ -1,25 +1,23 @@
 //! What is asked of the kernel, and what it says, in few words: rtnetlink without its messages.
 
+mod address;
+mod device;
+
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
 
 use contract::limits::NETLINK_WITHIN;
 use futures_util::{Stream, TryStreamExt as _};
 use nix::errno::Errno;
-use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope,
-};
-use rtnetlink::packet_route::link::{
-    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InetDevConf, InfoKind, LinkAttribute, LinkExtentMask,
-    LinkFlags, LinkInfo, LinkMessage,
-};
+use rtnetlink::packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute};
 use rtnetlink::{Error, LinkMessageBuilder, LinkUnspec};
 
-use super::error::LinkError;
-
 pub use rtnetlink::Handle;
+
+pub(in crate::node) use address::{Assigned, Manner, addresses, assign, unassign};
+pub(in crate::node) use device::{Device, devices};
+
+use super::error::LinkError;
 
 /// Opens netlink in the network namespace of this thread; what reads it ends with the last handle. To be called inside a runtime.
 ///
@@ -51,156 +49,6 @@ pub(in crate::node) async fn all<T>(
     dump: impl Stream<Item = Result<T, Error>>,
 ) -> Result<Vec<T>, LinkError> {
     told(what, dump.try_collect()).await
-}
-
-/// An interface.
-#[derive(Clone, Debug)]
-pub(in crate::node) struct Device {
-    pub(in crate::node) index: u32,
-    pub(in crate::node) name: String,
-    pub(in crate::node) kind: Option<InfoKind>,
-    pub(in crate::node) up: bool,
-    pub(in crate::node) loopback: bool,
-    pub(in crate::node) alias: Option<String>,
-    /// The interface that it is a port of.
-    pub(in crate::node) controller: Option<u32>,
-    /// The other end of a pair in the same namespace.
-    pub(in crate::node) peer: Option<u32>,
-    /// The address of link layer.
-    pub(in crate::node) mac: Vec<u8>,
-    pub(in crate::node) ipv4: Option<InetDevConf>,
-}
-
-/// All interfaces.
-pub(in crate::node) async fn devices(handle: &Handle) -> Result<Vec<Device>, LinkError> {
-    let request = handle.link().get().set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
-    Ok(all("list the interfaces", request.execute()).await?.into_iter().map(device).collect())
-}
-
-fn device(message: LinkMessage) -> Device {
-    let mut device = Device {
-        index: message.header.index,
-        name: String::new(),
-        kind: None,
-        up: message.header.flags.contains(LinkFlags::Up),
-        loopback: message.header.flags.contains(LinkFlags::Loopback),
-        alias: None,
-        controller: None,
-        peer: None,
-        mac: Vec::new(),
-        ipv4: None,
-    };
-    let mut elsewhere = false;
-    for attribute in message.attributes {
-        match attribute {
-            LinkAttribute::IfName(name) => device.name = name,
-            LinkAttribute::IfAlias(alias) => device.alias = Some(alias),
-            LinkAttribute::Controller(index) => device.controller = Some(index),
-            LinkAttribute::Link(index) => device.peer = Some(index),
-            LinkAttribute::LinkNetNsId(_) => elsewhere = true,
-            LinkAttribute::Address(mac) => device.mac = mac,
-            LinkAttribute::LinkInfo(infos) => {
-                device.kind = infos.into_iter().find_map(|info| match info {
-                    LinkInfo::Kind(kind) => Some(kind),
-                    _ => None,
-                });
-            }
-            LinkAttribute::AfSpecUnspec(families) => device.ipv4 = families.into_iter().find_map(ipv4),
-            _ => (),
-        }
-    }
-    if elsewhere {
-        // the number is one of another namespace
-        device.peer = None;
-    }
-    device
-}
-
-fn ipv4(family: AfSpecUnspec) -> Option<InetDevConf> {
-    let AfSpecUnspec::Inet(settings) = family else { return None };
-    settings.into_iter().find_map(|setting| match setting {
-        AfSpecInet::DevConf(settings) => Some(settings),
-        _ => None,
-    })
-}
-
-/// An address of an interface.
-#[derive(Clone, Debug)]
-pub(in crate::node) struct Assigned {
-    pub(in crate::node) device: u32,
-    pub(in crate::node) address: IpAddr,
-    pub(in crate::node) prefix: u8,
-    pub(in crate::node) label: Option<String>,
-    pub(in crate::node) protocol: Option<u8>,
-    /// False while nobody can bind it: it is being looked for on the link, or was found there.
-    pub(in crate::node) usable: bool,
-    message: AddressMessage,
-}
-
-/// All addresses of all interfaces.
-pub(in crate::node) async fn addresses(handle: &Handle) -> Result<Vec<Assigned>, LinkError> {
-    let messages = all("list the addresses", handle.address().get().execute()).await?;
-    Ok(messages.into_iter().filter_map(assigned).collect())
-}
-
-fn assigned(message: AddressMessage) -> Option<Assigned> {
-    let (mut address, mut local, mut label, mut protocol) = (None, None, None, None);
-    let mut flags = AddressFlags::from_bits_retain(message.header.flags.bits().into());
-    for attribute in &message.attributes {
-        match attribute {
-            AddressAttribute::Address(value) => address = Some(*value),
-            AddressAttribute::Local(value) => local = Some(*value),
-            AddressAttribute::Label(value) => label = Some(value.clone()),
-            AddressAttribute::Protocol(value) => protocol = Some(u8::from(*value)),
-            AddressAttribute::Flags(value) => flags = *value,
-            _ => (),
-        }
-    }
-    Some(Assigned {
-        device: message.header.index,
-        address: local.or(address)?,
-        prefix: message.header.prefix_len,
-        label,
-        protocol,
-        usable: !flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed),
-        message,
-    })
-}
-
-/// How an address is assigned.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::node) struct Manner<'a> {
-    /// Who it is of, in a number that the kernel keeps (IFA_PROTO; older kernels than 5.18 do not).
-    pub(in crate::node) protocol: u8,
-    /// The same in a name, for IPv4.
-    pub(in crate::node) label: Option<&'a str>,
-    pub(in crate::node) scope: AddressScope,
-}
-
-/// Assigns one address (/32, /128), at once usable: nobody is asked on the link whether it has it.
-pub(in crate::node) async fn assign(
-    handle: &Handle,
-    device: &Device,
-    address: IpAddr,
-    manner: Manner<'_>,
-) -> Result<(), LinkError> {
-    let mut request = handle.address().add(device.index, address, if address.is_ipv4() { 32 } else { 128 });
-    let message = request.message_mut();
-    message.header.scope = manner.scope;
-    message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(manner.protocol)));
-    if address.is_ipv6() {
-        message.header.flags = AddressHeaderFlags::Nodad;
-        message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
-    } else if let Some(label) = manner.label {
-        message.attributes.push(AddressAttribute::Label(label.to_owned()));
-    }
-    told(&format!("give {address} to {}", device.name), request.execute()).await
-}
-
-/// Takes an address away; that it has gone meanwhile is no error.
-pub(in crate::node) async fn unassign(handle: &Handle, assigned: &Assigned) -> Result<(), LinkError> {
-    let what = format!("take {} from interface number {}", assigned.address, assigned.device);
-    gone(told(&what, handle.address().del(assigned.message.clone()).execute()).await)
 }
 
 /// Changes an interface.

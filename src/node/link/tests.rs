@@ -7,6 +7,8 @@ use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::testing::{everything, in_own_network, ip, note, run, with_netlink};
 use super::*;
 
@@ -151,6 +153,21 @@ fn on_lo_what_bears_no_mark_of_ours_stays() {
         assert!(ip("addr show lo").contains("lo:nodelocaldns"));
         assert!(ensure(&Link::new(NAME, &own())).nothing(), "lo bears them already, so no interface is made");
         with_netlink(async |handle| assert!(link.remove(&handle).await.unwrap()));
+        assert_eq!(everything(), before);
+    });
+}
+
+#[test]
+fn on_lo_addresses_of_others_are_borne_too() {
+    in_own_network("all addresses on lo by others", || {
+        for own in own() {
+            ip(&format!("addr add {own} dev lo"));
+        }
+        let before = everything();
+        let link = Link::new(NAME, &own());
+        let made = ensure(&link);
+        assert!(made.nothing() && made.kind == Kind::Loopback, "{made}");
+        with_netlink(async |handle| assert!(!link.remove(&handle).await.unwrap()));
         assert_eq!(everything(), before);
     });
 }

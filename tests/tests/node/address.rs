@@ -1,1 +1,2 @@
-//! Interface, addresses and lease: made, kept, found again, removed.
+//! Interface, addresses and lease of the whole daemon: made, kept, found again, removed. Each by itself is tested beside its code, in
+//! `src/node/`, in networks of the tests' own too.

@@ -161,3 +161,21 @@ fn an_answer_is_found_by_its_whole_key_only() {
     }
     assert_eq!(given.told(&shared("A.Example")), "fresh");
 }
+
+#[test]
+fn a_bound_that_is_lowered_holds_at_once_and_what_is_asked_for_stays() {
+    let given = Given::corefile("cache");
+    for index in 0..4_000 {
+        given.insert(&shared(&named(index)), addresses(&named(index), &[300]));
+    }
+    assert_eq!(given.told(&shared(&named(0))), "fresh");
+    let half = given.store.bytes() / 2;
+    given.store.set_bound(half);
+    assert!(given.store.bytes() <= half && given.store.bytes() > half / 2, "{}", given.store.bytes());
+    assert_eq!(given.told(&shared(&named(0))), "fresh");
+    given.store.set_bound(0);
+    assert_eq!(given.store.bytes(), 0);
+    given.store.set_bound(1 << 20);
+    given.insert(&shared("new.example"), addresses("new.example", &[300]));
+    assert_eq!(given.told(&shared("new.example")), "fresh");
+}

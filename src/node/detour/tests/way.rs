@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -13,7 +13,6 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::*;
 use crate::node::link::testing::{note, skip};
-use crate::node::link::{Link, Unwanted};
 
 const CENTRAL: [&str; 2] = ["10.2.0.2", "fd02::2"];
 const PATIENCE: Duration = Duration::from_secs(10);

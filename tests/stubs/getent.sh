@@ -1,0 +1,9 @@
+#!/bin/sh
+# Looks names up by `getent ahosts`: getaddrinfo of the C library, canonical name and all. See README.md.
+while read -r _ name; do
+    if text=$(getent ahosts "$name"); then
+        echo "found" $text # unquoted: all words on one line
+    else
+        echo "none $?"
+    fi
+done
