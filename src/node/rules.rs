@@ -30,10 +30,11 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 pub use error::RulesError;
+pub use iptables::Kind;
 pub use wanted::{Detour, Failsafe, Wanted};
 
 use chains::Extent;
-use iptables::{Iptables, Kind};
+use iptables::Iptables;
 use wanted::Family;
 
 /// What the rules are made by, found by trying.
@@ -81,29 +82,45 @@ impl Rules {
     pub fn find(name: &str) -> Self {
         let mut rules =
             Self { name: name.to_owned(), means: Means::Nothing, kind: None, refusals: Vec::new(), written: None };
-        let sample = Wanted::sample();
-        let mut worked = |tried: Result<(), RulesError>| tried.map_err(|error| rules.refusals.push(error)).is_ok();
-        let whole = table::whole(&table_name("trial"), &sample, &[]);
-        if worked(nft::check(&whole)) {
-            rules.means = Means::Nft;
-            return rules;
+        let whole = table::whole(&table_name("trial"), &Wanted::sample(), &[]);
+        match nft::check(&whole) {
+            Ok(()) => rules.means = Means::Nft,
+            Err(error) => {
+                rules.refusals.push(error);
+                rules.find_iptables(by_use(iptables::kinds()));
+            }
         }
+        rules
+    }
+
+    /// The same, with nothing but one kind of iptables.
+    pub fn find_by(name: &str, kind: Kind) -> Self {
+        let mut rules =
+            Self { name: name.to_owned(), means: Means::Nothing, kind: None, refusals: Vec::new(), written: None };
+        rules.find_iptables(vec![kind]);
+        rules
+    }
+
+    /// The best that one of these kinds can do.
+    fn find_iptables(&mut self, kinds: Vec<Kind>) {
+        let sample = Wanted::sample();
         let until = date::in_iptables(SystemTime::now(), std::time::Duration::from_secs(60));
         let extents = [
             (Means::Iptables { expires: true }, true, Some(until.as_str())),
             (Means::Iptables { expires: false }, true, None),
             (Means::IptablesPlain, false, None),
         ];
-        let kinds = by_use(iptables::kinds());
         for (means, socket, until) in extents {
             for &kind in &kinds {
-                if worked(iptables::accepts(kind, &sample, Extent::All { socket }, until)) {
-                    (rules.means, rules.kind) = (means, Some(kind));
-                    return rules;
+                match iptables::accepts(kind, &sample, Extent::All { socket }, until) {
+                    Ok(()) => {
+                        (self.means, self.kind) = (means, Some(kind));
+                        return;
+                    }
+                    Err(error) => self.refusals.push(error),
                 }
             }
         }
-        rules
     }
 
     /// What the rules are made by.

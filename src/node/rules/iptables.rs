@@ -14,7 +14,7 @@ const TABLES: [&str; 3] = ["raw", "nat", "filter"];
 
 /// A kind of iptables: both keep rules of their own in the kernel, and both apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// On top of nftables.
     Nft,
     /// The older one.

@@ -78,11 +78,6 @@ pub(super) fn original(key: &'static str) -> Expr {
     named(NamedExpression::CT(CT { key: key.into(), family: None, dir: Some(CTDir::Original) }))
 }
 
-/// `ct original proto-dst PORT`.
-pub(super) fn original_port(number: u16) -> Said {
-    is(original("proto-dst"), Expression::Number(number.into()))
-}
-
 /// `ct KEY VALUE`, such as `ct status dnat`.
 pub(super) fn tracked(key: &'static str, value: &'static str) -> Said {
     within(named(NamedExpression::CT(CT { key: key.into(), family: None, dir: None })), value)

@@ -178,11 +178,7 @@ impl Writer<'_> {
     /// A question to us that somebody has translated.
     fn translated(&self) -> Vec<Said> {
         let key = if self.family == Family::V4 { "ip daddr" } else { "ip6 daddr" };
-        vec![
-            phrases::tracked("status", "dnat"),
-            phrases::in_set(phrases::original(key), OWN),
-            phrases::original_port(self.wanted.port),
-        ]
+        vec![phrases::tracked("status", "dnat"), phrases::in_set(phrases::original(key), OWN)]
     }
 
     /// Next hop, the end out and the end in, where there is a detour for this family.
