@@ -33,6 +33,7 @@ use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
+use crate::source::config_map::ConfigMapError;
 use crate::source::{Flawed, Source, Text};
 use crate::{loops, wiring};
 
@@ -93,7 +94,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     let fitted = memory::fitted(options, memory::limit());
     let (mut daemon, signals) = begin(checked, &fitted, || Signals::listen(&options.source))?;
-    keep(&options.source, &text);
+    keep(&options.source, &text, &daemon.shared.metrics);
     let end = signals.follow(&mut daemon);
     daemon.stop();
     end
@@ -107,7 +108,10 @@ fn read(source: &Source, flawed: Flawed, dns_port: u16) -> anyhow::Result<(Text,
 }
 
 /// Says what was not as it should be in a text that is served, and leaves it where others look for it.
-fn keep(source: &Source, text: &Text) {
+fn keep(source: &Source, text: &Text, metrics: &Metrics) {
+    if text.without_config_map {
+        SetupError::Configmap.counter(metrics).increment();
+    }
     text.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     source.keep(text);
 }
@@ -309,12 +313,15 @@ impl Daemon {
         let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
         match read.and_then(|(text, checked)| self.take_over(&checked).map(|()| text)) {
             Ok(text) => {
-                keep(&self.options.source, &text);
+                keep(&self.options.source, &text, &self.shared.metrics);
                 good.increment();
                 tracing::info!("reloaded {}", self.options.source.path().display());
             }
             Err(error) => {
                 bad.increment();
+                if error.is::<ConfigMapError>() {
+                    SetupError::Configmap.counter(&self.shared.metrics).increment();
+                }
                 tracing::error!("the new Corefile is not taken, the old one goes on: {error:#}");
             }
         }

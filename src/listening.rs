@@ -124,7 +124,8 @@ impl Listening {
     /// Threads that serve nothing yet.
     pub fn start(threads: usize, bounds: &Bounds, runtime: Handle) -> io::Result<Self> {
         let udp = UdpWorkers::start(threads, runtime.clone())?;
-        let connections = Arc::new(Connections::new(bounds.connections, CONNECTIONS_PER_CLIENT_MAX.min(bounds.connections / 2)));
+        let connections =
+            Arc::new(Connections::new(bounds.connections, CONNECTIONS_PER_CLIENT_MAX.min(bounds.connections / 2)));
         Ok(Self { udp, open: BTreeMap::new(), connections, receive_buffer: bounds.receive_buffer, runtime })
     }
 

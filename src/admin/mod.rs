@@ -16,8 +16,8 @@ use crate::listening::Meters;
 use crate::plan::Plan;
 use crate::serve::zones::Shared;
 
-use pending::Waiting;
 pub use pending::Pending;
+use pending::Waiting;
 pub use server::{Admin, BindError, Ports};
 
 /// What may be asked at one address.

@@ -38,7 +38,7 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read Corefiles and print their errors, or what they would do
-    Check(check::CheckFlags),
+    Check(Box<check::CheckFlags>),
     /// Remove interface, addresses and rules from this node
     Cleanup(cleanup::CleanupFlags),
     /// Watch a pod's eight questions become two, on this machine alone

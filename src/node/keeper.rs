@@ -7,7 +7,7 @@
 //! ```
 
 use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc as handover;
 use std::thread::JoinHandle;
@@ -241,7 +241,9 @@ impl Node {
         let Some(rules) = &mut self.rules else { return };
         match rules.apply(&wanted) {
             Ok(()) => self.meters.works(SetupError::Iptables),
-            Err(error) => return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}")),
+            Err(error) => {
+                return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}"));
+            }
         }
         let stands_in = matches!(rules.means(), Means::Nft | Means::Iptables { .. });
         self.meters.armed(&self.known.servers(), stands_in);
@@ -302,7 +304,8 @@ impl Node {
 
     /// The kernel's word on what is ours. Without it everything is looked at once in a while.
     fn changes(&self) -> Option<Changes> {
-        let watched = Changes::watch(&names, &self.plan.own);
+        let [out, back] = Detour::names(&self.plan.name);
+        let watched = Changes::watch(&[&self.plan.name, &out, &back], &self.plan.own);
         watched.inspect_err(|error| tracing::warn!("a deleted interface is not noticed at once: {error}")).ok()
     }
 
@@ -414,7 +417,7 @@ impl Node {
         match (last, plan.leaving) {
             (false, _) => tracing::info!("others serve {}; interface and rules are theirs now", plan.name),
             (true, Leaving::TearDown) => {
-                tear_down(&plan.name, &handle, plan.rules, made.is_some()).await;
+                tear_down(&plan.name, &plan.own, &handle, plan.rules, made.is_some()).await;
             }
             (true, Leaving::Stay) => tracing::info!(
                 "interface and rules of {} stay, and the kernel stands in as far as the failsafe is armed (`nearpath cleanup` \
@@ -443,7 +446,7 @@ fn path(detour: &Detour) -> rules::Detour {
 }
 
 /// Removes rules and interface, as far as they are ours to remove; what was there.
-async fn tear_down(name: &str, handle: &Handle, rules: bool, link: bool) -> Vec<String> {
+async fn tear_down(name: &str, own: &[IpAddr], handle: &Handle, rules: bool, link: bool) -> Vec<String> {
     let mut removed = Vec::new();
     let mut note = |what: &str, done: Result<bool, String>| match done {
         Ok(true) => removed.push(format!("{what} of {name}")),
@@ -455,7 +458,7 @@ async fn tear_down(name: &str, handle: &Handle, rules: bool, link: bool) -> Vec<
         note("detour", Detour::remove(handle, name).await.map_err(|error| error.to_string()));
     }
     if link {
-        note("interface", Link::new(name, &[]).remove(handle).await.map_err(|error| error.to_string()));
+        note("interface", Link::new(name, own).remove(handle).await.map_err(|error| error.to_string()));
     }
     if !removed.is_empty() {
         tracing::info!("removed: {}", removed.join(", "));
@@ -474,7 +477,7 @@ pub fn clean_up(name: &str, force: bool) -> anyhow::Result<Vec<String>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let handle = link::connect().context("cannot speak to the kernel by netlink")?;
-        Ok(tear_down(name, &handle, true, true).await)
+        Ok(tear_down(name, &[], &handle, true, true).await)
     })
 }
 

@@ -27,8 +27,8 @@ use self::batch::Lane;
 use self::counters::Counters;
 pub use self::counters::UdpCounts;
 use self::late::Late;
-pub use self::roster::{Roster, Sight};
 use self::roster::Placed;
+pub use self::roster::{Roster, Sight};
 use self::worker::{Command, Listen, Station, Worker};
 use super::{Door, sockets};
 
@@ -77,7 +77,9 @@ impl UdpSockets {
     /// What the system says.
     pub fn bound_receive_buffers(&self, octets: usize) -> io::Result<()> {
         match octets < self.added.receive_buffer {
-            true => self.sockets.iter().try_for_each(|socket| socket2::SockRef::from(socket).set_recv_buffer_size(octets)),
+            true => {
+                self.sockets.iter().try_for_each(|socket| socket2::SockRef::from(socket).set_recv_buffer_size(octets))
+            }
             false => Ok(()),
         }
     }

@@ -55,6 +55,8 @@ pub struct Text {
     pub text: String,
     /// What was not as it should be, and does not stand in the way.
     pub warnings: Vec<String>,
+    /// True if the ConfigMap was flawed and passed over.
+    pub without_config_map: bool,
 }
 
 /// What becomes of a ConfigMap that is not what it should be.
@@ -77,7 +79,7 @@ impl Source {
                 let name = path.display().to_string();
                 let text = fs::read_to_string(path)
                     .with_context(|| format!("cannot read the Corefile {name}; name another with -conf"))?;
-                Ok(Text { name, text, warnings: Vec::new() })
+                Ok(Text { name, text, warnings: Vec::new(), without_config_map: false })
             }
             Self::Base(base) => base.render(flawed),
         }
@@ -121,10 +123,11 @@ impl Base {
             Some(Err(error)) => (ConfigMap::default(), vec![format!("{error}; served without it")]),
             None => (ConfigMap::default(), Vec::new()),
         };
+        let without_config_map = !warnings.is_empty();
         let rendered =
             template::render(&base, &self.values, &config_map).map_err(|error| anyhow::anyhow!("{name}:{error}"))?;
         warnings.extend(rendered.warnings.into_iter().map(|warning| format!("{name}:{warning}")));
-        Ok(Text { name, text: rendered.text, warnings })
+        Ok(Text { name, text: rendered.text, warnings, without_config_map })
     }
 }
 

@@ -19,9 +19,9 @@ mod policy;
 mod sources;
 mod spec;
 mod store;
-pub mod warm;
 #[cfg(test)]
 mod tests;
+pub mod warm;
 
 pub use capacity::{BlockLabels, Class};
 pub use entry::Entry;

@@ -31,12 +31,7 @@ pub struct Bounds {
 impl Default for Bounds {
     /// Without a limit.
     fn default() -> Self {
-        Self {
-            store: u64::MAX,
-            misses: MISSES_MAX,
-            connections: CONNECTIONS_MAX,
-            receive_buffer: RECEIVE_BUFFER,
-        }
+        Self { store: u64::MAX, misses: MISSES_MAX, connections: CONNECTIONS_MAX, receive_buffer: RECEIVE_BUFFER }
     }
 }
 

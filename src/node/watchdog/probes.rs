@@ -99,7 +99,8 @@ impl Probes {
     /// that hangs.
     fn unanswered(&mut self, worker: Option<usize>, probe: Probe) {
         let silent = probe.silent + 1;
-        if let Some(place @ None) = worker.filter(|_| silent < SILENT_MAX).and_then(|worker| self.kept.get_mut(worker)) {
+        if let Some(place @ None) = worker.filter(|_| silent < SILENT_MAX).and_then(|worker| self.kept.get_mut(worker))
+        {
             *place = Some(Probe { silent, ..probe });
         }
     }

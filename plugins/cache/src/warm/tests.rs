@@ -72,9 +72,8 @@ impl Process {
         self.names.lists.clone_from(&lists);
         let scope = |list: Option<usize>| list.map_or(Scope::Shared, |list| Scope::Search(lists[list].id));
         let block = self.names.blocks[0].0;
-        let back = |kept: &Kept<'_>| {
-            kept.put_back(&self.store, (block, scope(kept.list)), &self.policy, passed, self.now())
-        };
+        let back =
+            |kept: &Kept<'_>| kept.put_back(&self.store, (block, scope(kept.list)), &self.policy, passed, self.now());
         warm.answers().filter(|kept| warm.blocks[kept.block] == self.names.blocks[0].1 && back(kept)).count()
     }
 }
@@ -152,7 +151,12 @@ fn only_what_was_asked_for_lately_is_kept_and_the_bound_holds() {
 fn failures_and_unknown_blocks_are_left_out() {
     let mut old = Process::new(1);
     let failed = Answer::empty(&name("down.example"), RecordType::A, QueryClass::IN, Rcode::SERVFAIL);
-    old.store.insert(&old.key("down.example", Scope::Shared), Reply::fresh(failed, Source::Store), &old.policy, old.now());
+    old.store.insert(
+        &old.key("down.example", Scope::Shared),
+        Reply::fresh(failed, Source::Store),
+        &old.policy,
+        old.now(),
+    );
     assert_eq!(old.store.entries(BlockId(1), Class::Failure), 1);
     assert_eq!(write(&old.store, old.now(), &old.names, &Stamp::default(), (LATELY, false, ROOM)).1, 0);
     old.stores("www.example", Scope::Shared, 300);
