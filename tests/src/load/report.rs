@@ -45,6 +45,15 @@ impl Report {
         Self { places, notes: self.notes }
     }
 
+    /// Only what was asked over flows of its own, which the kernel cannot remember.
+    #[must_use]
+    pub fn over_new_flows(&self) -> Self {
+        let is_new = |fate: &&Fate| matches!(fate.way, Way::FreshPort | Way::Connection);
+        let of = |fates: &[Fate]| fates.iter().filter(is_new).cloned().collect();
+        let places = self.places.iter().map(|(place, fates)| (place.clone(), of(fates))).collect();
+        Self { places, notes: self.notes }
+    }
+
     fn fates(&self) -> impl Iterator<Item = &Fate> {
         self.places.iter().flat_map(|(_, fates)| fates)
     }

@@ -1,5 +1,7 @@
 //! What a node shows of its network: links, addresses, rules. Two such texts are equal if nobody can tell the nodes apart.
 
+use std::collections::BTreeMap;
+
 use super::space::Space;
 
 /// Links, addresses, routes, policy rules, nftables' rules and those of iptables, without counters and ages.
@@ -46,11 +48,34 @@ fn lasting(line: &str) -> String {
     words.join(" ")
 }
 
-/// The lines of `after` that `before` does not have with a `+` before them, and the other way round with a `-`.
+/// The lines that `after` has more often than `before` with a `+` before them, and the other way round with a `-`; their order
+/// does not count.
 pub fn difference(before: &str, after: &str) -> String {
-    let missing = |from: &str, of: &str, mark: &str| -> String {
-        let known: Vec<&str> = from.lines().collect();
-        of.lines().filter(|line| !known.contains(line)).map(|line| format!("{mark} {line}\n")).collect()
+    let mut counts: BTreeMap<&str, i32> = BTreeMap::new();
+    before.lines().for_each(|line| *counts.entry(line).or_default() -= 1);
+    after.lines().for_each(|line| *counts.entry(line).or_default() += 1);
+    let marked = |(line, count): (&str, i32)| {
+        let mark = if count > 0 { '+' } else { '-' };
+        format!("{mark} {line}\n").repeat(count.unsigned_abs() as usize)
     };
-    missing(after, before, "-") + &missing(before, after, "+")
+    counts.into_iter().map(marked).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_stands_twice_is_a_difference() {
+        assert_eq!(difference("a\nb\n", "b\na\n"), "");
+        assert_eq!(difference("a\nb\n", "a\nb\nb\n"), "+ b\n");
+        assert_eq!(difference("a\nb\n", "a\n"), "- b\n");
+    }
+
+    #[test]
+    fn what_changes_by_itself_is_not_shown() {
+        let line = "7: br0: <UP> state DOWN link/ether 0a:00:00:00:00:01 brd ff";
+        assert_eq!(lasting(line), "br0: <UP> brd ff");
+        assert_eq!(lasting("elements = { 10.0.0.1 timeout 1d expires 23h59m }"), "elements = { 10.0.0.1 timeout 1d }");
+    }
 }

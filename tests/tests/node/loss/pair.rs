@@ -12,7 +12,7 @@ use super::scene::Scene;
 #[track_caller]
 fn both(scene: &Scene, flags: &[&str]) -> [Instance; 2] {
     let mut pair = ["one", "two"].map(|name| scene.node.starts(&scene.start(name).and(flags)));
-    pair.iter_mut().for_each(Instance::serves);
+    pair.iter_mut().for_each(|instance| scene.has_all_of(instance));
     pair
 }
 

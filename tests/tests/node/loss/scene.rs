@@ -73,8 +73,17 @@ impl Scene {
     #[track_caller]
     pub(super) fn serves(&self, name: &str) -> Instance {
         let mut instance = self.node.starts(&self.start(name));
-        instance.serves();
+        self.has_all_of(&mut instance);
         instance
+    }
+
+    /// Waits until an instance serves, and the node is as it should be for it.
+    #[track_caller]
+    pub(super) fn has_all_of(&self, instance: &mut Instance) {
+        instance.serves();
+        if self.setup == Setup::Daemon {
+            instance.says("failsafe: without a daemon");
+        }
     }
 
     /// Removes what instances left on the node, by the daemon's own means.
