@@ -91,11 +91,10 @@ impl Register {
         number
     }
 
-    /// Every block that is served, with what shapes its answers.
+    /// Every block that is served, or was a moment ago, with what shapes its answers.
     pub fn fingerprints(&self) -> Vec<(BlockId, String)> {
         let numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        let served = numbers.given.iter().filter(|(_, (_, alive))| alive.strong_count() > 0);
-        served.map(|(fingerprint, (id, _))| (*id, fingerprint.clone())).collect()
+        numbers.given.iter().map(|(fingerprint, (id, _))| (*id, fingerprint.clone())).collect()
     }
 
     /// Forgets blocks that are no longer served, and removes their answers.

@@ -26,7 +26,7 @@ use tokio::task::AbortHandle;
 use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
 use crate::listening::{Listening, Sockets};
-use crate::node::{Keeper, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
+use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::serve::chaos::Presence;
@@ -391,8 +391,12 @@ impl Daemon {
     /// Not ready from now on; answers for as long as `lameduck` says, then what is under way, then leaves.
     pub fn stop(self) {
         self.state.leaving();
+        self.warmth.leaving();
         std::thread::sleep(self.settings.lameduck);
+        let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
+        let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
+        drop(migration);
         self.work.iter().for_each(AbortHandle::abort);
         match answered {
             true => tracing::info!("drained"),

@@ -18,6 +18,7 @@ pub mod lease;
 pub mod link;
 pub mod memory;
 mod meters;
+pub mod migrate;
 pub mod plan;
 pub mod rules;
 pub mod setup_errors;
@@ -25,6 +26,7 @@ pub mod warm;
 pub mod watchdog;
 
 pub use keeper::Keeper;
+pub use migrate::Migration;
 pub use plan::{Leaving, NodePlan};
 pub use setup_errors::SetupError;
 pub use warm::Warmth;

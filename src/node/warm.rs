@@ -76,6 +76,11 @@ impl Warmth {
         }
     }
 
+    /// To be told before the blocks go: the lists that they know are held until what is hot is kept a last time.
+    pub fn leaving(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = self.shared.lists.held();
+    }
+
     /// Keeps what is hot a last time.
     pub fn keep(&self) {
         self.keep_now(false);

@@ -135,7 +135,9 @@ impl Iptables {
         let undated = |line: &str| {
             let date = line.split_once("--datestart ").and_then(|(_, rest)| rest.split(' ').next());
             let line = date.map_or(line.to_owned(), |date| line.replace(date, "DATE"));
-            line.split(" [").next().unwrap_or_default().to_owned()
+            // a chain's line ends with its counters; in a rule's a bracket is an address of IPv6
+            let end = line.find(" [").filter(|_| line.starts_with(':')).unwrap_or(line.len());
+            line[..end].to_owned()
         };
         let mut lines = Vec::new();
         for table in TABLES {
