@@ -24,7 +24,7 @@ fn nothing_is_lost(what: &str, disturb: Disturbance) {
     }
     let scene = Scene::new();
     let mut instance = scene.serves("first");
-    let mut tally = Tally::default();
+    let (mut tally, mut broken) = (Tally::default(), Vec::new());
     for round in 1..=rounds() {
         let load = scene.load();
         load.runs(QUIET);
@@ -35,15 +35,16 @@ fn nothing_is_lost(what: &str, disturb: Disturbance) {
         let report = load.ends();
         tally.adds(&report.within(&(Duration::ZERO..begun)), &report.within(&(begun..end)));
         mode::note(&format!("{what} {round}: {report}"));
-        is_whole(&report, &instance);
+        if !is_whole(&report) {
+            broken.push(format!("{what} {round}: {report}\nthe last instance said:\n{}", instance.log()));
+        }
     }
     tally.tells("nearpath", what);
+    assert!(broken.is_empty(), "something is lost in {} of {} rounds:\n{}", broken.len(), rounds(), broken.join("\n"));
 }
 
-#[track_caller]
-fn is_whole(report: &Report, instance: &Instance) {
-    let whole = report.lost() == 0 && report.wrong() == 0 && report.sent() > 1_000;
-    assert!(whole, "{report}\nthe last instance said:\n{}", instance.log());
+fn is_whole(report: &Report) -> bool {
+    report.lost() == 0 && report.wrong() == 0 && report.sent() > 1_000
 }
 
 #[test]

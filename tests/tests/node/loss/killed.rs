@@ -1,10 +1,11 @@
 //! What is killed loses what it had in its hands, and nothing that comes later: the kernel sends it to the centre.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use nearpath_tests::load::By;
 use nearpath_tests::mode;
-use nearpath_tests::node::{Node, Rights, Start};
+use nearpath_tests::node::{Node, Rights, Start, centre};
 
 use super::scene::{COREFILE, PODS_RATE, Scene, rounds};
 use super::tally::Tally;
@@ -63,6 +64,29 @@ fn a_killed_one_loses_what_it_had_in_its_hands() {
     tally.tells("nearpath", "kill");
 }
 
+/// Starts an instance with the rights of its DaemonSet, kills it after a while, and expects that the centre answers all that
+/// is asked from then on.
+#[track_caller]
+fn the_centre_takes_over(scene: &Scene, corefile: &str, start: Start) {
+    let path = scene.node.writes("Corefile", corefile).display().to_string();
+    let start = start.and(&["-conf", &path, "-node-name", "local"]).rights(Rights::Container);
+    let mut instance = scene.node.starts(&start.env("KUBE_DNS_SERVICE_HOST", "10.96.0.10"));
+    instance.serves();
+    let load = scene.load();
+    load.runs(LEARNS);
+    let killed = load.now();
+    instance.kill();
+    let gone = load.now();
+    load.runs(QUIET);
+    let report = load.ends();
+    // a connection that began before the rules came stays where it is
+    let before = report.over_new_flows().within(&(QUIET..killed - HANDS));
+    assert_eq!(before.by(By::Daemon), before.sent(), "{before}\n{}", instance.log());
+    let after = report.within(&(gone..Duration::MAX));
+    mode::note(&format!("without a daemon: {after}"));
+    assert_eq!(after.by(By::Centre), after.sent(), "{after}\n{}", instance.log());
+}
+
 #[test]
 fn what_is_learnt_of_the_central_servers_is_enough() {
     if !Node::is_possible() {
@@ -72,16 +96,19 @@ fn what_is_learnt_of_the_central_servers_is_enough() {
     scene.targets.truncate(1);
     // no flag names them, and the Corefile forwards to a Service
     let corefile = COREFILE.replace("bind 169.254.20.10 fd00::53", "bind 169.254.20.10");
-    let path = scene.node.writes("Corefile", &corefile).display().to_string();
-    let start = Start::with(&["-conf", &path, "-node-name", "local", "-localip", "169.254.20.10"]);
-    let mut instance = scene.node.starts(&start.env("KUBE_DNS_SERVICE_HOST", "10.96.0.10").rights(Rights::Container));
-    instance.serves();
-    let load = scene.load();
-    load.runs(LEARNS);
-    instance.kill();
-    let gone = load.now();
-    load.runs(QUIET);
-    let report = load.ends().within(&(gone..Duration::MAX));
-    mode::note(&format!("central servers as the kernel tracked them: {report}"));
-    assert_eq!(report.by(By::Centre), report.sent(), "{report}\n{}", instance.log());
+    the_centre_takes_over(&scene, &corefile, Start::with(&["-localip", "169.254.20.10"]));
+}
+
+#[test]
+fn an_intercepted_service_goes_back_to_its_proxy() {
+    if !Node::is_possible() {
+        return;
+    }
+    let mut scene = Scene::new();
+    // pods ask the Service itself, as they did before there was a daemon, which asks the centre by another Service
+    scene.targets = vec![SocketAddr::new(centre::SERVICE.into(), 53)];
+    let corefile = COREFILE.replace("bind 169.254.20.10 fd00::53", "bind 169.254.20.10 10.96.0.10");
+    let corefile = corefile.replace("forward . 10.96.0.10", "forward . 10.96.0.11");
+    let start = Start::with(&["-localip", "169.254.20.10,10.96.0.10", "-upstreamsvc", "kube-dns-upstream"]);
+    the_centre_takes_over(&scene, &corefile, start.env("KUBE_DNS_UPSTREAM_SERVICE_HOST", "10.96.0.11"));
 }
