@@ -77,8 +77,8 @@ pub(super) struct Notes {
     pub(super) again: u32,
     /// Kept connections that closed under a question, which was then asked on a new one (RFC 7766 6.2.4).
     pub(super) cut: u32,
-    /// The longest that a question was sent after its time.
-    pub(super) behind: Duration,
+    /// Questions that were not asked, because nobody gave us a core in their time.
+    pub(super) skipped: u32,
 }
 
 impl Ledger {

@@ -24,7 +24,7 @@ impl Report {
         for notes in ledgers.iter().map(|ledger| *ledger.notes()) {
             all.again += notes.again;
             all.cut += notes.cut;
-            all.behind = all.behind.max(notes.behind);
+            all.skipped += notes.skipped;
         }
         let places = ledgers.iter().map(|ledger| (ledger.place.name.clone(), ledger.fates().clone())).collect();
         Self { places, notes: all }
@@ -177,13 +177,7 @@ impl fmt::Display for Report {
             ms(self.permille(999)),
             ms(self.longest())
         )?;
-        write!(
-            f,
-            "; sent at most {:.0} ms late, {} cut, {} twice",
-            ms(self.notes.behind),
-            self.notes.cut,
-            self.notes.again
-        )?;
+        write!(f, "; {} left out, {} cut, {} twice", self.notes.skipped, self.notes.cut, self.notes.again)?;
         if let Some(what) = self.first_wrong() {
             write!(f, "; wrong: {what}")?;
         }

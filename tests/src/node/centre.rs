@@ -69,8 +69,8 @@ impl Centre {
         let path = space.folder().path().display().to_string();
         let listen: Vec<String> = addresses().iter().map(|ip| format!("{ip}@53")).collect();
         let mut text = format!(
-            "server:\n    rundir: \"{path}\"\n    listen: [{}]\n    nsid: \"{NSID}\"\n    udp-workers: 1\n    tcp-workers: \
-             1\n    background-workers: 1\n    tcp-idle-timeout: 60\nlog:\n  - target: stderr\n    any: warning\ndatabase:\n    \
+            "server:\n    rundir: \"{path}\"\n    listen: [{}]\n    nsid: \"{NSID}\"\n    udp-workers: 4\n    tcp-workers: \
+             2\n    background-workers: 1\n    tcp-idle-timeout: 60\nlog:\n  - target: stderr\n    any: warning\ndatabase:\n    \
              storage: \"{path}\"\ntemplate:\n  - id: default\n    storage: \"{path}\"\n    zonefile-sync: -1\nzone:\n",
             listen.join(", ")
         );

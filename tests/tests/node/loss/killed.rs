@@ -29,7 +29,7 @@ fn a_killed_one_loses_what_it_had_in_its_hands() {
     }
     let scene = Scene::new();
     let mut instance = scene.serves("first");
-    let mut tally = Tally::default();
+    let (mut tally, mut lost) = (Tally::default(), Vec::new());
     for round in 1..=rounds() {
         let load = scene.load();
         load.runs(QUIET);
@@ -59,8 +59,15 @@ fn a_killed_one_loses_what_it_had_in_its_hands() {
         }
         let after = report.within(&(starting..Duration::MAX));
         assert_eq!(after.lost(), 0, "the start loses something: {after}\n{}", instance.log());
-        assert!(report.lost() <= PODS_RATE as usize / LOST_ONE_IN, "{report}\n{log}");
+        let dying = report.within(&(killed..gone)).sent();
+        let in_hands = report.outstanding(killed) + dying;
+        assert!(report.lost() <= in_hands, "{in_hands} were outstanding or came while it died: {report}\n{log}");
+        lost.push(report.lost());
     }
+    // how long a process takes to die is the machine's: what most kills lose is judged
+    lost.sort_unstable();
+    let median = lost[(lost.len() - 1) / 2];
+    assert!(median <= PODS_RATE as usize / LOST_ONE_IN, "lost in each kill: {lost:?}");
     tally.tells("nearpath", "kill");
 }
 
