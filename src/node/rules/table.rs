@@ -12,7 +12,6 @@ use nftables::types::NfFamily;
 use serde_json::Value;
 
 use super::Wanted;
-use super::phrases::{self, Said};
 use super::wanted::Family;
 use super::writer::Writer;
 
