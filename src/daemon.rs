@@ -407,6 +407,7 @@ impl Daemon {
         std::thread::sleep(self.settings.lameduck);
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
+        self.keeper.iter().for_each(Keeper::rest);
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);
