@@ -11,6 +11,7 @@
 //! All calls run other programs and wait for them, each for at most [`contract::limits::RULES_COMMAND_WITHIN`]; they belong
 //! on a thread of their own.
 
+mod chained;
 mod chains;
 mod command;
 mod date;
@@ -38,9 +39,8 @@ pub use wanted::{Detour, Failsafe, Wanted};
 pub use without::Without;
 
 use chains::Extent;
-use iptables::Iptables;
+use iptables::{all_iptables, by_use};
 use wanted::Family;
-use without::piecewise;
 
 /// What the rules are made by, found by trying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,49 +242,6 @@ impl Rules {
         first_error.map_or(Ok(found), Err)
     }
 
-    fn apply_iptables(&mut self, wanted: &Wanted) -> Result<Seen, RulesError> {
-        if !self.swept {
-            // an earlier instance may have found other means
-            remove_tables(&self.name)?;
-            for tables in all_iptables().filter(|tables| Some(tables.kind) != self.kind) {
-                tables.remove(&self.name)?;
-            }
-            self.swept = true;
-        }
-        self.fill_chains(wanted)?;
-        self.seen_by_iptables()
-    }
-
-    /// The chains of each family that has commands; what is refused is left out.
-    fn fill_chains(&mut self, wanted: &Wanted) -> Result<(), RulesError> {
-        let kind = self.kind.expect("iptables was found by its kind");
-        let lasts = wanted.failsafe.as_ref().map(|failsafe| failsafe.lasts);
-        let until = match self.means {
-            Means::Iptables { expires: true } => lasts.map(|lasts| date::in_iptables(SystemTime::now(), lasts)),
-            _ => None,
-        };
-        let extent = Extent::All { socket: matches!(self.means, Means::Iptables { .. }) };
-        let (_, without) = piecewise(wanted, |family, part| {
-            let tables = Iptables { kind, family };
-            if !tables.is_installed() {
-                return Ok(());
-            }
-            let chains = chains::chains(&self.name, part, family, extent, until.as_deref());
-            tables.apply(&self.name, &chains, &tables.saved()?)
-        })?;
-        self.without = without;
-        Ok(())
-    }
-
-    /// One process for each family.
-    fn seen_by_iptables(&self) -> Result<Seen, RulesError> {
-        let kind = self.kind.expect("iptables was found by its kind");
-        let both = Family::BOTH.map(|family| Iptables { kind, family });
-        let there = both.iter().filter(|tables| tables.is_installed());
-        let lines = there.map(|tables| Ok(look::lines(&tables.saved()?, &self.name)));
-        Ok(Seen { tables: Vec::new(), lines: lines.collect::<Result<_, _>>()? })
-    }
-
     fn seen(&self) -> Result<Seen, RulesError> {
         match self.means {
             Means::Nft => self.seen_by_nft(),
@@ -306,20 +263,4 @@ fn remove_tables(name: &str) -> Result<bool, RulesError> {
         nft::commit(&table::none(&name, &present))?;
     }
     Ok(!present.is_empty())
-}
-
-/// Every iptables that is installed here.
-fn all_iptables() -> impl Iterator<Item = Iptables> {
-    let each = iptables::kinds().into_iter();
-    each.flat_map(|kind| Family::BOTH.map(|family| Iptables { kind, family })).filter(Iptables::is_installed)
-}
-
-/// Kinds of iptables, that which others on this host use first: rules of both apply, but in an order that nobody chose.
-fn by_use(mut kinds: Vec<Kind>) -> Vec<Kind> {
-    let lines = |kind: &Kind| {
-        let saved = Iptables { kind: *kind, family: Family::V4 }.saved().unwrap_or(look::NONE);
-        saved.iter().flat_map(|(_, text)| text).map(|text| text.lines().count()).sum::<usize>()
-    };
-    kinds.sort_by_cached_key(|kind| std::cmp::Reverse(lines(kind)));
-    kinds
 }

@@ -2,7 +2,7 @@
 
 use super::chains::{self, Chain, Extent};
 use super::command::{self, Said};
-use super::look::Tables;
+use super::look::{self, Tables};
 use super::wanted::Family;
 use super::{RulesError, Wanted};
 
@@ -167,6 +167,22 @@ impl Iptables {
         }
         Ok(())
     }
+}
+
+/// Every iptables that is installed here.
+pub(super) fn all_iptables() -> impl Iterator<Item = Iptables> {
+    let each = kinds().into_iter();
+    each.flat_map(|kind| Family::BOTH.map(|family| Iptables { kind, family })).filter(Iptables::is_installed)
+}
+
+/// Kinds of iptables, that which others on this host use first: rules of both apply, but in an order that nobody chose.
+pub(super) fn by_use(mut kinds: Vec<Kind>) -> Vec<Kind> {
+    let lines = |kind: &Kind| {
+        let saved = Iptables { kind: *kind, family: Family::V4 }.saved().unwrap_or(look::NONE);
+        saved.iter().flat_map(|(_, text)| text).map(|text| text.lines().count()).sum::<usize>()
+    };
+    kinds.sort_by_cached_key(|kind| std::cmp::Reverse(lines(kind)));
+    kinds
 }
 
 /// True if a table was not there before rules of this name were.

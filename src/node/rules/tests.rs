@@ -134,7 +134,7 @@ fn what_changes_by_itself_is_not_compared() {
     let mut other = shown(1, 5, "a");
     other["nftables"][1]["set"]["elem"].as_array_mut().unwrap().pop();
     assert_ne!(normal(&shown(1, 5, "a")), normal(&other));
-    assert_eq!(nft::rules(&other), 1);
+    assert_eq!(nft::rules(nft::objects(&other)), 1);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The rules made by nftables: the failsafe is whole, and a host's own filter by iptables is told to let it through.
 
 use super::chains::{self, Extent};
+use super::iptables::all_iptables;
 use super::look::{self, Drops};
 use super::wanted::Family;
 use super::without::piecewise;
-use super::{Rules, RulesError, Seen, Wanted, Without, all_iptables, nft, table, table_name};
+use super::{Rules, RulesError, Seen, Wanted, Without, nft, table, table_name};
 
 impl Rules {
     /// Makes the tables; what is refused is left out.

@@ -5,3 +5,4 @@ mod fallback;
 mod tracking;
 mod upkeep;
 mod world;
+mod wrapped;

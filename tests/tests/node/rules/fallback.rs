@@ -4,7 +4,7 @@ use nearpath::node::rules::{Kind, Means, Rules};
 
 use super::failsafe::{detour, follows_the_socket};
 use super::upkeep::uncounted;
-use super::world::{Asker, Server, World, X, X6, ask_by_tcp, on_a_node, run, wanted, with_port, world};
+use super::world::{Asker, Server, V, World, X, X6, address, ask_by_tcp, on_a_node, run, wanted, with_port, world};
 
 const KINDS: [(Kind, &str); 2] = [(Kind::Nft, "nft"), (Kind::Legacy, "legacy")];
 
@@ -51,7 +51,7 @@ fn by_iptables_twice_is_once_and_a_change_is_noticed() {
         rules.apply(&wanted).unwrap();
         let saved = save();
         let jumps = saved[0].lines().filter(|line| line.contains("-j NEARPATH-")).count();
-        assert_eq!(jumps, 5, "each chain is entered once: {}", saved[0]);
+        assert_eq!(jumps, 6, "each chain is entered once: {}", saved[0]);
         assert!(rules.holds(&wanted).unwrap());
         rules.renew(&wanted).unwrap();
         assert!(rules.holds(&wanted).unwrap(), "another date is no change");
@@ -121,5 +121,55 @@ fn a_host_that_drops_lets_us_through() {
                 run(&format!("iptables-{name} -F {chain}"));
             }
         }
+    });
+}
+
+/// Docker's default is to drop what is sent on, and so is a question that the failsafe sends to a central server.
+#[test]
+fn a_host_that_drops_what_is_sent_on_lets_the_failsafe_through() {
+    on_a_node(&["iptables-nft", "iptables-legacy"], || {
+        let World { pod, .. } = &world();
+        let mut wanted = wanted();
+        wanted.own.retain(|ip| *ip != address(V));
+        wanted.host = Some(detour());
+        let mut rules = Rules::find("rules0");
+        rules.apply(&wanted).unwrap();
+        for name in ["nft", "legacy"] {
+            let each = |words: &str| ["iptables", "ip6tables"].map(|tool| run(&format!("{tool}-{name} {words}")));
+            let saved = || ["iptables", "ip6tables"].map(|tool| uncounted(&format!("{tool}-{name}-save")));
+            each("-P FORWARD DROP");
+            each("-A FORWARD -m conntrack --ctstate INVALID -j DROP");
+            let as_it_was = saved();
+            assert_eq!((pod.inside(|| Asker::of(X).ask()), Asker::of(X).ask()), ("nobody".into(), "nobody".into()));
+            assert!(!rules.holds(&wanted).unwrap(), "a host that begins to drop is a change");
+            rules.apply(&wanted).unwrap();
+            assert!(rules.holds(&wanted).unwrap());
+            follows_the_socket(Some(pod), &[X, X6]);
+            follows_the_socket(None, &[X, X6]);
+            // and nothing else is sent on
+            assert_eq!(pod.inside(|| ask_by_tcp("10.2.0.2")), "nobody");
+            let jumps = |text: &String| text.matches("-j NEARPATH-").count();
+            assert_eq!(saved().each_ref().map(jumps), [1, 1], "what comes in is dropped by nobody");
+            rules.remove().unwrap();
+            assert_eq!(saved(), as_it_was);
+            each("-P FORWARD ACCEPT");
+            each("-F FORWARD");
+            rules.apply(&wanted).unwrap();
+        }
+    });
+}
+
+#[test]
+fn by_iptables_a_host_that_drops_what_is_sent_on_lets_the_failsafe_through() {
+    by_each_kind(|kind, name| {
+        let World { pod, .. } = &world();
+        let mut wanted = wanted();
+        wanted.host = Some(detour());
+        for tool in ["iptables", "ip6tables"] {
+            run(&format!("{tool}-{name} -P FORWARD DROP"));
+        }
+        Rules::find_by("rules0", kind).apply(&wanted).unwrap();
+        follows_the_socket(Some(pod), &[X, X6]);
+        follows_the_socket(None, &[X, X6]);
     });
 }
