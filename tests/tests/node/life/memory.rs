@@ -1,8 +1,10 @@
 //! A limit of 30 MB by cgroup: the store's bound fits, and a flood of distinct names neither kills nor starves.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use nearpath_tests::metrics::sum;
 use nearpath_tests::mode::{self, note};
 use nearpath_tests::{Daemon, Reply, Udp, Upstream, ask};
 
@@ -35,7 +37,8 @@ impl Group {
     fn new() -> Option<Self> {
         let own = std::fs::read_to_string("/proc/thread-self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.split_once(":memory:"))?.1;
-        let name = format!("nearpath-life-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("nearpath-life-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let group = Self(Path::new("/sys/fs/cgroup/memory").join(own.trim_start_matches('/')).join(name));
         std::fs::create_dir(&group.0).ok()?;
         std::fs::write(group.0.join("memory.limit_in_bytes"), LIMIT.to_string()).ok()?;
@@ -50,6 +53,11 @@ impl Group {
         let above = self.0.parent().expect("it has one above").join("tasks");
         std::fs::write(above, &thread).expect("root may");
         started
+    }
+
+    /// Sets another limit.
+    fn limits(&self, octets: u64) {
+        std::fs::write(self.0.join("memory.limit_in_bytes"), octets.to_string()).expect("root may");
     }
 
     fn word(&self, file: &str, key: &str) -> Option<u64> {
@@ -100,6 +108,39 @@ fn thirty_megabytes_survive_a_flood_of_distinct_names() {
         daemon.asked(&ask("later.wild.example.com", "A")).is("NOERROR");
         let (_, text) = page("127.0.0.1:9253", "/metrics").unwrap();
         assert!(text.contains("nearpath_memory_limit_bytes 29999104\n"), "the limit in whole pages");
+    });
+}
+
+#[test]
+fn when_memory_runs_short_misses_are_refused_and_hits_go_on() {
+    alone(|| {
+        let Some(group) = Group::new() else {
+            return mode::skip("node", "no cgroup of version 1 can be made that limits memory");
+        };
+        let centre = Upstream::with(crate::scenario::TABLE);
+        let mut daemon = group.starting(|| daemon(LARGE, &centre, &["-threads=2"]));
+        daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
+        flood(&mut daemon, 10_000);
+        daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
+        let used = group.word("memory.usage_in_bytes", "").unwrap();
+        group.limits(used + used / 16); // so that 94 % are used
+        let client = daemon.client();
+        let mut number = 0;
+        let mut miss = || {
+            number += 1;
+            client.asks(&ask(&format!("p{number}.wild.example.com"), "A").edns(1232))
+        };
+        let refused = within(10, || miss().rcode == 2);
+        assert!(refused, "misses are refused while too much is used");
+        miss().is("SERVFAIL").ede(&[0]);
+        client.asks(&ask("www.example.com", "A")).is("NOERROR");
+        let (_, text) = page("127.0.0.1:9253", "/metrics").unwrap();
+        assert!(sum(&text, "nearpath_bounds_reached_total", &[("bound", "memory")]) >= 1.0, "{text}");
+        assert!(sum(&text, "nearpath_memory_reliefs_total", &[]) >= 1.0, "{text}");
+        assert!(within(60, || miss().rcode == 0), "not for ever, although nothing was given back");
+        group.limits(LIMIT);
+        assert!(within(10, || (0..50).all(|_| miss().rcode == 0)), "and no more once there is enough");
+        daemon.is_well();
     });
 }
 
