@@ -67,7 +67,7 @@ fn replies() -> Vec<Vec<u8>> {
 fn kept() -> Vec<u8> {
     let (store, now, blocks) = (Store::new(1 << 20, Arc::new(Metrics::default())), Moment(1), [BlockId(1), BlockId(2)]);
     let list = SearchLists::default().intern(&[Name::parse("shop.svc.cluster.local").unwrap(), Name::root()]);
-    for (index, wire) in replies().iter().enumerate() {
+    for (index, wire) in replies().iter().step_by(4).enumerate() {
         let message = Message::parse(wire).unwrap();
         let (name, rtype) = (message.question_name().unwrap(), message.question_type());
         let scope = if index % 3 == 0 { Scope::Search(list.id) } else { Scope::Shared };
@@ -127,7 +127,7 @@ fn any_message_of_an_upstream_is_survived() {
 
 #[test]
 fn any_octets_as_kept_answers_are_survived() {
-    feed("files of kept answers", warm, vec![kept()], mode::of(30_000, 1_000_000));
+    feed("files of kept answers", warm, vec![kept()], mode::of(3_000, 300_000));
 }
 
 #[test]

@@ -35,6 +35,8 @@ impl Group {
     /// One of version 1 below the test's own; `None` where none can be made. Of version 2 only the reading of limits is tested,
     /// beside its code.
     fn new() -> Option<Self> {
+        // pages of a file count where they are first read: those of a debug build alone are more than the limit
+        std::fs::read(nearpath_tests::daemon::binary()).expect("it was built");
         let own = std::fs::read_to_string("/proc/thread-self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.split_once(":memory:"))?.1;
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -53,6 +55,13 @@ impl Group {
         let above = self.0.parent().expect("it has one above").join("tasks");
         std::fs::write(above, &thread).expect("root may");
         started
+    }
+
+    /// Sets the limit so that 92 % are used, as the daemon sees it. The kernel may give pages of files back at that.
+    fn squeezes(&self) {
+        let used = self.word("memory.usage_in_bytes", "").expect("version 1 says it");
+        let used = used - self.word("memory.stat", "total_inactive_file ").expect("version 1 says it").min(used);
+        self.limits(used + used / 12);
     }
 
     /// Sets another limit.
@@ -112,7 +121,7 @@ fn thirty_megabytes_survive_a_flood_of_distinct_names() {
 }
 
 #[test]
-fn when_memory_runs_short_misses_are_refused_and_hits_go_on() {
+fn when_memory_runs_short_the_store_gives_and_hits_go_on() {
     alone(|| {
         let Some(group) = Group::new() else {
             return mode::skip("node", "no cgroup of version 1 can be made that limits memory");
@@ -121,25 +130,29 @@ fn when_memory_runs_short_misses_are_refused_and_hits_go_on() {
         let mut daemon = group.starting(|| daemon(LARGE, &centre, &["-threads=2"]));
         daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
         flood(&mut daemon, 10_000);
-        daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
-        let used = group.word("memory.usage_in_bytes", "").unwrap();
-        group.limits(used + used / 16); // so that 94 % are used
         let client = daemon.client();
-        let mut number = 0;
-        let mut miss = || {
-            number += 1;
-            client.asks(&ask(&format!("p{number}.wild.example.com"), "A").edns(1232))
-        };
-        let refused = within(10, || miss().rcode == 2);
-        assert!(refused, "misses are refused while too much is used");
-        miss().is("SERVFAIL").ede(&[0]);
+        let figure = |name| page("127.0.0.1:9253", "/metrics").map_or(0.0, |(_, text)| sum(&text, name, &[]));
+        let bound = figure("nearpath_cache_bound_bytes");
+        assert!(bound > 5e6, "{bound}");
+        let relieved = || within(3, || figure("nearpath_memory_reliefs_total") >= 1.0);
+        assert!((0..8).any(|_| {
+            group.squeezes();
+            relieved()
+        }));
+        assert!(within(5, || figure("nearpath_cache_bound_bytes") < bound), "the store's bound is lower");
         client.asks(&ask("www.example.com", "A")).is("NOERROR");
-        let (_, text) = page("127.0.0.1:9253", "/metrics").unwrap();
-        assert!(sum(&text, "nearpath_bounds_reached_total", &[("bound", "memory")]) >= 1.0, "{text}");
-        assert!(sum(&text, "nearpath_memory_reliefs_total", &[]) >= 1.0, "{text}");
-        assert!(within(60, || miss().rcode == 0), "not for ever, although nothing was given back");
+        // refused with an Extended DNS Error or answered, as the kernel has found pages of files to give back or not
+        let reply = client.asks(&ask("p.wild.example.com", "A").edns(1232));
+        note(&format!("a miss while memory is short: {} {:?}", reply.rcode, reply.edes()));
+        assert!(reply.rcode == 0 || reply.edes() == [0], "{reply}");
         group.limits(LIMIT);
-        assert!(within(10, || (0..50).all(|_| miss().rcode == 0)), "and no more once there is enough");
+        let mut number = 0;
+        let mut is_answered = || {
+            number += 1;
+            client.asks(&ask(&format!("p{number}.wild.example.com"), "A")).rcode == 0
+        };
+        assert!(within(10, || (0..50).all(|_| is_answered())), "all are answered once there is enough");
+        assert!(within(30, || figure("nearpath_cache_bound_bytes") >= bound), "and the store has its room again");
         daemon.is_well();
     });
 }
