@@ -92,12 +92,24 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     abort::without_core_dumps();
     let (text, checked) = read(&options.source, Flawed::PassOver, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
+    options.state_dir.as_deref().map_or(Ok(()), make_state_dir)?;
     let fitted = memory::fitted(options, memory::limit());
     let (mut daemon, signals) = begin(checked, &fitted, || Signals::listen(&options.source))?;
     keep(&options.source, &text, &daemon.shared.metrics);
     let end = signals.follow(&mut daemon);
     daemon.stop();
     end
+}
+
+/// Makes the folder for what is known after a restart, and sees whether it can be written to.
+fn make_state_dir(folder: &Path) -> anyhow::Result<()> {
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    let tried = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&probe, []))
+        .and_then(|()| std::fs::remove_file(&probe));
+    tried.with_context(|| {
+        format!("cannot keep anything in {}; mount a folder there, or leave -statedir out", folder.display())
+    })
 }
 
 /// Reads the Corefile, renders it if it is a base, and checks it.
@@ -395,6 +407,7 @@ impl Daemon {
         std::thread::sleep(self.settings.lameduck);
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
+        self.keeper.iter().for_each(Keeper::rest);
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

@@ -132,6 +132,7 @@ mod tests {
              -reloadwithsignal -prometheus-listen-address 127.0.0.1:9254 -pidfile /p -quiet=true -p 5353 -failsafe 0",
         )
         .unwrap();
+        assert_eq!(flags.node.without_use().count(), 2);
         let plan = flags.node.plan(flags.port, &services).unwrap();
         assert!(!plan.interface && !plan.rules && plan.intercepted().is_empty() && plan.failsafe.is_none());
         assert_eq!(

@@ -103,6 +103,15 @@ pub struct Addresses(pub Vec<IpAddr>);
 pub struct Servers(pub Vec<SocketAddr>);
 
 impl NodeFlags {
+    /// A line for each flag that was given and has no use.
+    pub fn without_use(&self) -> impl Iterator<Item = &'static str> {
+        let ebtables = self.setupebtables.then_some("-setupebtables has no use: no rules of ebtables are needed");
+        let signal = self
+            .reloadwithsignal
+            .then_some("-reloadwithsignal has no use: changed files are always taken over at once");
+        ebtables.into_iter().chain(signal)
+    }
+
     /// What is to be set up; `None` without a local address. `services` are the addresses of Services that are known.
     pub fn plan(&self, port: u16, services: &BTreeSet<IpAddr>) -> Option<NodePlan> {
         let own = self.localip.as_ref()?.0.clone();

@@ -67,6 +67,7 @@ pub fn run(flags: &ServeFlags) -> anyhow::Result<ExitCode> {
         return list_plugins();
     }
     crate::logging::start(if flags.quiet { "warn" } else { "info" });
+    flags.node.without_use().for_each(|line| tracing::info!("{line}"));
     daemon::run(&Options::from_flags(flags))?;
     Ok(ExitCode::SUCCESS)
 }

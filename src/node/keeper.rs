@@ -36,6 +36,9 @@ const TRACE_EVERY: Duration = Duration::from_secs(10);
 /// The first of these questions, when the first connections are open.
 const TRACE_FIRST: Duration = Duration::from_secs(1);
 
+/// How long a leaving daemon waits for what the keeper has under way.
+const REST_WITHIN: Duration = Duration::from_secs(1);
+
 /// The thread that keeps the node.
 ///
 /// Dropped before it has left, it takes back what was made for it: the start has failed.
@@ -51,6 +54,8 @@ enum Command {
     Endpoints(Vec<SocketAddr>),
     /// Sockets are open: rules come in place. What is handed over is dropped when they are.
     Bound(Box<dyn Any + Send>),
+    /// Nothing is to be begun any more; the sender is dropped when nothing is under way.
+    Rest(handover::Sender<()>),
     /// The end; the sender is dropped when it is done.
     End(End, handover::Sender<()>),
 }
@@ -104,6 +109,14 @@ impl Keeper {
     /// Says that the sockets are open: the rules come in place, and then `pending` is dropped.
     pub fn bound(&self, pending: impl Any + Send) {
         self.tell(Command::Bound(Box::new(pending)));
+    }
+
+    /// Begins nothing any more. To be called before sockets close: a program that is being started holds copies of them for a
+    /// moment, and the kernel would send questions there.
+    pub fn rest(&self) {
+        let (done, resting) = handover::channel();
+        self.tell(Command::Rest(done));
+        let _ = resting.recv_timeout(REST_WITHIN); // later is too late for whoever waits for the end
     }
 
     /// Leaves: interface, addresses and rules stay for the others, and if there are none, as the plan says. To be called
@@ -288,6 +301,10 @@ impl Node {
                         self.rule().await;
                         drop(pending);
                     }
+                    Some(Command::Rest(done)) => {
+                        drop(done);
+                        return self.rest(commands).await;
+                    }
                     Some(Command::End(end, done)) => {
                         self.end(end).await;
                         return drop(done);
@@ -298,6 +315,16 @@ impl Node {
                 _ = sync.tick() => self.look().await,
                 _ = renew.tick() => self.renew(),
                 _ = trace.tick() => self.trace(),
+            }
+        }
+    }
+
+    /// Waits for the end and does nothing else.
+    async fn rest(self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        while let Some(command) = commands.recv().await {
+            if let Command::End(end, done) = command {
+                self.end(end).await;
+                return drop(done);
             }
         }
     }

@@ -9,6 +9,9 @@
 //!     |                                  |                                                              v
 //!     +--ApiServer: put, fails, .. (scripted, for what a real one does not do on demand)
 //!     +--Api: create_pod, watch, ..      +-------------------------> ControlPlane (a real kube-apiserver, etcd)
+//!
+//!   Node (networks as root: pods, the host, central servers) --starts--> nearpath, as a DaemonSet does
+//!     '--Load: questions on schedule from all of them, each asked once --> Report: lost, wrong, who answered
 //! ```
 //!
 //! Reads and writes messages by code of its own, not the daemon's, so that an error in the daemon's cannot hide itself.
@@ -22,10 +25,12 @@ pub mod coredns;
 pub mod daemon;
 pub mod http;
 pub mod https;
+pub mod load;
 pub mod manifest;
 pub mod message;
 pub mod metrics;
 pub mod mode;
+pub mod node;
 pub mod objects;
 pub mod peer;
 pub mod place;
@@ -43,6 +48,8 @@ pub use client::{Tcp, Udp};
 pub use controlplane::ControlPlane;
 pub use coredns::CoreDns;
 pub use daemon::Daemon;
+pub use load::Load;
 pub use message::{Ask, Reply, ask};
+pub use node::Node;
 pub use sandbox::Sandbox;
 pub use upstream::{Behaviour, Upstream};

@@ -16,6 +16,7 @@ public class Look {
         // the servers of resolv.conf, as long as the URL names none
         var environment = Map.of("java.naming.factory.initial", "com.sun.jndi.dns.DnsContextFactory", "java.naming.provider.url", "dns:");
         DirContext context = jndi ? new InitialDirContext(new Hashtable<>(environment)) : null;
+        System.out.println("ready");
         var lines = new BufferedReader(new InputStreamReader(System.in));
         for (String line; (line = lines.readLine()) != null; ) {
             String[] parts = line.split(" ");

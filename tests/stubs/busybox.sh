@@ -1,5 +1,6 @@
 #!/bin/sh
 # Looks names up by busybox's nslookup, which asks by a resolver of its own. See README.md.
+echo "ready"
 while read -r kind name; do
     type=
     [ "$kind" = host ] || type=-type=srv

@@ -66,6 +66,8 @@ static void by_search(const char *name, int type) {
 int main(int count, char **words) {
     char kind[8], name[1100];
     int search = count > 1 && strcmp(words[1], "search") == 0;
+    puts("ready");
+    fflush(stdout);
     while (scanf("%7s %1099s", kind, name) == 2) {
         int host = strcmp(kind, "host") == 0;
         if (host && !search) {

@@ -13,6 +13,7 @@ import (
 
 func main() {
 	resolver := &net.Resolver{PreferGo: true}
+	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		kind, name, _ := strings.Cut(lines.Text(), " ")

@@ -19,6 +19,7 @@ async function look(kind, name) {
 }
 
 async function main() {
+  process.stdout.write("ready\n");
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const [kind, name] = line.split(" ");
     process.stdout.write((await look(kind, name)) + "\n");

@@ -14,6 +14,7 @@ def look(name, rtype):
         return f"none {type(failure).__name__}"
 
 
+print("ready", flush=True)
 for line in iter(sys.stdin.readline, ""):
     kind, name = line.split()
     types = ["A", "AAAA"] if kind == "host" else ["SRV"]

@@ -3,6 +3,7 @@
 import socket
 import sys
 
+print("ready", flush=True)
 for line in iter(sys.stdin.readline, ""):
     kind, name = line.split()
     try:

@@ -7,4 +7,5 @@ mod install;
 mod life;
 mod loss;
 mod rules;
+mod stock;
 mod stubs;

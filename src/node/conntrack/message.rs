@@ -31,8 +31,10 @@ const TUPLE_PROTOCOL: u16 = 2;
 const PROTOCOL_NUMBER: u16 = 1;
 const SOURCE_PORT: u16 = 2;
 const DESTINATION_PORT: u16 = 3;
-/// What of the filter's tuple counts: destination, protocol and its port.
-const BY_DESTINATION: u32 = 1 << 1 | 1 << 3 | 1 << 5;
+/// What of the filter's tuple counts: protocol and the port of the destination.
+const BY_PORT: u32 = 1 << 3 | 1 << 5;
+/// Its address too. For IPv6 the kernel's own comparison is the wrong way round, and tells all but those asked for.
+const BY_DESTINATION: u32 = BY_PORT | 1 << 1;
 
 /// A protocol with ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,16 +81,16 @@ impl Protocol {
     }
 }
 
-/// Asks for all entries to a destination. Kernels before 5.8 know no such filter and tell all of the family.
+/// Asks for the entries to a destination. The kernel may tell more: those of before 5.8 know no such filter.
 pub(super) fn dump(protocol: Protocol, to: SocketAddr, sequence: u32) -> Vec<u8> {
-    let address = match to.ip() {
-        IpAddr::V4(ip) => attribute(2, &ip.octets()),
-        IpAddr::V6(ip) => attribute(4, &ip.octets()),
+    let (address, filter) = match to.ip() {
+        IpAddr::V4(ip) => (attribute(2, &ip.octets()), BY_DESTINATION),
+        IpAddr::V6(ip) => (attribute(4, &ip.octets()), BY_PORT),
     };
     let ports =
         [attribute(PROTOCOL_NUMBER, &[protocol.number()]), attribute(DESTINATION_PORT, &to.port().to_be_bytes())];
     let tuple = [attribute(TUPLE_IP | NESTED, &address), attribute(TUPLE_PROTOCOL | NESTED, &ports.concat())];
-    let flags = [attribute(1, &BY_DESTINATION.to_ne_bytes()), attribute(2, &0_u32.to_ne_bytes())];
+    let flags = [attribute(1, &filter.to_ne_bytes()), attribute(2, &0_u32.to_ne_bytes())];
     let body = [attribute(TUPLE_ORIGINAL | NESTED, &tuple.concat()), attribute(FILTER | NESTED, &flags.concat())];
     message(GET, REQUEST | DUMP, family(to.ip()), sequence, &body.concat())
 }

@@ -3,7 +3,7 @@
 use super::chains::{self, Chain, Extent};
 use super::command::{self, Said};
 use super::wanted::Family;
-use super::{RulesError, Wanted};
+use super::{RulesError, Wanted, nft};
 
 /// How long iptables waits for others who change the rules, seconds; less than a command may take.
 const LOCK_SECONDS: &str = "3";
@@ -68,6 +68,11 @@ impl Iptables {
         if self.kind == Kind::Legacy && !self.legacy_tables().lines().any(|there| there == table) {
             return Ok(None);
         }
+        // asked for by name, one on top of nftables shows a table that is not there as an empty one
+        let by_nft = self.kind == Kind::Nft && command::find("nft").is_some();
+        if by_nft && !nft::present(table)?.contains(&self.family) {
+            return Ok(None);
+        }
         let program = self.program("-save");
         let all = command::run(&program, &["-t", table], "")?.done(&program)?;
         let body = all.split(&format!("*{table}\n")).nth(1).and_then(|rest| rest.split("COMMIT").next());
@@ -99,7 +104,9 @@ impl Iptables {
             let saved = self.saved(table)?;
             let goes: Vec<_> = chains::all(name).filter(|(of, _, own)| *of == table && unwanted(own, table)).collect();
             self.remove_chains(table, &goes, saved.as_deref().unwrap_or_default())?;
-            made.extend(saved.is_none().then_some(table));
+            // a jump that somebody removed is made again as it was, if another one still says so
+            let with_us = saved.is_none_or(|saved| came_with(&saved, name));
+            made.extend(with_us.then_some(table));
         }
         if chains.is_empty() {
             return Ok(());
@@ -135,7 +142,9 @@ impl Iptables {
         let undated = |line: &str| {
             let date = line.split_once("--datestart ").and_then(|(_, rest)| rest.split(' ').next());
             let line = date.map_or(line.to_owned(), |date| line.replace(date, "DATE"));
-            line.split(" [").next().unwrap_or_default().to_owned()
+            // a chain's line ends with its counters; in a rule's a bracket is an address of IPv6
+            let end = line.find(" [").filter(|_| line.starts_with(':')).unwrap_or(line.len());
+            line[..end].to_owned()
         };
         let mut lines = Vec::new();
         for table in TABLES {
@@ -172,7 +181,7 @@ impl Iptables {
             if !saved.lines().any(|line| line.starts_with(&format!(":{own} "))) {
                 continue;
             }
-            let marked = saved.lines().any(|line| line.ends_with(&format!(" -j {own}")) && line.contains(chains::MADE));
+            let marked = saved.lines().any(|line| is_marked(line, own));
             with_us = Some(with_us == Some(true) || marked);
             self.leave(table, from, own)?;
             for verb in ["-F", "-X"] {
@@ -213,6 +222,16 @@ impl Iptables {
         }
         Ok(())
     }
+}
+
+/// True if a table was not there before rules of this name were.
+fn came_with(saved: &str, name: &str) -> bool {
+    chains::all(name).any(|(_, _, own)| saved.lines().any(|line| is_marked(line, &own)))
+}
+
+/// True for a jump to a chain of ours that says that the table came with it.
+fn is_marked(line: &str, own: &str) -> bool {
+    line.ends_with(&format!(" -j {own}")) && line.contains(chains::MADE)
 }
 
 /// Tries in the kernel whether rules of this extent can be made; leaves nothing behind.

@@ -1,21 +1,15 @@
 //! What is installed: image, manifests and chart, as the machine sees them. What the API server says of them: tier `cluster`.
 
+mod image;
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
+use std::time::Duration;
 
 use nearpath_tests::daemon;
 use nearpath_tests::manifest::objects;
-use nearpath_tests::mode::{self, note};
-use nearpath_tests::place::Folder;
+use nearpath_tests::mode;
 use serde_json::Value;
-
-/// What the image is made with, and what it is looked at with.
-const NEEDED: &[&str] =
-    &["nft", "xtables-nft-multi", "xtables-legacy-multi", "readelf", "setpriv", "unshare", "chroot"];
-
-/// The capabilities of the manifests.
-const GIVEN: &str = "+net_admin,+net_bind_service";
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(mode::root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -23,131 +17,6 @@ fn read(path: &str) -> String {
 
 fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
-}
-
-/// The file system of the image, made here as its Dockerfile makes it, with the binary that the tests run.
-struct Image(Folder);
-
-impl Image {
-    /// `None` where it cannot be made or entered, which is named.
-    fn make() -> Option<Self> {
-        if !mode::have("node", NEEDED) {
-            return None;
-        }
-        let entered = mode::command("unshare").args(["--net", "--mount", "true"]).status();
-        if !entered.is_ok_and(|status| status.success()) {
-            mode::skip("node", "the image is entered by root alone");
-            return None;
-        }
-        let folder = Folder::new();
-        let script = mode::root().join("deploy/image/root");
-        let made = Command::new("timeout").arg("60").arg(script).arg(folder.path()).arg(daemon::binary()).output();
-        let made = made.expect("timeout runs it");
-        assert!(made.status.success(), "{}", text(&made.stderr));
-        Some(Self(folder))
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.0.path().join(path.trim_start_matches('/'))
-    }
-
-    /// Runs a program of the image as a pod runs it: in a network of its own, root with these capabilities and no way to more,
-    /// nothing but the image in sight. `setpriv` is the host's and drops the rights inside; it needs the host's libraries.
-    fn runs(&self, capabilities: &str, program: &[&str], input: &str) -> Output {
-        let host = self.path("/tmp/host");
-        std::fs::create_dir_all(&host).expect("the image is a folder here");
-        let input_file = self.0.file("tmp/input");
-        std::fs::write(&input_file, input).expect("the image is a folder here");
-        let inside = "mount --bind / \"$0/tmp/host\" && mount -o remount,bind,ro \"$0/tmp/host\" && \
-            mount -t proc proc \"$0/proc\" && ip link set lo up && image=$0 && \
-            exec chroot \"$image\" /lib64/ld-linux-x86-64.so.2 --library-path /tmp/host/lib/x86_64-linux-gnu \
-            /tmp/host/usr/bin/setpriv --reset-env --no-new-privs --inh-caps=-all --bounding-set=\"$@\"";
-        let mut command = Command::new("timeout");
-        command.args(["30", "unshare", "--net", "--mount", "--", "sh", "-ec", inside]);
-        command.arg(self.0.path()).arg(format!("-all,{capabilities}")).args(program);
-        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.stdin(std::fs::File::open(input_file).expect("just written"));
-        command.output().expect("timeout runs it")
-    }
-}
-
-/// `true` if this machine is of the processor that the paths above are of.
-fn is_amd64() -> bool {
-    if !cfg!(target_arch = "x86_64") {
-        mode::skip("node", "the image is entered on amd64 alone");
-    }
-    cfg!(target_arch = "x86_64")
-}
-
-#[test]
-fn the_image_holds_what_the_daemon_calls() {
-    if !is_amd64() {
-        return;
-    }
-    let Some(image) = Image::make() else { return };
-    let version = image.runs(GIVEN, &["/nearpath", "--version"], "");
-    assert!(version.status.success(), "{}", text(&version.stderr));
-    assert!(text(&version.stdout).starts_with("nearpath "));
-
-    // the rules' own words: a set whose elements expire, a look for a socket, a choice by number
-    let rules = "add table inet np
-        add set inet np own { type ipv4_addr; flags timeout; }
-        add element inet np own { 169.254.20.10 timeout 24h }
-        add chain inet np raw { type filter hook prerouting priority raw; }
-        add rule inet np raw ip daddr @own udp dport 53 socket wildcard 0 notrack accept
-        add chain inet np nat { type nat hook prerouting priority dstnat - 5; }
-        add rule inet np nat ip daddr @own udp dport 53 dnat ip to numgen random mod 2 map { 0 : 10.2.0.2, 1 : 10.2.0.3 }\n";
-    let nft = image.runs(GIVEN, &["/usr/sbin/nft", "-f", "-"], rules);
-    assert!(nft.status.success(), "{}", text(&nft.stderr));
-    let json = r#"{"nftables":[{"add":{"table":{"family":"ip","name":"np"}}},{"list":{"tables":{}}}]}"#;
-    let nft = image.runs(GIVEN, &["/usr/sbin/nft", "-j", "-f", "-"], json);
-    assert!(nft.status.success() && text(&nft.stdout).contains(r#""name": "np""#), "{}", text(&nft.stderr));
-    let refused = image.runs("+net_bind_service", &["/usr/sbin/nft", "-f", "-"], rules);
-    assert!(!refused.status.success(), "the rights are what the manifests give, and are needed");
-}
-
-#[test]
-fn iptables_of_the_image_loads_its_extensions_and_legacy_takes_a_right_more() {
-    if !is_amd64() {
-        return;
-    }
-    let Some(image) = Image::make() else { return };
-    let rules = "*raw\n-A PREROUTING -d 169.254.20.10 -p udp --dport 53 -m socket -m comment --comment x -j CT --notrack\nCOMMIT\n\
-        *nat\n-A PREROUTING -p tcp --dport 53 -m statistic --mode random --probability 0.5 -j DNAT --to-destination 10.2.0.2:53\nCOMMIT\n";
-    let restores =
-        |program: &str, capabilities: &str| image.runs(capabilities, &[program, "--noflush", "-w", "2"], rules);
-    let nft = restores("/usr/sbin/iptables-restore", GIVEN);
-    assert!(nft.status.success(), "{}", text(&nft.stderr));
-    let with_raw = format!("{GIVEN},+net_raw");
-    let legacy = restores("/usr/sbin/iptables-legacy-restore", &with_raw);
-    assert!(legacy.status.success(), "{}", text(&legacy.stderr));
-    let without = restores("/usr/sbin/iptables-legacy-restore", GIVEN);
-    assert!(!without.status.success(), "deploy/README.md says that it takes NET_RAW");
-}
-
-#[test]
-fn the_image_is_no_more_than_that() {
-    if !is_amd64() {
-        return;
-    }
-    let Some(image) = Image::make() else { return };
-    let folder = |path: &str| {
-        let entries = std::fs::read_dir(image.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-        entries.map(|entry| entry.expect("read").file_name().into_string().expect("UTF-8")).collect::<BTreeSet<_>>()
-    };
-    assert!(
-        folder("/usr/sbin").iter().all(|name| name == "nft" || name.contains("tables")),
-        "{:?}",
-        folder("/usr/sbin")
-    );
-    assert!(!image.path("/bin").exists() && !image.path("/usr/bin").exists(), "no shell");
-    assert_eq!(std::fs::read_link(image.path("/node-cache")).expect("a link"), Path::new("nearpath"));
-    let binary = std::fs::metadata(image.path("/nearpath")).expect("it is there").len();
-    let all = Command::new("du").args(["-sb"]).arg(image.0.path()).output().expect("du runs");
-    let all: u64 = text(&all.stdout).split_whitespace().next().and_then(|word| word.parse().ok()).expect("a figure");
-    let beside = (all - binary) / 1_000_000;
-    assert!((1..=20).contains(&beside), "{beside} MB beside the daemon");
-    note(&format!("the image: {beside} MB beside the daemon itself"));
 }
 
 #[test]
@@ -213,17 +82,26 @@ fn help() -> String {
 
 #[test]
 fn the_corefiles_of_the_manifests_are_sound() {
-    let folder = Folder::new();
-    let base = read("deploy/manifests/base/Corefile");
-    let filled =
-        base.replace("__PILLAR__LOCAL__DNS__", "169.254.20.10").replace("__PILLAR__UPSTREAM__SERVERS__", "192.0.2.53");
-    assert!(!filled.lines().any(|line| line.contains("__PILLAR__") && !line.starts_with('#')), "{filled}");
-    for (name, corefile) in [("base", filled), ("simple", read("deploy/Corefile"))] {
-        let file = folder.write(name, &corefile);
-        let said = Command::new(daemon::binary()).arg("check").arg(file).output().expect("it runs");
+    let path = |path: &str| mode::root().join(path).display().to_string();
+    let (base, simple) = (path("deploy/manifests/base/Corefile"), path("deploy/Corefile"));
+    let rendered =
+        ["check", "-basecorefile", &base, "-localip", "169.254.20.10,fd00::53", "-upstreamsvc", "kube-dns-upstream"];
+    for arguments in [&rendered[..], &["check", &simple]] {
+        let said = daemon::run(arguments, Duration::from_secs(20));
         let report = text(&said.stdout);
-        assert!(said.status.success() && !report.contains("error:") && !report.contains("warning:"), "{report}");
+        assert!(said.status.success() && !report.contains("error:"), "{report}");
+        assert!(!report.contains("warning:"), "nothing is ignored: {report}");
     }
+    let report = text(&daemon::run(&rendered, Duration::from_secs(20)).stdout);
+    assert!(report.contains("fd00::53") && report.contains("@kube-system/kube-dns-upstream"), "{report}");
+}
+
+#[test]
+fn the_clean_up_of_the_chart_is_a_command() {
+    let said = daemon::run(&["cleanup", "-interfacename=nodelocaldns", "--help"], Duration::from_secs(20));
+    assert!(said.status.success() && text(&said.stdout).contains("interfacename"), "{}", text(&said.stderr));
+    let chart = read("deploy/helm/nearpath/templates/cleanup.yaml");
+    assert!(chart.contains("- cleanup\n") && chart.contains("- -interfacename="));
 }
 
 /// Names of all values: `image.tag`; lists and empty maps are one value each.

@@ -11,13 +11,20 @@ mod stub;
 mod table;
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use house::{House, Pod, Server, in_own_network};
 use kind::Kind;
 use nearpath_tests::mode::{self, note};
 use nearpath_tests::place::Folder;
-use stub::{Searches, Stub};
+use stub::{Conversation, Searches, Stub};
 use table::{Cost, Table};
+
+/// The stub that is quickest to ask again does so after this time (JNDI).
+const ASKS_AGAIN: Duration = Duration::from_millis(900);
+
+/// How often a look-up is tried until nothing had to be asked again.
+const TRIES: usize = 4;
 
 #[test]
 fn stubs_find_the_same_in_fewer_questions() {
@@ -34,10 +41,10 @@ fn all_look_up_everything() {
     let mut wrong = Vec::new();
     for stub in stub::ALL.iter().filter(|stub| stub.is_made(&folder)) {
         let mut costs = vec![None; kind::ALL.len()];
-        for pod in [Pod::Usual, Pod::Tcp, Pod::Six, Pod::HostSearch] {
+        for pod in [Pod::Usual, Pod::Tcp, Pod::Six, Pod::HostSearch, Pod::Hasty] {
             for look_up in looks_up_all_of(&house, stub, pod, &folder) {
                 wrong.extend(look_up.mistakes(stub));
-                costs[look_up.row] = Some(look_up.cost());
+                costs[look_up.row] = look_up.kind.counted.then(|| look_up.cost());
             }
         }
         table.columns.push((stub.name, costs));
@@ -76,13 +83,7 @@ fn looks_up_all_of(house: &House, stub: &Stub, pod: Pod, folder: &Folder) -> Vec
     }
     let at = |server| {
         let mut conversation = stub.start(house.pod(pod, server), folder, pod == Pod::Tcp);
-        let look_up = |(_, kind): &(usize, Kind)| {
-            let before = house.questions(server);
-            let found = conversation.looks_up(kind.asks, kind.name);
-            let after = house.questions(server);
-            Outcome { found, asked: [after[0] - before[0], after[1] - before[1]] }
-        };
-        rows.iter().map(look_up).collect::<Vec<_>>()
+        rows.iter().map(|(_, kind)| outcome(house, server, &mut conversation, kind)).collect::<Vec<_>>()
     };
     let (truth, plain, autopath) = (at(Server::Centre), at(Server::Plain), at(Server::AutoPath));
     let outcomes = truth.into_iter().zip(plain).zip(autopath);
@@ -90,6 +91,21 @@ fn looks_up_all_of(house: &House, stub: &Stub, pod: Pod, folder: &Folder) -> Vec
         .zip(outcomes)
         .map(|((row, kind), ((truth, plain), autopath))| LookUp { row: *row, kind: *kind, truth, plain, autopath })
         .collect()
+}
+
+/// Looks a name up, once more if the machine was so busy that the stub asked again: then its questions are no measure.
+#[track_caller]
+fn outcome(house: &House, server: Server, conversation: &mut Conversation, kind: &Kind) -> Outcome {
+    for _ in 0..TRIES {
+        let (before, begun) = (house.questions(server), Instant::now());
+        let found = conversation.looks_up(kind.asks, kind.name);
+        let (took, after) = (begun.elapsed(), house.questions(server));
+        if took < ASKS_AGAIN || !kind.counted {
+            return Outcome { found, asked: [after[0] - before[0], after[1] - before[1]] };
+        }
+        note(&format!("{} at {server:?} took {took:?}: {found}; done over", kind.text));
+    }
+    panic!("{}: {TRIES} times the stub waited so long for {server:?} that it asked again", kind.text);
 }
 
 impl LookUp {
@@ -117,7 +133,7 @@ impl LookUp {
             must(self.plain.found == self.truth.found, "the same without AutoPath");
             must(self.autopath.found == self.truth.found, "the same with AutoPath");
         }
-        must(cost.after > 0 && cost.after <= cost.before, "no more questions than before");
+        must(!kind.counted || (cost.after > 0 && cost.after <= cost.before), "no more questions than before");
         if kind.pod == Pod::Tcp {
             must(self.plain.asked[0] + self.autopath.asked[0] < 0.5, "nothing over UDP");
         }

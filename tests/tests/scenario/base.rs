@@ -16,15 +16,15 @@ const SOON: Duration = Duration::from_secs(20);
 /// What the kubelet does when a mounted ConfigMap changes: a new folder, and a link to it in the place of the old one.
 fn mount(folder: &Path, version: u32, keys: &[(&str, &str)]) {
     let data = format!("..version-{version}");
-    fs::create_dir_all(folder.join(&data)).unwrap();
+    fs::create_dir_all(folder.join(&data)).expect("the folder is ours");
     for (key, value) in keys {
-        fs::write(folder.join(&data).join(key), value).unwrap();
+        fs::write(folder.join(&data).join(key), value).expect("the folder is ours");
         if !folder.join(key).is_symlink() {
-            symlink(format!("..data/{key}"), folder.join(key)).unwrap();
+            symlink(format!("..data/{key}"), folder.join(key)).expect("the folder is ours");
         }
     }
-    symlink(&data, folder.join("..data_tmp")).unwrap();
-    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+    symlink(&data, folder.join("..data_tmp")).expect("the folder is ours");
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).expect("the folder is ours");
 }
 
 #[test]

@@ -12,7 +12,8 @@ use super::world::{
 /// Makes the kernel track, as any proxy's rule does.
 const TRACKED: &str =
     "table inet tracked { chain c { type filter hook prerouting priority filter; policy accept; ct state new
-} }";
+  }
+}";
 
 fn entries() -> usize {
     let list = |family: &str| run(&format!("conntrack -L -f {family} -p udp")).lines().count();
@@ -66,11 +67,13 @@ fn nothing_of_ours_is_tracked_with_a_daemon_and_without_a_failsafe() {
 fn who_is_behind_a_service_is_told_by_its_entries() {
     on_a_node(&[], || {
         let World { pod, .. } = &world();
+        load(TRACKED);
         load(
             "table ip proxy { chain c { type nat hook prerouting priority dstnat; policy accept;
           ip daddr 10.96.0.10 udp dport 53 dnat to 10.2.0.3:5353
           ip daddr 10.96.0.10 tcp dport 53 dnat to 10.2.0.2:53
-          } }",
+          }
+        }",
         );
         let services: Vec<SocketAddr> =
             ["10.96.0.10:53", "10.2.0.2:53", "[fd02::2]:53", "10.2.0.9:53"].map(|text| text.parse().unwrap()).into();

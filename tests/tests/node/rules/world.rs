@@ -27,6 +27,10 @@ pub(super) const X6: &str = "fd00::53";
 /// Far longer than an answer takes, also with both cores busy.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
+/// Questions in a row that show that links are ready, and how many are asked for that.
+const SETTLED: usize = 20;
+const SETTLING_MAX: usize = 200;
+
 /// Runs a test on a node of its own: a thread in a network of its own, which goes with it.
 pub(super) fn on_a_node(programs: &[&str], test: impl FnOnce() + Send + 'static) {
     if !mode::have(TIER, &["ip", "nft"]) || !mode::have(TIER, programs) {
@@ -121,11 +125,13 @@ pub(super) fn world() -> World {
     let pod = Place::new();
     pod.link("pod0");
     run("ip route add 10.1.0.5/32 dev pod0");
+    run("ip addr add 169.254.1.1/32 dev pod0");
     run("ip addr add fe80::1/64 dev pod0 nodad");
     run("ip route add fd00:1::5/128 dev pod0");
     pod.ip(&[
         "addr add 10.1.0.5/32 dev eth0",
-        "route add default dev eth0",
+        "route add 169.254.1.1 dev eth0",
+        "route add default via 169.254.1.1",
         "addr add fd00:1::5/128 dev eth0 nodad",
         "route add default via fe80::1 dev eth0",
     ]);
@@ -142,7 +148,27 @@ pub(super) fn world() -> World {
     ]);
     let addresses = ["10.2.0.2:53", "10.2.0.3:5353", "[fd02::2]:53"];
     let central = centre.inside(|| addresses.map(|address| Server::open("centre", address)).into());
+    settle(&pod);
     World { pod, _central: central }
+}
+
+/// Waits until fresh links carry everything: in their first moments the kernel drops some of what they get.
+fn settle(pod: &Place) {
+    let direct = || ["10.2.0.2", "fd02::2"].map(Asker::of);
+    let askers: Vec<_> = pod.inside(direct).into_iter().chain(direct()).collect();
+    for asker in &askers {
+        asker.0.set_read_timeout(Some(Duration::from_millis(100))).expect("not nothing");
+    }
+    let mut in_a_row = 0;
+    for _ in 0..SETTLING_MAX {
+        let all = askers.iter().all(|asker| asker.ask() == "centre");
+        in_a_row = if all { in_a_row + 1 } else { 0 };
+        if in_a_row == SETTLED {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the links do not carry what they get");
 }
 
 /// What a node of these addresses wants.
@@ -154,7 +180,9 @@ pub(super) fn wanted() -> Wanted {
         health_port: 8080,
         failsafe: Some(Failsafe {
             lasts: Duration::from_secs(3_600),
-            central: ["10.2.0.2:53", "10.2.0.3:5353", "[fd02::2]:53"].map(|text| text.parse().unwrap()).into(),
+            central: ["10.2.0.2:53", "10.2.0.3:5353", "[fd02::2]:53"]
+                .map(|text| text.parse().expect("a server"))
+                .into(),
         }),
         host: None,
     }

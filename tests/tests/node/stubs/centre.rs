@@ -2,7 +2,7 @@
 //! server that none of ours has touched.
 //!
 //! The cluster's zone denies and confirms as CoreDNS's `kubernetes` plugin does: NXDOMAIN for what is missing and all below it,
-//! NOERROR without data for `svc` and for namespaces that exist, SOA with a minimum of 5 s.
+//! NOERROR without data for `svc` and for namespaces that exist, SOA with a minimum of 5 s. A third zone has no file: it fails.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -116,6 +116,6 @@ fn configuration(folder: &Path) -> String {
          background-workers: 1\nlog:\n  - target: stderr\n    any: warning\ndatabase:\n    storage: \"{path}\"\n\
          template:\n  - id: default\n    storage: \"{path}\"\n    zonefile-sync: -1\n    journal-content: none\n\
          zone:\n  - domain: cluster.local\n    file: \"{path}/cluster.zone\"\n  - domain: .\n    file: \
-         \"{path}/outside.zone\"\n"
+         \"{path}/outside.zone\"\n  - domain: broken.example\n    file: \"{path}/missing.zone\"\n"
     )
 }

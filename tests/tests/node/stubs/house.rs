@@ -58,6 +58,8 @@ pub(super) enum Pod {
     Tcp,
     /// Three, and the servers' IPv6 addresses.
     Six,
+    /// Three, and `timeout:1`: who does not give up before that time is over does not take long.
+    Hasty,
 }
 
 /// Whom a pod asks.
@@ -127,8 +129,12 @@ impl House {
             (Server::AutoPath, _) => LOCAL,
         };
         let host = if pod == Pod::HostSearch { HOST_SEARCH } else { "" };
-        let tcp = if pod == Pod::Tcp { " use-vc" } else { "" };
-        let text = format!("search {SEARCHES} {host}\nnameserver {nameserver}\noptions ndots:5{tcp}\n");
+        let option = match pod {
+            Pod::Tcp => " use-vc",
+            Pod::Hasty => " timeout:1",
+            Pod::Usual | Pod::HostSearch | Pod::Six => "",
+        };
+        let text = format!("search {SEARCHES} {host}\nnameserver {nameserver}\noptions ndots:5{option}\n");
         sandbox.writes_resolv_conf(&text);
         sandbox
     }

@@ -3,14 +3,14 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use nearpath_tests::place::Folder;
 use nearpath_tests::{Sandbox, mode};
 
 /// Longer than any stub tries.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stub resolver.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,16 @@ pub(super) const ALL: &[Stub] = &[
         name: "Java `InetAddress`",
         needs: &["java", "javac"],
         made: &["javac", "-d", "OUT", "SRC/Look.java"],
-        started: &["java", "-cp", "OUT", "Look", "inet"],
+        // without a memory of its own, a name can be looked up twice
+        started: &[
+            "java",
+            "-Dsun.net.inetaddr.ttl=0",
+            "-Dsun.net.inetaddr.negative.ttl=0",
+            "-cp",
+            "OUT",
+            "Look",
+            "inet",
+        ],
         ..GLIBC
     },
     Stub {
@@ -192,7 +201,9 @@ impl Stub {
         let (to, lines) = channel();
         // ends with the program
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| to.send(line)));
-        Conversation { child, input, lines }
+        let conversation = Conversation { child, input, lines };
+        assert_eq!(conversation.says().as_deref(), Ok("ready"), "{} is started", self.name);
+        conversation
     }
 }
 
@@ -214,12 +225,15 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
+    fn says(&self) -> Result<String, RecvTimeoutError> {
+        self.lines.recv_timeout(PATIENCE)
+    }
+
     /// Looks a name up; what it found, each part as a set in order.
     #[track_caller]
     pub(super) fn looks_up(&mut self, kind: &str, name: &str) -> String {
         writeln!(self.input, "{kind} {name}").expect("the stub reads");
-        let line = self.lines.recv_timeout(PATIENCE);
-        let line = line.unwrap_or_else(|error| panic!("no word about {name} within {PATIENCE:?}: {error}"));
+        let line = self.says().unwrap_or_else(|error| panic!("no word about {name} within {PATIENCE:?}: {error}"));
         let part = |part: &str| {
             let mut words: Vec<&str> = part.split_whitespace().collect();
             if let [_, found @ ..] = words.as_mut_slice() {
