@@ -66,10 +66,10 @@ fn replies() -> Vec<Vec<u8>> {
 /// The body of a file of hot answers: two blocks, a search list, and an answer for most replies of [`replies`].
 fn kept() -> Vec<u8> {
     let (store, now, blocks) = (Store::new(1 << 20, Arc::new(Metrics::default())), Moment(1), [BlockId(1), BlockId(2)]);
-    let list = SearchLists::default().intern(&[Name::parse("shop.svc.cluster.local").unwrap(), Name::root()]);
+    let list = SearchLists::default().intern(&[Name::parse("shop.svc.cluster.local").expect("a name"), Name::root()]);
     for (index, wire) in replies().iter().step_by(4).enumerate() {
-        let message = Message::parse(wire).unwrap();
-        let (name, rtype) = (message.question_name().unwrap(), message.question_type());
+        let message = Message::parse(wire).expect("the corpus is good");
+        let (name, rtype) = (message.question_name().expect("the corpus is good"), message.question_type());
         let scope = if index % 3 == 0 { Scope::Search(list.id) } else { Scope::Shared };
         let Ok(answer) = Answer::from_upstream(&query(&name, rtype), wire) else { continue };
         let mut key = KeyBuffer::new();
