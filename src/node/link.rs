@@ -5,8 +5,9 @@
 //!  else a dummy --refused--> a bridge without ports --refused--> the addresses on `lo`
 //! ```
 //!
-//! An interface of this name is ours if it is a dummy, or a bridge without ports; everything on it is ours then. On `lo` only those
-//! addresses are that bear our mark: the label `lo:<name>` (IPv4) or a protocol number (IFA_PROTO, Linux 5.18).
+//! An interface of this name is ours to use if it is a dummy, or a bridge without ports. On it, and on `lo`, those addresses are ours
+//! that bear our mark: a protocol number (IFA_PROTO, Linux 5.18) or, on `lo`, the label `lo:<name>` (IPv4). Others stay, whoever put
+//! them there, until the interface itself goes.
 
 mod changes;
 mod error;
@@ -43,7 +44,7 @@ pub struct Link {
 /// What becomes of addresses on our interface that are not wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unwanted {
-    /// They go.
+    /// They go, if they bear our mark.
     Remove,
     /// They stay: another instance, with other flags, may want them.
     Leave,
@@ -175,10 +176,6 @@ fn kind(device: &Device, devices: &[Device]) -> Result<Kind, LinkError> {
 fn holds(assigned: &Assigned, device: &Device, address: IpAddr) -> bool {
     let whole = if address.is_ipv4() { 32 } else { 128 };
     assigned.device == device.index && assigned.address == address && assigned.prefix == whole && assigned.usable
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// The number by which the kernel remembers whose an address is: none that it uses itself, and another one for most other names.

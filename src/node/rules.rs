@@ -16,12 +16,15 @@ mod command;
 mod date;
 mod error;
 mod iptables;
+mod look;
 mod nft;
 mod phrases;
 mod table;
 #[cfg(test)]
 mod tests;
 mod wanted;
+mod whole;
+mod without;
 mod writer;
 
 use std::net::SocketAddr;
@@ -32,10 +35,12 @@ use serde_json::Value;
 pub use error::RulesError;
 pub use iptables::Kind;
 pub use wanted::{Detour, Failsafe, Wanted};
+pub use without::Without;
 
 use chains::Extent;
 use iptables::Iptables;
 use wanted::Family;
+use without::piecewise;
 
 /// What the rules are made by, found by trying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +66,9 @@ pub struct Rules {
     kind: Option<Kind>,
     refusals: Vec<RulesError>,
     written: Option<Written>,
+    without: Option<Without>,
+    /// True if nothing is left of an instance that found other means.
+    swept: bool,
 }
 
 /// What was made, and how the kernel shows it.
@@ -80,8 +88,7 @@ struct Seen {
 impl Rules {
     /// Tries in the kernel what can be done here, and leaves nothing behind. `name` is the interface's.
     pub fn find(name: &str) -> Self {
-        let mut rules =
-            Self { name: name.to_owned(), means: Means::Nothing, kind: None, refusals: Vec::new(), written: None };
+        let mut rules = Self::untried(name);
         let whole = table::whole(&table_name("trial"), &Wanted::sample(), &[]);
         match nft::check(&whole) {
             Ok(()) => rules.means = Means::Nft,
@@ -95,10 +102,21 @@ impl Rules {
 
     /// The same, with nothing but one kind of iptables.
     pub fn find_by(name: &str, kind: Kind) -> Self {
-        let mut rules =
-            Self { name: name.to_owned(), means: Means::Nothing, kind: None, refusals: Vec::new(), written: None };
+        let mut rules = Self::untried(name);
         rules.find_iptables(vec![kind]);
         rules
+    }
+
+    fn untried(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            means: Means::Nothing,
+            kind: None,
+            refusals: Vec::new(),
+            written: None,
+            without: None,
+            swept: false,
+        }
     }
 
     /// The best that one of these kinds can do.
@@ -133,20 +151,35 @@ impl Rules {
         &self.refusals
     }
 
+    /// True if there is no point in [`Rules::find`] again: something was found, and nothing better failed for a reason that passes,
+    /// such as the load of the moment.
+    pub fn settled(&self) -> bool {
+        self.means != Means::Nothing && !self.refusals.iter().any(RulesError::passes)
+    }
+
+    /// What the kernel refused when [`Rules::apply`] put the rest in place; `None` if all is there.
+    pub fn without(&self) -> Option<&Without> {
+        self.without.as_ref()
+    }
+
     /// Makes the rules what is wanted, whatever was there of ours. No packet sees them missing, and foreign ones are not
-    /// touched. Twice is once.
+    /// touched. Twice is once. What the kernel cannot do is left out; [`Rules::without`] says so.
+    ///
+    /// # Errors
+    /// If nothing of it can be done, or a program does not do what it could.
     pub fn apply(&mut self, wanted: &Wanted) -> Result<(), RulesError> {
-        self.written = None;
-        match self.means {
+        (self.written, self.without) = (None, None);
+        let seen = match self.means {
             Means::Nft => self.apply_nft(wanted)?,
             Means::Iptables { .. } | Means::IptablesPlain => self.apply_iptables(wanted)?,
             Means::Nothing => return Err(RulesError::Nothing),
-        }
-        self.written = Some(Written { wanted: wanted.clone(), seen: self.seen()? });
+        };
+        self.written = Some(Written { wanted: wanted.clone(), seen });
         Ok(())
     }
 
-    /// True if the kernel has what [`Rules::apply`] made, and that is what is wanted now.
+    /// True if the kernel has what [`Rules::apply`] made, and that is what is wanted now. Starts six processes at most, and two
+    /// where the rules are made by iptables.
     pub fn holds(&self, wanted: &Wanted) -> Result<bool, RulesError> {
         match &self.written {
             Some(written) if written.wanted == *wanted => Ok(self.seen()? == written.seen),
@@ -160,7 +193,11 @@ impl Rules {
             return Ok(());
         }
         match self.means {
-            Means::Nft => nft::commit(&table::renewal(&table_name(&self.name), wanted)),
+            Means::Nft => {
+                let mut made = wanted.clone();
+                made.own.retain(|ip| !self.without.iter().any(|without| without.own.contains(ip)));
+                nft::commit(&table::renewal(&table_name(&self.name), &made))
+            }
             Means::Iptables { expires: true } => self.fill_chains(wanted),
             Means::Iptables { expires: false } | Means::IptablesPlain | Means::Nothing => Ok(()),
         }
@@ -169,12 +206,13 @@ impl Rules {
     /// The central servers that the kernel sends questions to by rules of this name, whoever made them; each once.
     pub fn armed(&self) -> Result<Vec<SocketAddr>, RulesError> {
         let mut servers = Vec::new();
-        for family in nft::present(&table_name(&self.name))? {
+        for family in Family::BOTH {
             let table = nft::table(&table_name(&self.name), family)?;
             servers.extend(table.iter().flat_map(table::central_of));
         }
         for tables in all_iptables() {
-            servers.extend(chains::central_of(&tables.ours(&self.name)?));
+            let nat = [("nat", tables.ours_in("nat", &self.name)?)];
+            servers.extend(chains::central_of(&look::lines(&nat, &self.name)));
         }
         servers.sort_unstable();
         servers.dedup();
@@ -204,36 +242,21 @@ impl Rules {
         first_error.map_or(Ok(found), Err)
     }
 
-    fn apply_nft(&self, wanted: &Wanted) -> Result<(), RulesError> {
-        let name = table_name(&self.name);
-        let batch = table::whole(&name, wanted, &nft::present(&name)?);
-        nft::commit(&batch)?;
-        let mut there = 0;
-        for family in nft::present(&name)? {
-            there += nft::table(&name, family)?.as_ref().map_or(0, nft::rules);
+    fn apply_iptables(&mut self, wanted: &Wanted) -> Result<Seen, RulesError> {
+        if !self.swept {
+            // an earlier instance may have found other means
+            remove_tables(&self.name)?;
+            for tables in all_iptables().filter(|tables| Some(tables.kind) != self.kind) {
+                tables.remove(&self.name)?;
+            }
+            self.swept = true;
         }
-        if there != nft::rules(&batch) {
-            return Err(RulesError::Meddled { made: nft::rules(&batch), there });
-        }
-        // an `accept` in our table ends nobody else's: where the host drops by iptables, it is told so in its own chains
-        for tables in all_iptables() {
-            let drops = wanted.own.iter().any(|ip| tables.family.has(ip)) && tables.filters()?;
-            let chains = chains::chains(&self.name, wanted, tables.family, Extent::Accept, None);
-            tables.apply(&self.name, if drops { &chains } else { &[] })?;
-        }
-        Ok(())
+        self.fill_chains(wanted)?;
+        self.seen_by_iptables()
     }
 
-    fn apply_iptables(&self, wanted: &Wanted) -> Result<(), RulesError> {
-        // an earlier instance may have found other means
-        remove_tables(&self.name)?;
-        for tables in all_iptables().filter(|tables| Some(tables.kind) != self.kind) {
-            tables.remove(&self.name)?;
-        }
-        self.fill_chains(wanted)
-    }
-
-    fn fill_chains(&self, wanted: &Wanted) -> Result<(), RulesError> {
+    /// The chains of each family that has commands; what is refused is left out.
+    fn fill_chains(&mut self, wanted: &Wanted) -> Result<(), RulesError> {
         let kind = self.kind.expect("iptables was found by its kind");
         let lasts = wanted.failsafe.as_ref().map(|failsafe| failsafe.lasts);
         let until = match self.means {
@@ -241,24 +264,33 @@ impl Rules {
             _ => None,
         };
         let extent = Extent::All { socket: matches!(self.means, Means::Iptables { .. }) };
-        for family in Family::BOTH {
+        let (_, without) = piecewise(wanted, |family, part| {
             let tables = Iptables { kind, family };
-            if tables.is_installed() {
-                let chains = chains::chains(&self.name, wanted, family, extent, until.as_deref());
-                tables.apply(&self.name, &chains)?;
+            if !tables.is_installed() {
+                return Ok(());
             }
-        }
+            let chains = chains::chains(&self.name, part, family, extent, until.as_deref());
+            tables.apply(&self.name, &chains, &tables.saved()?)
+        })?;
+        self.without = without;
         Ok(())
     }
 
+    /// One process for each family.
+    fn seen_by_iptables(&self) -> Result<Seen, RulesError> {
+        let kind = self.kind.expect("iptables was found by its kind");
+        let both = Family::BOTH.map(|family| Iptables { kind, family });
+        let there = both.iter().filter(|tables| tables.is_installed());
+        let lines = there.map(|tables| Ok(look::lines(&tables.saved()?, &self.name)));
+        Ok(Seen { tables: Vec::new(), lines: lines.collect::<Result<_, _>>()? })
+    }
+
     fn seen(&self) -> Result<Seen, RulesError> {
-        let name = table_name(&self.name);
-        let tables = nft::present(&name)?.into_iter().map(|family| {
-            let table = nft::table(&name, family)?;
-            Ok(table.map(|table| nft::normal(&table, table::HAIRPIN)).unwrap_or_default())
-        });
-        let lines = all_iptables().map(|tables| tables.ours(&self.name));
-        Ok(Seen { tables: tables.collect::<Result<_, _>>()?, lines: lines.collect::<Result<_, _>>()? })
+        match self.means {
+            Means::Nft => self.seen_by_nft(),
+            Means::Iptables { .. } | Means::IptablesPlain => self.seen_by_iptables(),
+            Means::Nothing => Err(RulesError::Nothing),
+        }
     }
 }
 
@@ -269,7 +301,7 @@ fn table_name(name: &str) -> String {
 
 fn remove_tables(name: &str) -> Result<bool, RulesError> {
     let name = table_name(name);
-    let present = nft::present(&name)?;
+    let present = nft::present(&name, Family::BOTH)?;
     if !present.is_empty() {
         nft::commit(&table::none(&name, &present))?;
     }
@@ -285,9 +317,8 @@ fn all_iptables() -> impl Iterator<Item = Iptables> {
 /// Kinds of iptables, that which others on this host use first: rules of both apply, but in an order that nobody chose.
 fn by_use(mut kinds: Vec<Kind>) -> Vec<Kind> {
     let lines = |kind: &Kind| {
-        let tables = Iptables { kind: *kind, family: Family::V4 };
-        let saved = ["nat", "filter"].map(|table| tables.saved(table).ok().flatten().unwrap_or_default());
-        saved.iter().map(|text| text.lines().count()).sum::<usize>()
+        let saved = Iptables { kind: *kind, family: Family::V4 }.saved().unwrap_or(look::NONE);
+        saved.iter().flat_map(|(_, text)| text).map(|text| text.lines().count()).sum::<usize>()
     };
     kinds.sort_by_cached_key(|kind| std::cmp::Reverse(lines(kind)));
     kinds

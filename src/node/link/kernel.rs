@@ -14,7 +14,7 @@ use rtnetlink::{Error, LinkMessageBuilder, LinkUnspec};
 
 pub use rtnetlink::Handle;
 
-pub(in crate::node) use address::{Assigned, Manner, addresses, assign, unassign};
+pub(in crate::node) use address::{Assigned, Manner, addresses, assign, give_back, unassign};
 pub(in crate::node) use device::{Device, devices};
 
 use super::error::LinkError;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::error::{LinkError, list};
-use super::kernel::{self, Device, Handle};
+use super::kernel::{self, Assigned, Device, Handle};
 
 /// What bears the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,14 @@ pub struct Made {
     pub added: Vec<IpAddr>,
     /// The addresses that it had.
     pub found: Vec<IpAddr>,
-    /// The addresses that were taken away because nobody wants them.
+    /// The addresses of ours that were taken away because nobody wants them.
     pub removed: Vec<IpAddr>,
     /// Why some are not there: IPv6 is missing. Everything else is as wanted.
     pub without: Option<LinkError>,
     /// The kernel's number of the interface.
     index: u32,
+    /// All that was taken away, as it was.
+    taken: Vec<Assigned>,
 }
 
 impl Made {
@@ -64,6 +66,7 @@ impl Made {
             removed: Vec::new(),
             without: None,
             index: 0,
+            taken: Vec::new(),
         }
     }
 
@@ -72,23 +75,33 @@ impl Made {
         !self.created && self.added.is_empty() && self.removed.is_empty()
     }
 
-    /// Takes away what was made, and nothing else. To be called only while nobody else uses it.
+    /// Takes away what was made, and gives back what was taken away. To be called only while nobody else uses it.
     ///
     /// # Errors
     /// If the kernel refuses.
     pub async fn undo(&self, handle: &Handle) -> Result<(), LinkError> {
         if self.created {
             let devices = kernel::devices(handle).await?;
-            return match devices.iter().find(|device| device.name == self.name) {
-                Some(device) => kernel::remove(handle, device).await,
-                None => Ok(()),
-            };
-        }
-        for one in kernel::addresses(handle).await? {
-            if one.device == self.index && self.added.contains(&one.address) {
-                kernel::unassign(handle, &one).await?;
+            if let Some(device) = devices.iter().find(|device| device.name == self.name) {
+                kernel::remove(handle, device).await?;
+            }
+        } else {
+            for one in kernel::addresses(handle).await? {
+                if one.device == self.index && self.added.contains(&one.address) {
+                    kernel::unassign(handle, &one).await?;
+                }
             }
         }
+        for one in &self.taken {
+            kernel::give_back(handle, one).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an address away, so that it can be given back.
+    pub(super) async fn takes(&mut self, handle: &Handle, one: &Assigned) -> Result<(), LinkError> {
+        kernel::unassign(handle, one).await?;
+        self.taken.push(one.clone());
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use rtnetlink::packet_route::address::AddressScope;
 use rtnetlink::{LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec};
 
 use super::kernel::{self, Assigned, Device, Handle, Manner};
-use super::{ALIAS, Kind, Link, LinkError, Made, Unwanted, error, holds, is_link_local};
+use super::{ALIAS, Kind, Link, LinkError, Made, Unwanted, error, holds};
 
 impl Link {
     /// Looks, does what is missing, and looks again, until nothing is.
@@ -28,7 +28,7 @@ impl Link {
                 result => result?,
             }
             if unwanted == Unwanted::Remove {
-                self.sweep(handle, device, kind, &devices, &present, made).await?;
+                self.sweep(handle, device, &devices, &present, made).await?;
             }
             let missing = self.missing(handle).await?;
             if missing.iter().all(|address| made.lacks(*address)) {
@@ -104,7 +104,7 @@ impl Link {
                 if holds(one, device, *own) {
                     there = true;
                 } else {
-                    kernel::unassign(handle, one).await?;
+                    made.takes(handle, one).await?;
                 }
             }
             if there {
@@ -140,23 +140,22 @@ impl Link {
         Ok(())
     }
 
-    /// Takes away what is not wanted: from an interface of ours everything but what the kernel made itself, from `lo` what bears our
-    /// mark.
+    /// Takes away what bears our mark and is not wanted, from our interface and from `lo`. What bears none is somebody else's, such as
+    /// a node-cache that still runs; on a kernel that keeps no marks on an interface of ours, everything stays.
     async fn sweep(
         &self,
         handle: &Handle,
         device: &Device,
-        kind: Kind,
         devices: &[Device],
         present: &[Assigned],
         made: &mut Made,
     ) -> Result<(), LinkError> {
-        for one in present {
+        for one in present.iter().filter(|one| self.is_marked(one)) {
             let wanted = one.device == device.index && self.own.contains(&one.address);
-            let on_ours = kind != Kind::Loopback && one.device == device.index && !is_link_local(one.address);
-            let on_loopback = self.is_marked(one) && devices.iter().any(|lo| lo.loopback && lo.index == one.device);
+            let on_ours = one.device == device.index;
+            let on_loopback = devices.iter().any(|lo| lo.loopback && lo.index == one.device);
             if !wanted && (on_ours || on_loopback) {
-                kernel::unassign(handle, one).await?;
+                made.takes(handle, one).await?;
                 made.removed.push(one.address);
             }
         }

@@ -141,6 +141,68 @@ fn addresses_that_nobody_wants_go_unless_another_instance_may() {
     });
 }
 
+/// A node-cache that still runs holds no lease of ours, and a dummy of this name may be another program's.
+#[test]
+fn on_the_interface_what_bears_no_mark_of_ours_stays() {
+    in_own_network("addresses of others on the interface", || {
+        ip(&format!("link add {NAME} type dummy"));
+        for other in ["169.254.20.99/32", "192.0.2.7/24", "fd00::77/128"] {
+            ip(&format!("addr add {other} dev {NAME}"));
+        }
+        let made = ensure(&Link::new(NAME, &own()));
+        assert_eq!((made.created, &made.removed), (false, &vec![]));
+        let shown = ip(&format!("addr show {NAME}"));
+        assert!(["169.254.20.99/32", "192.0.2.7/24", "fd00::77/128"].iter().all(|one| shown.contains(one)), "{shown}");
+        with_netlink(async |handle| made.undo(&handle).await.unwrap());
+        let after = ip(&format!("-j addr show {NAME}"));
+        let addresses = |text: &str| text.matches("\"local\"").count();
+        assert_eq!(addresses(&after), 3 + after.matches("\"fe80:").count(), "{after}");
+    });
+}
+
+/// Whoever starts with other addresses and fails has changed nothing: those of before answer again.
+#[test]
+fn a_start_that_fails_gives_back_what_it_took_away() {
+    in_own_network("addresses given back", || {
+        for kind in makeable() {
+            let old = link(&[kind]);
+            ensure(&old);
+            let shown = || ["-j addr show", "-j route show table all", "-j -6 route show table all"].map(ip);
+            let before = shown();
+            let new = Link::new(NAME, &own()[..1]).of_kinds(&[kind]);
+            with_netlink(async |handle| {
+                let made = new.ensure(&handle, Unwanted::Remove).await.unwrap();
+                assert_eq!(made.removed, own()[1..]);
+                assert!(!old.holds(&handle).await.unwrap());
+                made.undo(&handle).await.unwrap();
+                assert!(old.holds(&handle).await.unwrap(), "{kind}");
+            });
+            assert_eq!(shown(), before, "{kind}");
+            // and they bear our mark as they did
+            with_netlink(async |handle| {
+                assert_eq!(new.ensure(&handle, Unwanted::Remove).await.unwrap().removed, own()[1..]);
+                assert!(new.remove(&handle).await.unwrap());
+            });
+        }
+    });
+}
+
+/// An address of ours with another prefix is in the way, and somebody's.
+#[test]
+fn an_address_that_was_replaced_is_given_back_as_it_was() {
+    in_own_network("address with another prefix", || {
+        ip(&format!("link add {NAME} type dummy"));
+        ip(&format!("link set {NAME} up"));
+        ip(&format!("addr add 169.254.20.10/16 dev {NAME}"));
+        let shown = || ip(&format!("-4 -o addr show {NAME}"));
+        let before = shown();
+        let made = ensure(&Link::new(NAME, &own()));
+        assert!(shown().contains("169.254.20.10/32"));
+        with_netlink(async |handle| made.undo(&handle).await.unwrap());
+        assert_eq!(shown(), before);
+    });
+}
+
 #[test]
 fn on_lo_what_bears_no_mark_of_ours_stays() {
     in_own_network("addresses of others on lo", || {

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::Wanted;
+use super::look::Drops;
 use super::wanted::Family;
 
 /// What the chains of iptables are to do.
@@ -16,8 +17,8 @@ pub(super) enum Extent {
         /// `-m socket` is known.
         socket: bool,
     },
-    /// A host that drops what it does not know lets our questions and answers through; the rest is done by nftables.
-    Accept,
+    /// A host that drops what it does not know lets our questions and answers through, where it does; the rest is done by nftables.
+    Accept(Drops),
 }
 
 /// A chain of ours, and the one of the kernel that it is entered from.
@@ -34,13 +35,14 @@ pub(super) struct Chain {
 }
 
 /// The kernel's chains with the middle of the name of ours: 28 characters in all, 15 of them the interface's.
-const CHAINS: [(&str, &str, &str); 6] = [
+const CHAINS: [(&str, &str, &str); 7] = [
     ("raw", "PREROUTING", "PRE"),
     ("raw", "OUTPUT", "OUT"),
     ("nat", "PREROUTING", "DST"),
     ("nat", "POSTROUTING", "SRC"),
     ("filter", "INPUT", "IN"),
     ("filter", "OUTPUT", "OUT"),
+    ("filter", "FORWARD", "FWD"),
 ];
 
 /// Table, the kernel's chain and ours, for all that an instance of this name may ever have made.
@@ -63,9 +65,12 @@ pub(super) fn chains(name: &str, wanted: &Wanted, family: Family, extent: Extent
         let rules = wanted.own.iter().filter(|ip| family.has(ip)).flat_map(|&ip| {
             let address = Address { ip, family, wanted };
             match (extent, table, from) {
+                (Extent::Accept(Drops { forwarded: false, .. }), "filter", "FORWARD") => Vec::new(),
+                (_, "filter", "FORWARD") => address.sent_on(),
+                (Extent::Accept(Drops { local: false, .. }), ..) => Vec::new(),
                 (_, "filter", "INPUT") => address.accepted_in(),
                 (_, "filter", _) => address.accepted_out(),
-                (Extent::Accept, ..) => Vec::new(),
+                (Extent::Accept(_), ..) => Vec::new(),
                 (Extent::All { socket: true }, ..) if wanted.failsafe.is_some() => address.failsafe(table, from),
                 (Extent::All { .. }, ..) => address.untracked(table, from),
             }
@@ -130,6 +135,18 @@ impl Address<'_> {
 
     fn accepted_out(&self) -> Vec<String> {
         ["tcp", "udp"].map(|protocol| format!("{} -j ACCEPT", self.from(protocol))).into()
+    }
+
+    /// What the failsafe sends on to a central server, of pods and of the host, and the answers to it: an entry of connection
+    /// tracking is known by the address that was asked, in both directions.
+    fn sent_on(&self) -> Vec<String> {
+        let rule = |protocol: &&str| format!("-p {protocol} {} -j ACCEPT", self.as_it_was());
+        self.wanted.failsafe.as_ref().map(|_| ["tcp", "udp"].iter().map(rule).collect()).unwrap_or_default()
+    }
+
+    /// A question to us that somebody has translated.
+    fn as_it_was(&self) -> String {
+        format!("-m conntrack --ctstate DNAT --ctorigdst {} --ctorigdstport {}", self.ip, self.wanted.port)
     }
 
     /// The rules that node-cache has.
@@ -213,11 +230,7 @@ impl Address<'_> {
 
     /// A host's own question has our address for its source too; its answer is to come back here.
     fn hidden(&self) -> Vec<String> {
-        let (ip, port) = (self.ip, self.wanted.port);
-        let rule = |protocol: &&str| {
-            let as_it_was = format!("--ctstate DNAT --ctorigdst {ip} --ctorigdstport {port}");
-            format!("-s {ip} -p {protocol} -m conntrack {as_it_was} -j MASQUERADE")
-        };
+        let rule = |protocol: &&str| format!("-s {} -p {protocol} {} -j MASQUERADE", self.ip, self.as_it_was());
         self.detour().map(|_| ["tcp", "udp"].iter().map(rule).collect()).unwrap_or_default()
     }
 

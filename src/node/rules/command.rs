@@ -51,6 +51,7 @@ pub(super) fn run(program: &str, arguments: &[&str], input: &str) -> Result<Said
     let failed = |error| RulesError::Unstarted { program: program.to_owned(), error };
     let mut child = Command::new(path)
         .args(arguments)
+        .env("LC_ALL", "C") // complaints are read, in English
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,16 +1,17 @@
-//! The commands of iptables, of whichever kind is there: our chains made, compared and removed.
+//! The commands of iptables, of whichever kind is there: our chains made and removed.
 
 use super::chains::{self, Chain, Extent};
 use super::command::{self, Said};
+use super::look::Tables;
 use super::wanted::Family;
-use super::{RulesError, Wanted, nft};
+use super::{RulesError, Wanted};
 
 /// How long iptables waits for others who change the rules, seconds; less than a command may take.
 const LOCK_SECONDS: &str = "3";
 /// Copies of one jump that are removed.
 const COPIES_MAX: usize = 16;
 /// The tables that have chains of ours.
-const TABLES: [&str; 3] = ["raw", "nat", "filter"];
+pub(super) const TABLES: [&str; 3] = ["raw", "nat", "filter"];
 
 /// A kind of iptables: both keep rules of their own in the kernel, and both apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Iptables {
         command::find(&self.program("")).is_some()
     }
 
-    fn program(&self, what: &str) -> String {
+    pub(super) fn program(&self, what: &str) -> String {
         let family = if self.family == Family::V4 { "iptables" } else { "ip6tables" };
         let kind = match self.kind {
             Kind::Nft => "-nft",
@@ -56,56 +57,22 @@ impl Iptables {
         format!("{family}{kind}{what}")
     }
 
-    fn call(&self, table: &str, words: &[String]) -> Result<Said, RulesError> {
+    pub(super) fn call(&self, table: &str, words: &[String]) -> Result<Said, RulesError> {
         let mut all = vec!["-w", LOCK_SECONDS, "-t", table];
         all.extend(words.iter().map(String::as_str));
         command::run(&self.program(""), &all, "")
     }
 
-    /// The rules of a table as `iptables-save` writes them; `None` if there is no such table. Nothing is made by looking: a
-    /// table of the older kind that is not there would come by being asked for.
-    pub(super) fn saved(&self, table: &str) -> Result<Option<String>, RulesError> {
-        if self.kind == Kind::Legacy && !self.legacy_tables().lines().any(|there| there == table) {
-            return Ok(None);
-        }
-        // asked for by name, one on top of nftables shows a table that is not there as an empty one
-        let by_nft = self.kind == Kind::Nft && command::find("nft").is_some();
-        if by_nft && !nft::present(table)?.contains(&self.family) {
-            return Ok(None);
-        }
-        let program = self.program("-save");
-        let all = command::run(&program, &["-t", table], "")?.done(&program)?;
-        let body = all.split(&format!("*{table}\n")).nth(1).and_then(|rest| rest.split("COMMIT").next());
-        Ok(body.map(str::to_owned))
-    }
-
-    /// The tables that the older kind has in this network.
-    fn legacy_tables(&self) -> String {
-        let file = if self.family == Family::V4 { "ip_tables_names" } else { "ip6_tables_names" };
-        std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default()
-    }
-
-    /// True if the host drops, by a policy or by rules of this kind, what comes in or goes out without being known.
-    pub(super) fn filters(&self) -> Result<bool, RulesError> {
-        let Some(filter) = self.saved("filter")? else { return Ok(false) };
-        let drops = |line: &str| line.starts_with(":INPUT DROP") || line.starts_with(":OUTPUT DROP");
-        let decides = |line: &str| {
-            let ends = [" DROP", " REJECT"].iter().any(|verdict| line.contains(&format!("-j{verdict}")));
-            line.starts_with("-A ") && ends && !line.starts_with("-A FORWARD ")
-        };
-        Ok(filter.lines().any(|line| drops(line) || decides(line)))
-    }
-
-    /// Makes our chains what is wanted, a table at a time, and enters them. What was ours and is not wanted goes.
-    pub(super) fn apply(&self, name: &str, chains: &[Chain]) -> Result<(), RulesError> {
+    /// Makes our chains what is wanted, a table at a time, and enters them. What was ours and is not wanted goes. `there` is what
+    /// was there, as far as it was looked at.
+    pub(super) fn apply(&self, name: &str, chains: &[Chain], there: &Tables) -> Result<(), RulesError> {
         let unwanted = |own: &str, table: &str| !chains.iter().any(|chain| chain.name == own && chain.table == table);
         let mut made = Vec::new();
-        for table in TABLES {
-            let saved = self.saved(table)?;
+        for &(table, ref saved) in there {
             let goes: Vec<_> = chains::all(name).filter(|(of, _, own)| *of == table && unwanted(own, table)).collect();
             self.remove_chains(table, &goes, saved.as_deref().unwrap_or_default())?;
             // a jump that somebody removed is made again as it was, if another one still says so
-            let with_us = saved.is_none_or(|saved| came_with(&saved, name));
+            let with_us = saved.as_ref().is_none_or(|saved| came_with(saved, name));
             made.extend(with_us.then_some(table));
         }
         if chains.is_empty() {
@@ -132,33 +99,11 @@ impl Iptables {
         self.call(chain.table, &jump)?.done(&self.program("")).map(drop)
     }
 
-    /// What is ours, in a form that does not change by itself: chains, rules, jumps, without counters and dates.
-    pub(super) fn ours(&self, name: &str) -> Result<Vec<String>, RulesError> {
-        let own: Vec<_> = chains::all(name).map(|(_, _, own)| own).collect();
-        let ours = |line: &&str| {
-            let mut words = line.split_whitespace();
-            words.any(|word| own.iter().any(|own| word.trim_start_matches(':') == own))
-        };
-        let undated = |line: &str| {
-            let date = line.split_once("--datestart ").and_then(|(_, rest)| rest.split(' ').next());
-            let line = date.map_or(line.to_owned(), |date| line.replace(date, "DATE"));
-            // a chain's line ends with its counters; in a rule's a bracket is an address of IPv6
-            let end = line.find(" [").filter(|_| line.starts_with(':')).unwrap_or(line.len());
-            line[..end].to_owned()
-        };
-        let mut lines = Vec::new();
-        for table in TABLES {
-            let saved = self.saved(table)?.unwrap_or_default();
-            lines.extend(saved.lines().filter(ours).map(|line| format!("{table} {}", undated(line))));
-        }
-        Ok(lines)
-    }
-
     /// Removes all that is ours; true if there was something. A table that came with us goes with us if it is empty.
     pub(super) fn remove(&self, name: &str) -> Result<bool, RulesError> {
         let mut found = false;
-        for table in TABLES {
-            let Some(saved) = self.saved(table)? else { continue };
+        for (table, saved) in self.ours(name)? {
+            let Some(saved) = saved else { continue };
             let all: Vec<_> = chains::all(name).filter(|(of, ..)| *of == table).collect();
             let with_us = self.remove_chains(table, &all, &saved)?;
             found |= with_us.is_some();
@@ -206,7 +151,7 @@ impl Iptables {
     /// Removes a table that is empty: first the kernel's chains in it, if they have the policy that they are made with,
     /// then, by `nft`, the table. The older kind cannot: its tables go with the network or the kernel's module.
     pub(super) fn tidy(&self, table: &str) -> Result<(), RulesError> {
-        let Some(saved) = self.saved(table)? else { return Ok(()) };
+        let Some(saved) = self.listed(table)? else { return Ok(()) };
         let is_base = |line: &str| line.starts_with(':') && line.contains(" ACCEPT ");
         if self.kind == Kind::Legacy || !saved.trim().lines().all(is_base) {
             return Ok(());
@@ -240,8 +185,8 @@ pub(super) fn accepts(kind: Kind, wanted: &Wanted, extent: Extent, until: Option
     let tables = Iptables { kind, family: Family::V4 };
     let chains = chains::chains(TRIAL, wanted, Family::V4, extent, until);
     let mut absent = Vec::new();
-    for table in TABLES {
-        absent.extend(tables.saved(table)?.is_none().then_some(table));
+    for (table, saved) in tables.saved()? {
+        absent.extend(saved.is_none().then_some(table));
     }
     let made = tables.restore(&chains::text(&chains));
     tables.remove(TRIAL)?;

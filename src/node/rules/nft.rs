@@ -17,25 +17,25 @@ pub(super) fn check(batch: &Value) -> Result<(), RulesError> {
     command::run(NFT, &["-c", "-j", "-f", "-"], &batch.to_string())?.done(NFT).map(drop)
 }
 
-/// The families that have a table of this name; none where `nft` is not installed.
-pub(super) fn present(name: &str) -> Result<Vec<Family>, RulesError> {
+/// A table as it is in the kernel; `None` if there is none, or no `nft`. It is asked for by its name: a list of all tables would
+/// be made out of all rules of the host.
+pub(super) fn table(name: &str, family: Family) -> Result<Option<Value>, RulesError> {
     if command::find(NFT).is_none() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let tables = read(&["-j", "list", "tables"])?;
-    let has = |family: &Family| {
-        let ours = |object: &Value| object["table"]["name"] == name && object["table"]["family"] == word(*family);
-        objects(&tables).iter().any(ours)
-    };
-    Ok(Family::BOTH.into_iter().filter(has).collect())
+    match read(&["-j", "list", "table", word(family), name]) {
+        Err(error) if error.is_absence() => Ok(None),
+        table => table.map(Some),
+    }
 }
 
-/// A table as it is in the kernel; `None` if there is none.
-pub(super) fn table(name: &str, family: Family) -> Result<Option<Value>, RulesError> {
-    match present(name)?.contains(&family) {
-        true => read(&["-j", "list", "table", word(family), name]).map(Some),
-        false => Ok(None),
+/// Those of these families that have a table of this name.
+pub(super) fn present(name: &str, families: impl IntoIterator<Item = Family>) -> Result<Vec<Family>, RulesError> {
+    let mut present = Vec::new();
+    for family in families {
+        present.extend(table(name, family)?.map(|_| family));
     }
+    Ok(present)
 }
 
 /// The objects of a table without what changes by itself: handles, the time that elements have left, and what a rule adds
@@ -59,10 +59,10 @@ pub(super) fn normal(table: &Value, alive: &str) -> Vec<Value> {
     all
 }
 
-/// How many rules there are in a batch or a table.
-pub(super) fn rules(value: &Value) -> usize {
+/// How many rules there are among the objects of a batch or a table.
+pub(super) fn rules(objects: &[Value]) -> usize {
     let is_rule = |object: &&Value| object.get("rule").or_else(|| object.pointer("/add/rule")).is_some();
-    objects(value).iter().filter(is_rule).count()
+    objects.iter().filter(is_rule).count()
 }
 
 /// The objects of a document.

@@ -69,6 +69,16 @@ impl Wanted {
         all.filter(|server| !self.own.contains(&server.ip())).take(RULES_CENTRAL_MAX)
     }
 
+    /// The same, for the addresses of one family.
+    pub(super) fn of(&self, family: Family) -> Self {
+        let mut part = self.clone();
+        part.own.retain(|ip| family.has(ip));
+        if family == Family::V6 && part.host.as_ref().is_some_and(|host| host.address6.is_none()) {
+            part.host = None;
+        }
+        part
+    }
+
     /// Something of everything, to be tried in the kernel; addresses are those of documentation.
     pub(super) fn sample() -> Self {
         let central = ["192.0.2.3:53", "192.0.2.4:53"].map(|text| text.parse().expect("they are addresses"));

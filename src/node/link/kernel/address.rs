@@ -6,7 +6,7 @@ use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope,
 };
 
-use super::{Device, Handle, LinkError, all, gone, told};
+use super::{Device, Handle, LinkError, all, gone, there, told};
 
 /// An address of an interface.
 #[derive(Clone, Debug)]
@@ -85,4 +85,20 @@ pub(in crate::node) async fn assign(
 pub(in crate::node) async fn unassign(handle: &Handle, assigned: &Assigned) -> Result<(), LinkError> {
     let what = format!("take {} from interface number {}", assigned.address, assigned.device);
     gone(told(&what, handle.address().del(assigned.message.clone()).execute()).await)
+}
+
+/// Gives an address back as it was before [`unassign`]; that it is there, or its interface is not, is no error.
+pub(in crate::node) async fn give_back(handle: &Handle, assigned: &Assigned) -> Result<(), LinkError> {
+    let Assigned { device, address, prefix, .. } = *assigned;
+    let mut request = handle.address().add(device, address, prefix);
+    let message = request.message_mut();
+    *message = assigned.message.clone();
+    // what the kernel found out by itself is none of what it is told
+    message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::CacheInfo(_)));
+    if address.is_ipv6() {
+        message.header.flags = AddressHeaderFlags::Nodad;
+        message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Flags(_)));
+        message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+    }
+    gone(there(told(&format!("give {address} back to interface number {device}"), request.execute()).await))
 }
