@@ -25,7 +25,7 @@ use tokio::task::AbortHandle;
 
 use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
-use crate::listening::{Listening, Sockets};
+use crate::listening::{CannotListen, Listening, Sockets};
 use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
@@ -39,6 +39,8 @@ use crate::{loops, wiring};
 
 /// How long a leaving daemon answers what is under way.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+/// How long a start waits for an address of the node that is not there.
+const ADDRESS_WITHIN: Duration = Duration::from_secs(3);
 /// How often answers past their last use are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Threads of the miss path.
@@ -90,7 +92,7 @@ impl Settings {
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     abort::without_core_dumps();
-    let (text, checked) = read(&options.source, Flawed::PassOver, options.dns_port)?;
+    let (text, checked) = read_first(&options.source, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     options.state_dir.as_deref().map_or(Ok(()), make_state_dir)?;
     let fitted = memory::fitted(options, memory::limit());
@@ -117,6 +119,22 @@ fn read(source: &Source, flawed: Flawed, dns_port: u16) -> anyhow::Result<(Text,
     let text = source.read(flawed)?;
     let checked = plan::check(&text.name, &text.text, &Disk, dns_port);
     Ok((text, checked))
+}
+
+/// The same at a start: where a ConfigMap makes a base Corefile unservable it is served without the map.
+fn read_first(source: &Source, dns_port: u16) -> anyhow::Result<(Text, Checked)> {
+    let (text, checked) = read(source, Flawed::PassOver, dns_port)?;
+    let Some(alone) = source.without_config_map().filter(|_| checked.plan.is_none()) else {
+        return Ok((text, checked));
+    };
+    let (mut without, served) = read(&alone, Flawed::PassOver, dns_port)?;
+    if served.plan.is_none() {
+        return Ok((text, checked)); // the base itself is not as it should be
+    }
+    let report = checked.report;
+    without.warnings.push(format!("with the ConfigMap it cannot be served, so it is served without it\n{report}"));
+    without.without_config_map = true;
+    Ok((without, served))
 }
 
 /// Says what was not as it should be in a text that is served, and leaves it where others look for it.
@@ -172,10 +190,11 @@ fn begin<T>(
     let shared = Arc::new(shared(options, runtime.handle()));
     let register = Arc::new(Register::default());
     let keeper = options.node.as_ref().map(|node| Keeper::start(node, &shared.metrics)).transpose()?;
-    let assembly = assemble(plan, options.dns_port, &shared, &register)?;
+    let mut assembly = assemble(plan, options.dns_port, &shared, &register)?;
+    leave_out(&mut assembly, keeper.as_ref());
     let warmth = Arc::new(Warmth::new(options, &shared, &register));
     warmth.restore(assembly.entrances());
-    let sockets = Sockets::bind(&assembly, options.threads, keeper.is_some())?;
+    let sockets = bind(&assembly, options.threads, keeper.is_some())?;
     let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
@@ -216,6 +235,32 @@ fn begin<T>(
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
+}
+
+/// Binds all. On a node an address may have gone for a moment, with another instance that tears down what was its own; the
+/// keeper puts it back.
+fn bind(assembly: &Assembly, threads: usize, on_node: bool) -> Result<Sockets, CannotListen> {
+    let begun = std::time::Instant::now();
+    loop {
+        match Sockets::bind(assembly, threads, on_node) {
+            Err(error) if on_node && error.is_missing() && begun.elapsed() < ADDRESS_WITHIN => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            bound => return bound,
+        }
+    }
+}
+
+/// Leaves out the listeners at addresses that this node cannot have, so that the others serve.
+fn leave_out(assembly: &mut Assembly, keeper: Option<&Keeper>) {
+    let without = keeper.map(Keeper::without).unwrap_or_default();
+    assembly.listeners.retain(|listener| {
+        let missing = without.contains(&listener.at.address.ip());
+        if missing {
+            tracing::warn!("{} is not served: IPv6 is missing here", listener.at);
+        }
+        !missing
+    });
 }
 
 fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
@@ -273,8 +318,10 @@ fn assemble(plan: &Plan, dns_port: u16, shared: &Arc<Shared>, register: &Registe
 
 /// Says what a node does without, and what would bring it.
 fn advise(options: &Options, plan: &Plan) {
-    let Some(node) = &options.node else { return };
-    let lines = advice::lines(node, plan, &options.cluster_domain(), options.state_dir.is_some());
+    if options.node.is_none() {
+        return;
+    }
+    let lines = advice::lines(plan, &options.cluster_domain(), options.state_dir.is_some());
     lines.iter().for_each(|line| tracing::info!("{line}"));
 }
 
@@ -344,7 +391,8 @@ impl Daemon {
         warn(checked);
         let handle = self.runtime.handle().clone();
         let _inside = handle.enter();
-        let assembly = assemble(plan, self.options.dns_port, &self.shared, &self.register)?;
+        let mut assembly = assemble(plan, self.options.dns_port, &self.shared, &self.register)?;
+        leave_out(&mut assembly, self.keeper.as_ref());
         self.listening.reconcile(&assembly)?;
         for error in self.admin.reconcile(&admin::pages(plan, self.options.metrics_address)) {
             tracing::error!("{error}");
@@ -382,7 +430,7 @@ impl Daemon {
             Server::Address(_) => None,
         };
         let endpoints = servers.iter().filter_map(watched).collect();
-        keeper.follow(servers, endpoints);
+        keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
     }
 
     /// How often the Corefile is looked at, if it is.

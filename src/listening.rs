@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,13 @@ use crate::serve::{Front, sockets};
 pub struct CannotListen {
     at: Endpoint,
     error: io::Error,
+}
+
+impl CannotListen {
+    /// True if the address is on no interface: on a node it may be on its way.
+    pub fn is_missing(&self) -> bool {
+        self.error.kind() == io::ErrorKind::AddrNotAvailable
+    }
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -220,6 +227,12 @@ impl Listening {
     /// A view of the progress of the threads for datagrams.
     pub fn roster(&self) -> Roster {
         self.udp.roster()
+    }
+
+    /// The addresses that plain DNS is served on at this port, each by sockets of its own.
+    pub fn served(&self, port: u16) -> Vec<IpAddr> {
+        let plain = self.open.keys().filter(|at| at.scheme == Scheme::Dns && at.address.port() == port);
+        plain.map(|at| at.address.ip()).collect()
     }
 
     /// Readers of what the sockets count.

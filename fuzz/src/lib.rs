@@ -5,8 +5,10 @@ mod corefile;
 mod message;
 mod mutate;
 mod packet;
+mod warm;
 
 pub use corefile::corefile;
 pub use message::message;
 pub use mutate::Mutator;
 pub use packet::packet;
+pub use warm::warm;

@@ -7,10 +7,10 @@ pub mod demo;
 pub mod node;
 pub mod serve;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use serve::ServeFlags;
 
@@ -47,7 +47,9 @@ enum Command {
 
 /// Parses the command line and runs what it says.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
-    let line = match Line::try_parse_from(arguments.into_iter().map(two_dashes)) {
+    let command = without_strange_variables(Line::command(), &|name| std::env::var_os(name));
+    let parsed = command.try_get_matches_from(arguments.into_iter().map(two_dashes));
+    let line = match parsed.and_then(|matches| Line::from_arg_matches(&matches)) {
         Ok(line) => line,
         Err(error) => {
             let code = if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
@@ -61,6 +63,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Some(Command::Cleanup(flags)) => cleanup::run(&flags),
         Some(Command::Demo(flags)) => demo::run(&flags),
     }
+}
+
+/// The command without variables that nobody set for it: empty ones, and those that Kubernetes gives every pod for Services
+/// with names like `nearpath-dns` (`NEARPATH_DNS_PORT=tcp://10.96.3.4:53`).
+fn without_strange_variables(command: clap::Command, variable: &dyn Fn(&OsStr) -> Option<OsString>) -> clap::Command {
+    let of_service = |value: &str| ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    let is_strange =
+        |name: &OsStr| variable(name).is_some_and(|value| value.is_empty() || value.to_str().is_some_and(of_service));
+    let cured = command.mut_args(|argument| match argument.get_env().is_some_and(is_strange) {
+        true => argument.env(None::<&str>),
+        false => argument,
+    });
+    cured.mut_subcommands(|subcommand| without_strange_variables(subcommand, variable))
 }
 
 /// `-conf` as `--conf`: flags of the programs that this one replaces have one dash.
@@ -80,7 +95,6 @@ fn is_long_with_one_dash(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_table_of_flags_is_sound() {
@@ -165,6 +179,17 @@ mod tests {
             let expected = format!("NEARPATH_{}", long.to_uppercase().replace(['-', '.'], "_"));
             assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(expected.as_str()));
         }
+    }
+
+    #[test]
+    fn variables_that_nobody_set_for_us_set_nothing() {
+        let kept = |value: &'static str| {
+            let command =
+                without_strange_variables(Line::command(), &|name| (name == "NEARPATH_DNS_PORT").then(|| value.into()));
+            command.get_arguments().any(|argument| argument.get_env().is_some_and(|name| name == "NEARPATH_DNS_PORT"))
+        };
+        assert!(kept("5353"));
+        assert!(!kept("tcp://10.96.3.4:53") && !kept(""));
     }
 
     #[test]

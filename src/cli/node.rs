@@ -32,7 +32,7 @@ pub struct NodeFlags {
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", hide = true, env = "NEARPATH_SETUPEBTABLES")]
     pub setupebtables: bool,
     /// How often interface and rules are looked at: seconds, or a duration such as 30s or 1m
-    #[arg(long, value_name = "TIME", value_parser = seconds_or_duration, default_value = "60", env = "NEARPATH_SYNCINTERVAL")]
+    #[arg(long, value_name = "TIME", value_parser = sync_interval, default_value = "60", env = "NEARPATH_SYNCINTERVAL")]
     pub syncinterval: Duration,
     /// Where metrics are told beside the directive `prometheus`, on a node
     #[arg(long, value_name = "IP:PORT", value_parser = listen_address, default_value = "0.0.0.0:9353", env = "NEARPATH_METRICS_LISTEN_ADDRESS")]
@@ -65,7 +65,7 @@ pub struct NodeFlags {
     /// Leave interface and rules as they are when the last instance ends, also with -teardown or -failsafe 0
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", env = "NEARPATH_SKIPTEARDOWN")]
     pub skipteardown: bool,
-    /// Accepted and without use: a changed file is always taken over at once
+    /// Accepted and without use: what a base Corefile is rendered from is taken over at once when it changes
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", env = "NEARPATH_RELOADWITHSIGNAL")]
     pub reloadwithsignal: bool,
     /// What node-cache does not have.
@@ -106,9 +106,9 @@ impl NodeFlags {
     /// A line for each flag that was given and has no use.
     pub fn without_use(&self) -> impl Iterator<Item = &'static str> {
         let ebtables = self.setupebtables.then_some("-setupebtables has no use: no rules of ebtables are needed");
-        let signal = self
-            .reloadwithsignal
-            .then_some("-reloadwithsignal has no use: changed files are always taken over at once");
+        let signal = self.reloadwithsignal.then_some(
+            "-reloadwithsignal has no use: what a base Corefile is rendered from is taken over at once when it changes",
+        );
         ebtables.into_iter().chain(signal)
     }
 
@@ -205,9 +205,20 @@ fn seconds_or_duration(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(wrong()) } else { Ok(sum) }
 }
 
+/// At least a second. node-cache takes its number for seconds whatever unit Go needs to read it, so `30ns` is 30 s there.
+fn sync_interval(text: &str) -> Result<Duration, String> {
+    let seconds = text.strip_suffix("ns").filter(|number| number.parse::<u32>().is_ok()).unwrap_or(text);
+    let interval = seconds_or_duration(seconds)?;
+    if interval < Duration::from_secs(1) { Err("at least 1 s".to_owned()) } else { Ok(interval) }
+}
+
 /// An address and a port; without an address, all of them.
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let whole = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    let whole = match text.strip_prefix("localhost") {
+        Some(port) => format!("127.0.0.1{port}"),
+        None if text.starts_with(':') => format!("0.0.0.0{text}"),
+        None => text.to_owned(),
+    };
     whole.parse().map_err(|_| format!("`{text}` is no address with a port such as 0.0.0.0:9353"))
 }
 
@@ -248,6 +259,14 @@ mod tests {
     }
 
     #[test]
+    fn the_sync_interval_is_read_as_node_cache_reads_it() {
+        for (text, seconds) in [("60", 60), ("30ns", 30), ("1m", 60), ("1s", 1)] {
+            assert_eq!(sync_interval(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert!(sync_interval("0").is_err() && sync_interval("250ms").is_err());
+    }
+
+    #[test]
     fn servers_have_a_port_or_get_one() {
         let list = |text: &str| servers(text).map(|list| list.0.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(list("10.2.0.2,[fd02::2]:5353,fd02::3").unwrap(), ["10.2.0.2:53", "[fd02::2]:5353", "[fd02::3]:53"]);
@@ -265,6 +284,7 @@ mod tests {
     #[test]
     fn addresses_without_a_host_listen_everywhere() {
         assert_eq!(listen_address(":9353").unwrap().to_string(), "0.0.0.0:9353");
+        assert_eq!(listen_address("localhost:9353").unwrap().to_string(), "127.0.0.1:9353");
         assert!(listen_address("9353").is_err());
     }
 }

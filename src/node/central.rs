@@ -37,14 +37,17 @@ pub struct Known {
     pub behind: Behind,
     /// The last servers that there were.
     pub before: Vec<SocketAddr>,
+    /// The addresses that pods ask: a question would come round.
+    pub own: Vec<IpAddr>,
 }
 
 impl Known {
     /// The servers to send to, each once, in a stable order.
     pub fn servers(&self) -> Vec<SocketAddr> {
-        let found = [&self.told, &self.endpoints, &self.behind.translated, &self.plain(), &self.before];
-        let first = found.into_iter().find(|servers| !servers.is_empty());
-        let mut servers = first.cloned().unwrap_or_default();
+        let found = [&self.told, &self.endpoints, &self.behind.translated, &self.behind.plain, &self.before];
+        let usable = |servers: &Vec<SocketAddr>| servers.iter().copied().filter(|at| self.is_usable(*at)).collect();
+        let mut servers: Vec<SocketAddr> =
+            found.into_iter().map(usable).find(|servers: &Vec<_>| !servers.is_empty()).unwrap_or_default();
         servers.sort();
         servers.dedup();
         servers.truncate(CENTRAL_MAX);
@@ -68,11 +71,16 @@ impl Known {
         })
     }
 
-    /// Addresses that are no Service's: our questions to them were tracked, and nobody translated them. Without a trace an
-    /// address may be anybody's.
-    fn plain(&self) -> Vec<SocketAddr> {
-        let is_service = |address: &SocketAddr| self.of_services.contains(&address.ip());
-        self.behind.plain.iter().copied().filter(|address| !is_service(address)).collect()
+    /// What the command line says and cannot be sent to.
+    pub fn refused(&self) -> Vec<SocketAddr> {
+        self.told.iter().copied().filter(|at| !self.is_usable(*at)).collect()
+    }
+
+    /// True for an address that the kernel can send a pod's question to: no Service's, none of ours, and none that means
+    /// something else to each host.
+    fn is_usable(&self, at: SocketAddr) -> bool {
+        let ip = at.ip();
+        !(ip.is_loopback() || ip.is_unspecified() || self.own.contains(&ip) || self.of_services.contains(&ip))
     }
 }
 
@@ -130,8 +138,9 @@ mod tests {
         assert_eq!(known.servers(), [at("10.2.0.2:53"), at("10.2.0.3:53")]);
         known.endpoints = vec![at("10.2.0.4:53")];
         assert_eq!(known.servers(), [at("10.2.0.4:53")]);
-        known.told = vec![at("10.2.0.5:5353")];
+        known.told = vec![at("10.2.0.5:5353"), at("10.96.0.11:53")];
         assert_eq!(known.servers(), [at("10.2.0.5:5353")]);
+        assert_eq!(known.refused(), [at("10.96.0.11:53")]);
     }
 
     #[test]
@@ -142,5 +151,8 @@ mod tests {
         assert_eq!(known.servers(), [at("192.0.2.1:53")]);
         known.of_services = ["192.0.2.1".parse().unwrap()].into();
         assert!(known.servers().is_empty());
+        known.own = vec!["169.254.20.10".parse().unwrap()];
+        known.behind.plain = vec![at("127.0.0.53:53"), at("169.254.20.10:53"), at("[::1]:53")];
+        assert!(known.servers().is_empty(), "what is sent there would come back, or to somebody else");
     }
 }

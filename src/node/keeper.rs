@@ -24,7 +24,7 @@ use super::central::Known;
 use super::conntrack;
 use super::detour::Detour;
 use super::lease::{self, Lease};
-use super::link::{self, Changes, Handle, Link, Made, Unwanted};
+use super::link::{self, Changes, Handle, Link, LinkError, Made, Unwanted};
 use super::meters::{self, Meters};
 use super::rules::{self, Failsafe, Means, Rules, Wanted};
 use super::{Leaving, NodePlan, SetupError};
@@ -36,6 +36,10 @@ const TRACE_EVERY: Duration = Duration::from_secs(10);
 /// The first of these questions, when the first connections are open.
 const TRACE_FIRST: Duration = Duration::from_secs(1);
 
+/// How often it is seen whether others serve the node too.
+const COMPANY_EVERY: Duration = Duration::from_secs(1);
+/// How long readiness waits for the rules.
+const RULES_WITHIN: Duration = Duration::from_secs(10);
 /// How long a leaving daemon waits for what the keeper has under way.
 const REST_WITHIN: Duration = Duration::from_secs(1);
 
@@ -45,11 +49,13 @@ const REST_WITHIN: Duration = Duration::from_secs(1);
 pub struct Keeper {
     commands: mpsc::UnboundedSender<Command>,
     thread: Option<JoinHandle<()>>,
+    without: Vec<IpAddr>,
 }
 
 enum Command {
-    /// Questions for the cluster go to these; Services are watched by these receivers.
-    Central(Vec<Server>, Vec<watch::Receiver<Arc<Endpoints>>>),
+    /// These of our addresses have sockets of their own; questions for the cluster go to these servers; Services among them are
+    /// watched by these receivers.
+    Serving(Vec<IpAddr>, Vec<Server>, Vec<watch::Receiver<Arc<Endpoints>>>),
     /// What a watch says.
     Endpoints(Vec<SocketAddr>),
     /// Sockets are open: rules come in place. What is handed over is dropped when they are.
@@ -88,7 +94,7 @@ impl Keeper {
             runtime.block_on(async {
                 match Node::make(plan, meters, sender).await {
                     Ok(node) => {
-                        let _ = ready.send(Ok(())); // whoever waits for it is there
+                        let _ = ready.send(Ok(node.without())); // whoever waits for it is there
                         drop(ready);
                         node.keep(queue).await;
                     }
@@ -97,13 +103,19 @@ impl Keeper {
             });
         };
         let thread = std::thread::Builder::new().name("nearpath-node".to_owned()).spawn(work)?;
-        made.recv().context("the node's thread has ended")??;
-        Ok(Self { commands, thread: Some(thread) })
+        let without = made.recv().context("the node's thread has ended")??;
+        Ok(Self { commands, thread: Some(thread), without })
     }
 
-    /// Says whom questions for the cluster are forwarded to, and how their Services are watched.
-    pub fn follow(&self, servers: Vec<Server>, endpoints: Vec<watch::Receiver<Arc<Endpoints>>>) {
-        self.tell(Command::Central(servers, endpoints));
+    /// Says which addresses have sockets of their own, whom questions for the cluster are forwarded to, and how their
+    /// Services are watched. Rules are for addresses with sockets alone: questions for the others would all go to the centre.
+    pub fn serving(&self, served: Vec<IpAddr>, servers: Vec<Server>, endpoints: Vec<watch::Receiver<Arc<Endpoints>>>) {
+        self.tell(Command::Serving(served, servers, endpoints));
+    }
+
+    /// Addresses that cannot be had, because IPv6 is missing here.
+    pub fn without(&self) -> &[IpAddr] {
+        &self.without
     }
 
     /// Says that the sockets are open: the rules come in place, and then `pending` is dropped.
@@ -155,6 +167,13 @@ struct Node {
     detour: Option<Detour>,
     /// `None` before the sockets are open, and if the rules are somebody else's.
     rules: Option<Rules>,
+    /// What waits for the rules.
+    pending: Option<Box<dyn Any + Send>>,
+    /// Those of our addresses that have sockets of their own.
+    served: Vec<IpAddr>,
+    /// True while the rules are another instance's, which came later.
+    yielded: bool,
+    others: usize,
     known: Known,
     /// Tasks that hear of endpoints.
     watches: Vec<AbortHandle>,
@@ -170,7 +189,16 @@ impl Node {
         let handle = link::connect().context("cannot speak to the kernel by netlink")?;
         let mut node = Self {
             link: Link::new(&plan.name, &plan.own),
-            known: Known { told: plan.central.clone(), of_services: plan.services.clone(), ..Known::default() },
+            known: Known {
+                told: plan.central.clone(),
+                of_services: plan.services.clone(),
+                own: plan.own.clone(),
+                ..Known::default()
+            },
+            pending: None,
+            served: Vec::new(),
+            yielded: false,
+            others: 0,
             plan,
             lease,
             handle,
@@ -182,36 +210,56 @@ impl Node {
             meters,
             told: String::new(),
         };
+        let refused: Vec<String> = node.known.refused().iter().map(ToString::to_string).collect();
+        if !refused.is_empty() {
+            tracing::warn!(
+                "-failsafe-to {}: the kernel cannot send there; an address of a Service, of this host or of the daemon itself is \
+                 none of a server",
+                refused.join(",")
+            );
+        }
         if node.plan.interface {
-            let made = node.link.ensure(&node.handle, node.unwanted()).await?;
+            // what others may want stays at least until this start has succeeded
+            let made = node.link.ensure(&node.handle, Unwanted::Leave).await?;
             tracing::info!("{made}");
             node.made = Some(made);
+            let without = node.without();
+            let own: Vec<IpAddr> = node.plan.own.iter().copied().filter(|ip| !without.contains(ip)).collect();
+            node.link = Link::new(&node.plan.name, &own);
         }
+        node.others = node.others();
         Ok(node)
+    }
+
+    /// The addresses that cannot be had.
+    fn without(&self) -> Vec<IpAddr> {
+        match self.made.as_ref().and_then(|made| made.without.as_ref()) {
+            Some(LinkError::NoIpv6 { addresses, .. }) => addresses.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How many other instances serve this node. What is not known is taken for somebody.
+    fn others(&self) -> usize {
+        self.lease.others().unwrap_or(1)
     }
 
     /// Addresses on our interface that this instance does not want go, unless another one may.
     fn unwanted(&self) -> Unwanted {
-        match self.lease.others() {
-            Ok(0) => Unwanted::Remove,
-            Ok(_) | Err(_) => Unwanted::Leave,
-        }
+        if self.others() == 0 { Unwanted::Remove } else { Unwanted::Leave }
     }
 
     /// The sockets are open: puts the rules in place. Those of an earlier instance have been there until now, and what it knew of
     /// the central servers stands until more is known.
     async fn rule(&mut self) {
+        if self.made.is_some() {
+            self.settle_link().await;
+        }
         if !self.plan.rules {
+            self.pending = None;
             return;
         }
-        let rules = Rules::find(&self.plan.name);
-        match rules.armed() {
-            Ok(armed) => self.known.before = armed,
-            Err(error) => tracing::debug!(%error, "it is not known what the rules of before were"),
-        }
-        tell_means(&rules);
-        self.rules = Some(rules);
-        self.make_detour().await;
+        self.find_rules().await;
         self.put_rules();
         // what was tracked before there were rules would go on hiding them
         match conntrack::forget(&self.plan.own, self.plan.port) {
@@ -221,6 +269,21 @@ impl Node {
         }
     }
 
+    /// Finds out by what rules can be made here.
+    async fn find_rules(&mut self) {
+        let rules = Rules::find(&self.plan.name);
+        match rules.armed() {
+            Ok(armed) if self.known.before.is_empty() => self.known.before = armed,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "it is not known what the rules of before were"),
+        }
+        if self.rules.as_ref().is_none_or(|before| before.means() != rules.means()) {
+            tell_means(&rules);
+        }
+        self.rules = Some(rules);
+        self.make_detour().await;
+    }
+
     /// The way for the host's own processes. Without it the failsafe holds for pods alone.
     async fn make_detour(&mut self) {
         let possible = self.rules.as_ref().is_some_and(|rules| rules.means() == Means::Nft);
@@ -228,7 +291,10 @@ impl Node {
             return;
         }
         match Detour::ensure(&self.handle, &self.plan.name, &self.plan.own).await {
-            Ok(detour) => self.detour = Some(detour),
+            Ok(detour) => {
+                self.detour = Some(detour);
+                self.meters.works(SetupError::InterfaceAdd);
+            }
             Err(error) => {
                 self.meters
                     .trouble(SetupError::InterfaceAdd, &format!("no failsafe for the host's own processes: {error}"));
@@ -239,7 +305,7 @@ impl Node {
     fn wanted(&self) -> Wanted {
         let failsafe = |lasts| Failsafe { lasts, central: self.known.servers() };
         Wanted {
-            own: self.plan.own.clone(),
+            own: self.served.clone(),
             of_services: self.plan.intercepted(),
             port: self.plan.port,
             health_port: self.plan.health_port,
@@ -252,14 +318,20 @@ impl Node {
     fn put_rules(&mut self) {
         let wanted = self.wanted();
         let Some(rules) = &mut self.rules else { return };
-        match rules.apply(&wanted) {
-            Ok(()) => self.meters.works(SetupError::Iptables),
-            Err(error) => {
-                return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}"));
-            }
+        let applied = match wanted.own.is_empty() {
+            true => rules.remove().map(|_| ()),
+            false => rules.apply(&wanted),
+        };
+        let stands_in = matches!(rules.means(), Means::Nft | Means::Iptables { .. }) && wanted.failsafe.is_some();
+        if let Err(error) = applied {
+            self.meters.armed(&[], false);
+            return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}"));
         }
-        let stands_in = matches!(rules.means(), Means::Nft | Means::Iptables { .. });
-        self.meters.armed(&self.known.servers(), stands_in);
+        self.meters.works(SetupError::Iptables);
+        self.meters.works(SetupError::IptablesLock);
+        self.yielded = false;
+        self.pending = None;
+        self.meters.armed(&self.known.servers(), stands_in && !wanted.own.is_empty());
         if stands_in && let Some(failsafe) = &wanted.failsafe {
             self.tell_armed(&wanted, failsafe);
         }
@@ -292,14 +364,17 @@ impl Node {
         let mut renew = every(self.plan.failsafe.map_or(RENEW_EVERY, |lasts| RENEW_EVERY.min(lasts / 3)));
         let mut trace = every(TRACE_EVERY);
         trace.reset_after(TRACE_FIRST);
+        let mut company = every(COMPANY_EVERY);
+        let patience = tokio::time::sleep(RULES_WITHIN);
+        tokio::pin!(patience);
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Central(servers, endpoints)) => self.follow(servers, endpoints),
+                    Some(Command::Serving(served, servers, endpoints)) => self.follow(served, servers, endpoints),
                     Some(Command::Endpoints(endpoints)) => self.learn(|known| known.endpoints = endpoints),
                     Some(Command::Bound(pending)) => {
+                        self.pending = Some(pending);
                         self.rule().await;
-                        drop(pending);
                     }
                     Some(Command::Rest(done)) => {
                         drop(done);
@@ -315,6 +390,8 @@ impl Node {
                 _ = sync.tick() => self.look().await,
                 _ = renew.tick() => self.renew(),
                 _ = trace.tick() => self.trace(),
+                _ = company.tick() => self.look_around().await,
+                () = &mut patience, if self.pending.is_some() => self.pending = None,
             }
         }
     }
@@ -348,30 +425,64 @@ impl Node {
             self.meters.repaired("detour");
             self.make_detour().await;
         }
+        if self.rules.as_ref().is_some_and(|rules| rules.means() == Means::Nothing) {
+            self.find_rules().await;
+            return self.put_rules();
+        }
+        self.look_at_rules();
+    }
+
+    fn look_at_rules(&mut self) {
         let wanted = self.wanted();
-        let Some(rules) = &self.rules else { return };
+        let Some(rules) = self.rules.as_ref().filter(|_| !wanted.own.is_empty()) else { return };
         match rules.holds(&wanted) {
-            Ok(true) => self.meters.works(SetupError::Iptables),
+            Ok(true) => {
+                self.meters.works(SetupError::Iptables);
+                self.meters.works(SetupError::IptablesLock);
+            }
+            Ok(false) if self.others > 0 && rules.armed().is_ok_and(|armed| !armed.is_empty()) => {
+                if !std::mem::replace(&mut self.yielded, true) {
+                    tracing::info!("the rules are those of another instance, and stay so until it leaves");
+                }
+            }
             Ok(false) => {
-                self.meters.repaired("rules");
-                tracing::warn!("the rules were not as they are to be, and are put in place again");
+                if !self.yielded {
+                    self.meters.repaired("rules");
+                    tracing::warn!("the rules were not as they are to be, and are put in place again");
+                }
                 self.put_rules();
             }
             Err(error) => self.meters.trouble(meters::of_rules(&error), &format!("cannot see the rules: {error}")),
         }
     }
 
+    /// Sees whether another instance has come or left: what that one had made its own is to be ours.
+    async fn look_around(&mut self) {
+        let others = self.others();
+        let before = std::mem::replace(&mut self.others, others);
+        if others < before {
+            self.look().await;
+        } else if others > before {
+            self.yielded = true; // who comes later knows better, and makes the rules its own
+        }
+    }
+
     async fn look_at_link(&mut self) {
         match self.link.holds(&self.handle).await {
-            Ok(true) => return self.meters.works(SetupError::InterfaceCheck),
-            Ok(false) => {}
-            Err(error) => return self.meters.trouble(SetupError::InterfaceCheck, &error.to_string()),
+            Ok(true) => self.meters.works(SetupError::InterfaceCheck),
+            Ok(false) => self.settle_link().await,
+            Err(error) => self.meters.trouble(SetupError::InterfaceCheck, &error.to_string()),
         }
+    }
+
+    /// Makes the interface as it is to be; what this start has made of it is remembered as it was.
+    async fn settle_link(&mut self) {
         match self.link.ensure(&self.handle, self.unwanted()).await {
+            Ok(made) if made.nothing() => self.meters.works(SetupError::InterfaceCheck),
             Ok(made) => {
                 self.meters.repaired("link");
                 self.meters.works(SetupError::InterfaceCheck);
-                tracing::warn!("interface or address had gone: {made}");
+                tracing::warn!("the interface was not as it is to be: {made}");
             }
             Err(error) => self.meters.trouble(SetupError::InterfaceCheck, &error.to_string()),
         }
@@ -380,7 +491,7 @@ impl Node {
     /// Keeps the dead man's switch from going off.
     fn renew(&mut self) {
         let wanted = self.wanted();
-        let Some(rules) = self.rules.as_mut() else { return };
+        let Some(rules) = self.rules.as_mut().filter(|_| !self.yielded) else { return };
         if let Err(error) = rules.renew(&wanted) {
             tracing::debug!(%error, "the set of the failsafe is not renewed");
             self.put_rules();
@@ -409,12 +520,22 @@ impl Node {
         if !now.is_empty() {
             self.known.before.clone_from(&now);
         }
-        if now != before {
+        if now != before && !self.yielded {
             self.put_rules();
         }
     }
 
-    fn follow(&mut self, servers: Vec<Server>, endpoints: Vec<watch::Receiver<Arc<Endpoints>>>) {
+    fn follow(&mut self, served: Vec<IpAddr>, servers: Vec<Server>, endpoints: Vec<watch::Receiver<Arc<Endpoints>>>) {
+        let unserved = self.plan.own.iter().filter(|ip| !served.contains(ip) && !self.without().contains(ip));
+        for ip in unserved {
+            tracing::warn!(
+                "no block listens on {ip} itself: the kernel could not tell its sockets from others, so it has no rules and no \
+                 failsafe; write `bind {ip}`"
+            );
+        }
+        let served: Vec<IpAddr> = self.plan.own.iter().copied().filter(|ip| served.contains(ip)).collect();
+        let others_served = self.served != served;
+        self.served = served;
         self.watches.drain(..).for_each(|task| task.abort());
         if !endpoints.is_empty() {
             let sender = self.sender.clone();
@@ -425,6 +546,9 @@ impl Node {
             known.behind = conntrack::Behind::default();
             known.servers = servers;
         });
+        if others_served {
+            self.put_rules();
+        }
     }
 
     async fn end(mut self, end: End) {
@@ -444,7 +568,9 @@ impl Node {
         match (last, plan.leaving) {
             (false, _) => tracing::info!("others serve {}; interface and rules are theirs now", plan.name),
             (true, Leaving::TearDown) => {
-                tear_down(&plan.name, &plan.own, &handle, plan.rules, made.is_some()).await;
+                let done = tear_down(&plan.name, &plan.own, &handle, plan.rules, made.is_some()).await;
+                done.left.iter().for_each(|line| tracing::error!("{line}"));
+                tracing::info!("removed: {}", done.removed.join(", "));
             }
             (true, Leaving::Stay) => tracing::info!(
                 "interface and rules of {} stay, and the kernel stands in as far as the failsafe is armed (`nearpath cleanup` \
@@ -472,13 +598,20 @@ fn path(detour: &Detour) -> rules::Detour {
     rules::Detour { device: device.clone(), back: back.clone(), address: *address, address6: *address6 }
 }
 
-/// Removes rules and interface, as far as they are ours to remove; what was there.
-async fn tear_down(name: &str, own: &[IpAddr], handle: &Handle, rules: bool, link: bool) -> Vec<String> {
-    let mut removed = Vec::new();
-    let mut note = |what: &str, done: Result<bool, String>| match done {
-        Ok(true) => removed.push(format!("{what} of {name}")),
+/// What a tear-down came to.
+#[derive(Default)]
+struct TornDown {
+    removed: Vec<String>,
+    left: Vec<String>,
+}
+
+/// Removes rules and interface, as far as they are ours to remove.
+async fn tear_down(name: &str, own: &[IpAddr], handle: &Handle, rules: bool, link: bool) -> TornDown {
+    let mut done = TornDown::default();
+    let mut note = |what: &str, tried: Result<bool, String>| match tried {
+        Ok(true) => done.removed.push(format!("{what} of {name}")),
         Ok(false) => {}
-        Err(error) => tracing::error!("the {what} of {name} is left: {error}"),
+        Err(error) => done.left.push(format!("the {what} of {name} is left: {error}")),
     };
     if rules {
         note("rules", Rules::remove_all(name).map_err(|error| error.to_string()));
@@ -487,25 +620,26 @@ async fn tear_down(name: &str, own: &[IpAddr], handle: &Handle, rules: bool, lin
     if link {
         note("interface", Link::new(name, own).remove(handle).await.map_err(|error| error.to_string()));
     }
-    if !removed.is_empty() {
-        tracing::info!("removed: {}", removed.join(", "));
-    }
-    removed
+    done
 }
 
 /// Removes everything of a name from this node; what there was.
 ///
 /// # Errors
-/// An instance serves it, unless that is to be passed over.
+/// An instance serves it, unless that is to be passed over; or something is left.
 pub fn clean_up(name: &str, force: bool) -> anyhow::Result<Vec<String>> {
     if !force && !lease::nobody(name)? {
         anyhow::bail!("an instance serves {name} on this node and would put it all back: stop it first, or say -force");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let handle = link::connect().context("cannot speak to the kernel by netlink")?;
-        Ok(tear_down(name, &[], &handle, true, true).await)
-    })
+        anyhow::Ok(tear_down(name, &[], &handle, true, true).await)
+    })?;
+    match done.left.is_empty() {
+        true => Ok(done.removed),
+        false => Err(anyhow::anyhow!("{}", done.left.join("\n"))),
+    }
 }
 
 async fn next(changes: &mut Option<Changes>) {

@@ -51,22 +51,24 @@ pub fn fitted(options: &Options, limit: Option<Limit>) -> Options {
 }
 
 /// Looks each second at what is used of the limit, and acts.
-pub async fn watch(limit: Limit, shared: Arc<Shared>) {
+pub async fn watch(mut limit: Limit, shared: Arc<Shared>) {
     let gauge = |name, help| shared.metrics.gauge(name, help, &[]);
     let used_now = gauge("nearpath_memory_used_bytes", "Octets of memory that count against the limit.");
-    gauge("nearpath_memory_limit_bytes", "The limit of memory, octets.").set(saturated(limit.octets));
+    let limit_now = gauge("nearpath_memory_limit_bytes", "The limit of memory, octets.");
     let bound = gauge("nearpath_cache_bound_bytes", "Octets that memorised answers may take at this moment.");
     let reliefs = shared.metrics.counter(
         "nearpath_memory_reliefs_total",
         "Looks that found over 90 % of the limit used, and took memory from the store.",
         &[],
     );
-    let mut relief = Relief::new(limit.octets, shared.store.bound());
+    let mut relief = Relief::new(shared.store.bound());
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
+        limit = limit.renewed();
+        limit_now.set(saturated(limit.octets));
         let Some(used) = limit.used() else { continue };
         used_now.set(saturated(used));
-        let step = relief.look(used, shared.store.bound());
+        let step = relief.look((used, limit.octets), shared.store.bound());
         if let Step::Relieve { began: true, .. } = step {
             tracing::warn!("{used} octets of {} used: the store shrinks, new misses are refused", limit.octets);
         }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use contract::wire::Name;
 use serde::de::DeserializeOwned;
 
-/// Servers that `upstreamNameservers` may name (kube-dns's own bound).
-const UPSTREAMS_MAX: usize = 3;
 /// Octets of one key; an API server takes no larger ConfigMap.
 const KEY_OCTETS_MAX: u64 = 1 << 20;
 
@@ -32,7 +31,7 @@ pub struct ConfigMapError {
 }
 
 const STUB_DOMAINS: &str = r#"JSON such as {"corp.example": ["10.0.0.53", "10.0.0.54:5353"]}"#;
-const UPSTREAMS: &str = r#"JSON such as ["10.0.0.53", "10.0.0.54:5353"], at most three servers"#;
+const UPSTREAMS: &str = r#"JSON such as ["10.0.0.53", "10.0.0.54:5353"]"#;
 
 impl ConfigMap {
     /// Reads the keys that are there.
@@ -51,9 +50,6 @@ impl ConfigMap {
             if let Err(reason) = check_domain(domain).and_then(|()| check_servers(servers)) {
                 return Err(error("stubDomains", format!("`{domain}`: {reason}"), STUB_DOMAINS));
             }
-        }
-        if upstream_nameservers.len() > UPSTREAMS_MAX {
-            return Err(error("upstreamNameservers", format!("{} servers", upstream_nameservers.len()), UPSTREAMS));
         }
         if !upstream_nameservers.is_empty() {
             check_servers(&upstream_nameservers).map_err(|reason| error("upstreamNameservers", reason, UPSTREAMS))?;
@@ -87,17 +83,21 @@ fn check_domain(domain: &str) -> Result<(), String> {
     }
 }
 
-/// Words that `forward` can judge: whether they are servers it says itself.
+/// Servers as node-cache takes them: addresses, or a file like /etc/resolv.conf. A name would have to be looked up, and by whom?
 fn check_servers(servers: &[String]) -> Result<(), String> {
-    let plain = |server: &str| {
-        !server.is_empty()
-            && server.bytes().all(|octet| octet.is_ascii_graphic() && !matches!(octet, b'{' | b'}' | b'"' | b'#'))
-    };
-    match servers.iter().find(|server| !plain(server)) {
+    match servers.iter().find(|server| !is_server(server)) {
         Some(server) => Err(format!("`{server}` is no server")),
         None if servers.is_empty() => Err("it has no server".to_owned()),
         None => Ok(()),
     }
+}
+
+fn is_server(text: &str) -> bool {
+    let plain = text.bytes().all(|octet| octet.is_ascii_graphic() && !matches!(octet, b'{' | b'}' | b'"' | b'#'));
+    let address = text.strip_prefix("dns://").or_else(|| text.strip_prefix("tls://")).unwrap_or(text);
+    let address = address.split('%').next().unwrap_or_default();
+    let is_address = address.parse::<IpAddr>().is_ok() || address.parse::<SocketAddr>().is_ok();
+    plain && (is_address || text.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -124,6 +124,9 @@ mod tests {
                 .unwrap();
         assert_eq!(map.stub_domains["corp.example"], ["10.0.0.53"]);
         assert_eq!(map.upstream_nameservers, ["192.0.2.1"]);
+        let taken =
+            r#"["192.0.2.1:5353","tls://192.0.2.2%dns.example","2001:db8::1","[2001:db8::1]:53","/etc/resolv.conf"]"#;
+        assert_eq!(read(&[("upstreamNameservers", taken)]).unwrap().upstream_nameservers.len(), 5);
     }
 
     #[test]
@@ -134,7 +137,8 @@ mod tests {
             ("stubDomains", r#"{"a {": ["10.0.0.53"]}"#, "a {"),
             ("stubDomains", r#"{"corp.example": []}"#, "no server"),
             ("stubDomains", r#"{"corp.example": ["10.0.0.53 }"]}"#, "no server"),
-            ("upstreamNameservers", r#"["1.1.1.1","1.1.1.2","1.1.1.3","1.1.1.4"]"#, "4 servers"),
+            ("stubDomains", r#"{"corp.example": ["ns.corp.example"]}"#, "no server"),
+            ("upstreamNameservers", r#"["resolver"]"#, "no server"),
             ("upstreamNameservers", r#"{"a": 1}"#, "invalid type"),
         ] {
             let error = read(&[(name, text)]).unwrap_err();

@@ -85,6 +85,16 @@ impl Source {
         }
     }
 
+    /// The same without the ConfigMap; `None` if there is none.
+    pub fn without_config_map(&self) -> Option<Self> {
+        match self {
+            Self::Base(base) if base.config_map.is_some() => {
+                Some(Self::Base(Base { config_map: None, ..base.clone() }))
+            }
+            Self::Base(_) | Self::File(_) => None,
+        }
+    }
+
     /// Writes the rendered text where node-cache writes it. Nothing is written for a file that is served as it is.
     pub fn keep(&self, text: &Text) {
         let Self::Base(Base { written_to: Some(path), .. }) = self else { return };
@@ -99,8 +109,17 @@ impl Source {
     /// The folders in which a change means that it is to be read again.
     pub fn folders(&self) -> Vec<PathBuf> {
         let Self::Base(base) = self else { return Vec::new() };
-        let of_base = base.path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        [of_base].into_iter().chain(base.config_map.as_deref()).map(Path::to_owned).collect()
+        let folder_of = |path: &Path| match path.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        let mut folders = vec![folder_of(&base.path)];
+        // a link may lead into another folder, where what it leads to is changed
+        let target = fs::read_link(&base.path).ok().map(|target| folder_of(&folders[0].join(target)));
+        folders.extend(target);
+        folders.extend(base.config_map.clone());
+        folders.dedup();
+        folders
     }
 
     /// The file that whoever runs this would change.

@@ -2,7 +2,15 @@
 
 use std::time::Instant;
 
-use nearpath_fuzz::{Mutator, corefile, message, packet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache::warm::{Names, Stamp, write};
+use cache::{BlockId, KeyBuffer, Policy, Store};
+use contract::metrics::Metrics;
+use contract::wire::{Class, Message, Name, RecordType};
+use contract::{Answer, Client, Moment, Query, Reply, Scope, SearchLists, Source, Transport};
+use nearpath_fuzz::{Mutator, corefile, message, packet, warm};
 use nearpath_tests::mode::{self, note};
 use nearpath_tests::record::Record;
 use nearpath_tests::{Ask, ask};
@@ -55,6 +63,44 @@ fn replies() -> Vec<Vec<u8>> {
     replies
 }
 
+/// The body of a file of hot answers: two blocks, a search list, and an answer for most replies of [`replies`].
+fn kept() -> Vec<u8> {
+    let (store, now, blocks) = (Store::new(1 << 20, Arc::new(Metrics::default())), Moment(1), [BlockId(1), BlockId(2)]);
+    let list = SearchLists::default().intern(&[Name::parse("shop.svc.cluster.local").expect("a name"), Name::root()]);
+    for (index, wire) in replies().iter().step_by(4).enumerate() {
+        let message = Message::parse(wire).expect("the corpus is good");
+        let (name, rtype) = (message.question_name().expect("the corpus is good"), message.question_type());
+        let scope = if index % 3 == 0 { Scope::Search(list.id) } else { Scope::Shared };
+        let Ok(answer) = Answer::from_upstream(&query(&name, rtype), wire) else { continue };
+        let mut key = KeyBuffer::new();
+        key.set_name(name.as_wire());
+        key.set(blocks[index % 2], scope, rtype, Class::IN, false, false);
+        store.insert(&key, Reply::fresh(answer, Source::Store), &Policy::default(), now);
+    }
+    let names = Names { blocks: blocks.map(|block| (block, format!("{block:?}"))).into(), lists: vec![list] };
+    let (file, count) = write(&store, now, &names, &Stamp::default(), (Duration::from_secs(60), false, 1 << 20));
+    assert!(count > 3, "{count} answers kept");
+    file[cache::warm::HEAD..].to_vec()
+}
+
+fn query(name: &Name, rtype: RecordType) -> Query {
+    let nobody = ([127, 0, 0, 1], 1).into();
+    Query {
+        name: name.clone(),
+        rtype,
+        class: Class::IN,
+        dnssec_ok: false,
+        checking_disabled: false,
+        scope: Scope::Shared,
+        client: Client { address: nobody, local: nobody, transport: Transport::Udp },
+        edns: None,
+        header: (1, 0),
+        arrived: Moment(1),
+        reentries: 0,
+        refresh: false,
+    }
+}
+
 fn feed(what: &str, take: fn(&[u8]), corpus: Vec<Vec<u8>>, packets: usize) {
     let seed = mode::seed();
     corpus.iter().for_each(|octets| take(octets));
@@ -77,6 +123,11 @@ fn any_packet_of_a_client_is_survived() {
 #[test]
 fn any_message_of_an_upstream_is_survived() {
     feed("messages of upstreams", message, replies(), mode::of(300_000, 10_000_000));
+}
+
+#[test]
+fn any_octets_as_kept_answers_are_survived() {
+    feed("files of kept answers", warm, vec![kept()], mode::of(3_000, 300_000));
 }
 
 #[test]

@@ -42,7 +42,7 @@ const MAGIC: &[u8; 8] = b"nearpath";
 /// The form of what follows; another one is not read.
 const VERSION: u32 = 1;
 /// Octets before what the checksum covers.
-const HEAD: usize = MAGIC.len() + 4 + 8;
+pub const HEAD: usize = MAGIC.len() + 4 + 8;
 
 /// Puts the head before a body. For tests and fuzzers too: a body of any octets comes through to the reader by it.
 pub fn seal(body: &[u8]) -> Vec<u8> {

@@ -81,6 +81,13 @@ impl Limit {
         limits.min_by_key(|limit| limit.octets)
     }
 
+    /// The same limit as it is now: a pod may be given more or less while it runs.
+    pub fn renewed(self) -> Self {
+        let told = fs::read_to_string(self.usage.folder.join(self.usage.version.limit())).ok();
+        let octets = told.map_or(Some(self.octets), |text| number(&text));
+        Self { octets: octets.unwrap_or(UNLIMITED), ..self }
+    }
+
     /// Octets that count against it and cannot be had back for the asking; `None` if nobody tells.
     pub fn used(&self) -> Option<u64> {
         self.usage.of_group().or_else(|| self.usage.resident())

@@ -9,10 +9,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::Client;
 use contract::limits::{GATHER_MAX, IDLE_BUFFER, PIPELINE_MAX};
-use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -25,6 +25,21 @@ use crate::serve::connections::{Mishap, Seat};
 
 /// The octets of a frame's length (RFC 1035 4.2.2).
 const PREFIX: usize = 2;
+
+/// How long a connection that is to end waits for a question that may be on its way: a client that has just connected, or was
+/// just answered, does not know yet.
+const LAST_QUESTION_WITHIN: Duration = Duration::from_millis(300);
+/// How long a connection that is over stays half open, so that what the client sent meanwhile does not reset it before it has
+/// read its replies.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// An end that was asked for.
+struct Stopping {
+    /// When waiting for another question is over.
+    until: Instant,
+    /// Questions that were taken before.
+    taken: u32,
+}
 
 pub(super) struct Conversation<S, D> {
     stream: S,
@@ -42,8 +57,10 @@ pub(super) struct Conversation<S, D> {
     under_way: usize,
     /// Questions that were taken.
     taken: u32,
-    /// False after the client's end of file, a time-out or a stop: what is under way is finished, then it is over.
+    /// False after the client's end of file, a time-out or the end of a stop: what is under way is finished, then it is over.
     reading: bool,
+    /// Since it was told to stop.
+    stopping: Option<Stopping>,
     /// When it last had something to do.
     idle_since: Instant,
     /// When the frame began that is not whole yet.
@@ -66,6 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Desk> Conversation<S, D> {
             under_way: 0,
             taken: 0,
             reading: true,
+            stopping: None,
             idle_since: Instant::now(),
             partial_since: None,
         }
@@ -82,6 +100,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Desk> Conversation<S, D> {
                 }
                 continue;
             }
+            if self.has_had_its_last_word() {
+                self.reading = false;
+            }
             if !self.reading && self.under_way == 0 {
                 break;
             }
@@ -89,6 +110,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Desk> Conversation<S, D> {
         }
         // Says that nothing more comes; a client that is gone does not hear it.
         let _ = timeout(self.timeouts.write, self.stream.shutdown()).await;
+        if self.stopping.is_some() {
+            let _ = timeout(LINGER, self.until_the_client_closes()).await;
+        }
+    }
+
+    /// True if it is to end, and the question that may have been on its way was answered.
+    fn has_had_its_last_word(&self) -> bool {
+        let answered = self.stopping.as_ref().is_some_and(|stopping| self.taken > stopping.taken);
+        answered && self.under_way == 0 && self.inbox.is_empty()
+    }
+
+    /// Reads what nobody answers any more.
+    async fn until_the_client_closes(&mut self) {
+        let mut nothing = [0; IDLE_BUFFER];
+        while self.stream.read(&mut nothing).await.is_ok_and(|octets| octets > 0) {}
     }
 
     /// Answers the whole frames, until the pipeline is full or enough is to be written.
@@ -198,25 +234,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Desk> Conversation<S, D> {
                 self.reading = false;
             }
             () = self.seat.cut(), if self.reading => self.reading = false,
-            () = stop.stopped(), if self.reading => self.read_the_last(),
+            () = stop.stopped(), if self.reading && self.stopping.is_none() => {
+                self.stopping = Some(Stopping { until: Instant::now() + LAST_QUESTION_WITHIN, taken: self.taken });
+            }
         }
     }
 
     /// When the client's patience with us, or ours with it, is over; `None` while its questions are under way.
     fn deadline(&self) -> Option<Instant> {
-        match self.partial_since {
+        let patience = match self.partial_since {
             Some(since) => Some(since + self.timeouts.read),
             None if self.under_way == 0 => Some(self.idle_since + self.timeouts.idle),
             None => None,
+        };
+        match &self.stopping {
+            Some(stopping) => Some(patience.map_or(stopping.until, |at| at.min(stopping.until))),
+            None => patience,
         }
-    }
-
-    /// Takes what the client has sent already, and then no more.
-    fn read_the_last(&mut self) {
-        while self.inbox.len() < GATHER_MAX
-            && let Some(true) = read(&mut self.stream, &mut self.inbox).now_or_never()
-        {}
-        self.reading = false;
     }
 }
 

@@ -204,6 +204,25 @@ async fn draining_finishes_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_question_that_is_on_its_way_when_the_end_comes_is_answered() {
+    let connections = Arc::default();
+    let listener = listen(options(PATIENT, &connections));
+    let (mut fresh, mut kept, mut idle) =
+        (connect(&listener).await, connect(&listener).await, connect(&listener).await);
+    assert!(ask(&mut kept, packet(1, b'E', 0)).await.is_some());
+    assert!(ask(&mut idle, packet(1, b'E', 0)).await.is_some());
+    let drained = tokio::spawn(listener.drain(HANG));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(ask(&mut fresh, packet(2, b'E', 0)).await, Some(packet(2, b'E', 0)));
+    assert_eq!(ask(&mut kept, packet(3, b'D', 20)).await, Some(packet(3, b'D', 20)));
+    for client in [&mut fresh, &mut kept, &mut idle] {
+        assert_eq!(reply(client).await, None, "it ends, and is not reset");
+    }
+    drop((fresh, kept, idle));
+    assert!(drained.await.unwrap());
+}
+
+#[tokio::test]
 async fn a_drain_ends_at_its_deadline() {
     let listener = listen(options(PATIENT, &Arc::default()));
     let mut client = connect(&listener).await;

@@ -48,6 +48,15 @@ fn of_version_two_the_lowest_limit_on_the_way_up_counts() {
     ]);
     let limit = host.limit().unwrap();
     assert_eq!((limit.octets, limit.used()), (30_000_000, Some(18_500_000)));
+    let file = host.0.join("sys/fs/cgroup/kubepods/pod1/memory.max");
+    fs::write(&file, "40000000\n").unwrap();
+    let limit = limit.renewed();
+    assert_eq!(limit.octets, 40_000_000, "it was changed while we run");
+    fs::write(&file, "max\n").unwrap();
+    let limit = limit.renewed();
+    assert!(limit.octets > 1 << 50);
+    fs::remove_file(&file).unwrap();
+    assert_eq!(limit.clone().renewed(), limit, "what cannot be read stays");
 }
 
 #[test]

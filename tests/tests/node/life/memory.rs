@@ -1,8 +1,10 @@
 //! A limit of 30 MB by cgroup: the store's bound fits, and a flood of distinct names neither kills nor starves.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use nearpath_tests::metrics::sum;
 use nearpath_tests::mode::{self, note};
 use nearpath_tests::{Daemon, Reply, Udp, Upstream, ask};
 
@@ -33,9 +35,12 @@ impl Group {
     /// One of version 1 below the test's own; `None` where none can be made. Of version 2 only the reading of limits is tested,
     /// beside its code.
     fn new() -> Option<Self> {
+        // pages of a file count where they are first read: those of a debug build alone are more than the limit
+        std::fs::read(nearpath_tests::daemon::binary()).expect("it was built");
         let own = std::fs::read_to_string("/proc/thread-self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.split_once(":memory:"))?.1;
-        let name = format!("nearpath-life-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("nearpath-life-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let group = Self(Path::new("/sys/fs/cgroup/memory").join(own.trim_start_matches('/')).join(name));
         std::fs::create_dir(&group.0).ok()?;
         std::fs::write(group.0.join("memory.limit_in_bytes"), LIMIT.to_string()).ok()?;
@@ -50,6 +55,18 @@ impl Group {
         let above = self.0.parent().expect("it has one above").join("tasks");
         std::fs::write(above, &thread).expect("root may");
         started
+    }
+
+    /// Sets the limit so that 92 % are used, as the daemon sees it. The kernel may give pages of files back at that.
+    fn squeezes(&self) {
+        let used = self.word("memory.usage_in_bytes", "").expect("version 1 says it");
+        let used = used - self.word("memory.stat", "total_inactive_file ").expect("version 1 says it").min(used);
+        self.limits(used + used / 12);
+    }
+
+    /// Sets another limit.
+    fn limits(&self, octets: u64) {
+        std::fs::write(self.0.join("memory.limit_in_bytes"), octets.to_string()).expect("root may");
     }
 
     fn word(&self, file: &str, key: &str) -> Option<u64> {
@@ -100,6 +117,43 @@ fn thirty_megabytes_survive_a_flood_of_distinct_names() {
         daemon.asked(&ask("later.wild.example.com", "A")).is("NOERROR");
         let (_, text) = page("127.0.0.1:9253", "/metrics").unwrap();
         assert!(text.contains("nearpath_memory_limit_bytes 29999104\n"), "the limit in whole pages");
+    });
+}
+
+#[test]
+fn when_memory_runs_short_the_store_gives_and_hits_go_on() {
+    alone(|| {
+        let Some(group) = Group::new() else {
+            return mode::skip("node", "no cgroup of version 1 can be made that limits memory");
+        };
+        let centre = Upstream::with(crate::scenario::TABLE);
+        let mut daemon = group.starting(|| daemon(LARGE, &centre, &["-threads=2"]));
+        daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
+        flood(&mut daemon, 10_000);
+        let client = daemon.client();
+        let figure = |name| page("127.0.0.1:9253", "/metrics").map_or(0.0, |(_, text)| sum(&text, name, &[]));
+        let bound = figure("nearpath_cache_bound_bytes");
+        assert!(bound > 5e6, "{bound}");
+        let relieved = || within(3, || figure("nearpath_memory_reliefs_total") >= 1.0);
+        assert!((0..8).any(|_| {
+            group.squeezes();
+            relieved()
+        }));
+        assert!(within(5, || figure("nearpath_cache_bound_bytes") < bound), "the store's bound is lower");
+        client.asks(&ask("www.example.com", "A")).is("NOERROR");
+        // refused with an Extended DNS Error or answered, as the kernel has found pages of files to give back or not
+        let reply = client.asks(&ask("p.wild.example.com", "A").edns(1232));
+        note(&format!("a miss while memory is short: {} {:?}", reply.rcode, reply.edes()));
+        assert!(reply.rcode == 0 || reply.edes() == [0], "{reply}");
+        group.limits(LIMIT);
+        let mut number = 0;
+        let mut is_answered = || {
+            number += 1;
+            client.asks(&ask(&format!("p{number}.wild.example.com"), "A")).rcode == 0
+        };
+        assert!(within(10, || (0..50).all(|_| is_answered())), "all are answered once there is enough");
+        assert!(within(30, || figure("nearpath_cache_bound_bytes") >= bound), "and the store has its room again");
+        daemon.is_well();
     });
 }
 

@@ -46,6 +46,26 @@ fn what_was_asked_for_is_answered_after_a_restart_without_upstream() {
 }
 
 #[test]
+fn a_full_file_is_taken_over_quickly() {
+    alone(|| {
+        let (centre, state) = (crate::scenario::centre(), Folder::new());
+        let first = keeping(&centre, &state);
+        let client = first.client();
+        for name in names(9_000) {
+            client.asks(&ask(&name, "A")).is("NOERROR");
+            client.asks(&ask(&name, "AAAA")).is("NOERROR");
+        }
+        assert_eq!(first.terminates(), Some(0));
+        let size = std::fs::metadata(state.file("warm")).unwrap().len();
+        assert!((1 << 20..=4 << 20).contains(&size), "{size} octets");
+        let again = keeping(&centre, &state);
+        let lines = again.log_since(0);
+        let told = lines.iter().find(|line| line.contains("hot answers of")).expect("it says what it took over");
+        note(&format!("{size} octets: {told}"));
+    });
+}
+
+#[test]
 fn a_damaged_or_foreign_file_is_ignored_with_one_line() {
     alone(|| {
         let (centre, state) = (crate::scenario::centre(), Folder::new());

