@@ -327,7 +327,10 @@ impl Node {
             self.meters.armed(&[], false);
             return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}"));
         }
-        self.meters.works(SetupError::Iptables);
+        match rules.without() {
+            Some(without) => self.meters.trouble(SetupError::Iptables, &without.to_string()),
+            None => self.meters.works(SetupError::Iptables),
+        }
         self.meters.works(SetupError::IptablesLock);
         self.yielded = false;
         self.pending = None;
@@ -425,7 +428,7 @@ impl Node {
             self.meters.repaired("detour");
             self.make_detour().await;
         }
-        if self.rules.as_ref().is_some_and(|rules| rules.means() == Means::Nothing) {
+        if self.rules.as_ref().is_some_and(|rules| !rules.settled()) {
             self.find_rules().await;
             return self.put_rules();
         }
@@ -436,10 +439,11 @@ impl Node {
         let wanted = self.wanted();
         let Some(rules) = self.rules.as_ref().filter(|_| !wanted.own.is_empty()) else { return };
         match rules.holds(&wanted) {
-            Ok(true) => {
+            Ok(true) if rules.without().is_none() => {
                 self.meters.works(SetupError::Iptables);
                 self.meters.works(SetupError::IptablesLock);
             }
+            Ok(true) => {}
             Ok(false) if self.others > 0 && rules.armed().is_ok_and(|armed| !armed.is_empty()) => {
                 if !std::mem::replace(&mut self.yielded, true) {
                     tracing::info!("the rules are those of another instance, and stay so until it leaves");
