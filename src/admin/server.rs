@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,18 +17,19 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::{Pages, State};
 use crate::serve::sockets;
 
-/// Connections of one address; further ones wait in the kernel.
-const CONNECTIONS_MAX: usize = 64;
+/// Connections of one address; further ones are closed.
+const CONNECTIONS_MAX: usize = 256;
+/// Connections of one client at one address: a pod that holds them open must not keep the kubelet out.
+const CONNECTIONS_PER_CLIENT_MAX: usize = 16;
 /// How long a client may take for all of it.
 const PAGE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to send its request's head.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
+const HEAD_WITHIN: Duration = Duration::from_secs(2);
 
 /// How often an address that cannot be had yet is tried.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
@@ -110,7 +111,7 @@ impl Admin {
                 Ok(listener) => listener,
                 Err(error) => bind_at_last(address, error).await,
             };
-            accept(listener, told, state, Arc::new(Semaphore::new(CONNECTIONS_MAX))).await;
+            accept(listener, told, state).await;
         };
         Ok(Open { pages, task: tokio::spawn(serving).abort_handle() })
     }
@@ -132,13 +133,56 @@ async fn bind_at_last(address: SocketAddr, error: io::Error) -> TcpListener {
     }
 }
 
-async fn accept(listener: TcpListener, pages: Arc<ArcSwap<Pages>>, state: Arc<State>, places: Arc<Semaphore>) {
+/// The connections of one address, by client.
+#[derive(Default)]
+struct Places(Mutex<BTreeMap<IpAddr, usize>>);
+
+/// A connection's place; it goes with its value.
+struct Place {
+    places: Arc<Places>,
+    client: IpAddr,
+}
+
+impl Places {
+    fn taken(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a client, if it and all have one left.
+    fn take(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
+        let mut taken = self.taken();
+        if taken.values().sum::<usize>() >= CONNECTIONS_MAX {
+            return None;
+        }
+        let own = taken.entry(client).or_default();
+        if *own >= CONNECTIONS_PER_CLIENT_MAX {
+            return None;
+        }
+        *own += 1;
+        Some(Place { places: Arc::clone(self), client })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        if let Some(own) = taken.get_mut(&self.client) {
+            *own -= 1;
+            if *own == 0 {
+                taken.remove(&self.client);
+            }
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, pages: Arc<ArcSwap<Pages>>, state: Arc<State>) {
+    let places = Arc::<Places>::default();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, client)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: others may close some
             continue;
         };
+        let Some(place) = places.take(client.ip()) else { continue };
         let (pages, state) = (Arc::clone(&pages), Arc::clone(&state));
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
@@ -182,4 +226,22 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
         .headers_mut()
         .insert(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8".parse().expect("a valid header"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_client_cannot_keep_the_others_out() {
+        let places = Arc::<Places>::default();
+        let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let mut held: Vec<_> = (0..CONNECTIONS_PER_CLIENT_MAX).map(|_| places.take(one).unwrap()).collect();
+        assert!(places.take(one).is_none());
+        let of_other = places.take(other).unwrap();
+        held.pop();
+        assert!(places.take(one).is_some());
+        drop((held, of_other));
+        assert!(places.taken().is_empty());
+    }
 }

@@ -21,14 +21,15 @@ pub struct Behind {
     pub plain: Vec<SocketAddr>,
 }
 
-/// Removes the entries of UDP whose first packet went to one of these addresses and this port, and tells how many. Such an
-/// entry is from before the rules: by it the kernel would go on as it did then, and with nobody there, into the void.
+/// Removes the entries of UDP whose first packet went to one of these addresses and this port and that nobody translated, and
+/// tells how many. Such an entry is from before the rules: by it the kernel would go on as it did then, and with nobody there,
+/// into the void. One that is translated stays: an answer may be on its way by it.
 pub fn forget(own: &[IpAddr], port: u16) -> io::Result<usize> {
     let mut connection = Connection::new()?;
     let mut count = 0;
     for &ip in own {
         let to = SocketAddr::new(ip, port);
-        for entry in connection.entries(Protocol::Udp, to)? {
+        for entry in connection.entries(Protocol::Udp, to)?.into_iter().filter(|entry| entry.endpoint == to) {
             count += usize::from(connection.remove(&entry)?);
         }
     }

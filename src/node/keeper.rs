@@ -421,6 +421,17 @@ impl Node {
         if self.made.is_some() {
             self.look_at_link().await;
         }
+        let v6 = self.plan.own.iter().any(IpAddr::is_ipv6);
+        if let Some(detour) = &self.detour
+            && detour.address6.is_none()
+            && v6
+        {
+            // the host may have begun to forward IPv6 since
+            self.make_detour().await;
+            if self.detour.as_ref().is_some_and(|detour| detour.address6.is_some()) {
+                self.put_rules();
+            }
+        }
         if let Some(detour) = &self.detour
             && !detour.holds(&self.handle).await.unwrap_or(true)
         // what is not told is not mended

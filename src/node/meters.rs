@@ -87,7 +87,7 @@ impl Meters {
 /// What an error of the rules counts as.
 pub(super) fn of_rules(error: &RulesError) -> SetupError {
     match error {
-        RulesError::Late { .. } => SetupError::IptablesLock,
+        RulesError::Late { program } if !program.contains("nft") => SetupError::IptablesLock,
         RulesError::Refused { complaint, .. } if complaint.contains("xtables lock") => SetupError::IptablesLock,
         _ => SetupError::Iptables,
     }

@@ -34,6 +34,8 @@ const TICK: Duration = Duration::from_secs(1);
 const REPLIES_WITHIN: Duration = Duration::from_millis(200);
 /// Between two beats of the miss path's runtime; several fit between two looks.
 const BEAT: Duration = Duration::from_millis(250);
+/// How long the last line of a process that ends at once may take.
+const LAST_WORD_WITHIN: Duration = Duration::from_millis(100);
 /// The watchdog's stack, octets: it calls nothing that goes deep.
 const STACK: usize = 256 << 10;
 
@@ -115,11 +117,12 @@ impl Watch {
         match verdict {
             Verdict::Well => self.state.unwell(None),
             Verdict::Doubtful(reason) => {
+                self.state.unwell(Some(reason.clone()));
                 tracing::warn!("{reason}");
-                self.state.unwell(Some(reason));
             }
             Verdict::Hangs(reason) => {
                 tracing::error!("{reason}: leaving at once, so that others answer");
+                crate::logging::flush(LAST_WORD_WITHIN);
                 std::process::abort();
             }
         }

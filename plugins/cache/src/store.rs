@@ -229,7 +229,9 @@ impl Store {
         let pin = self.answers.pin();
         let kept = |entry: &Entry| {
             let told = matches!(entry.answer().rcode(), Rcode::NOERROR | Rcode::NXDOMAIN);
-            told && entry.class() != Class::Failure && entry.is_usable(now)
+            // what a plugin made by itself may be made otherwise after a restart: the file that it read may have changed
+            let asked = !matches!(self.sources.of(entry.source()), Source::Plugin(_));
+            told && asked && entry.class() != Class::Failure && entry.is_usable(now)
         };
         let is_young = |entry: &Entry| now.since(entry.stored()) <= lately;
         let hot = pin.iter().filter(|(_, entry)| kept(entry) && entry.is_hot());

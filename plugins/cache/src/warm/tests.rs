@@ -42,10 +42,14 @@ impl Process {
     }
 
     fn stores(&self, text: &str, scope: Scope, ttl: u32) {
+        self.stores_of(text, scope, ttl, Source::Upstream("192.0.2.53:53".parse().unwrap()));
+    }
+
+    fn stores_of(&self, text: &str, scope: Scope, ttl: u32, source: Source) {
         let mut composer = Composer::new(&name(text), RecordType::A, QueryClass::IN);
         composer.record(Section::Answer, &name(text), RecordType::A, ttl, |to| to.octets(&[192, 0, 2, 1])).unwrap();
         let answer = Answer::composed(composer.finish(), Rcode::NOERROR);
-        let reply = Reply::fresh(answer, Source::Upstream("192.0.2.53:53".parse().unwrap()));
+        let reply = Reply::fresh(answer, source);
         self.store.insert(&self.key(text, scope), reply, &self.policy, self.now());
     }
 
@@ -145,6 +149,19 @@ fn only_what_was_asked_for_lately_is_kept_and_the_bound_holds() {
     let mut new = Process::new(1);
     new.takes_over(&octets, Duration::ZERO);
     assert_eq!(new.told("n150.example", Scope::Shared).0, "fresh", "what was asked for goes first");
+}
+
+#[test]
+fn what_a_plugin_made_by_itself_is_made_anew() {
+    let before = Process::new(7);
+    before.stores("www.example.", Scope::Shared, 300);
+    before.stores_of("file.example.", Scope::Shared, 3_600, Source::Plugin("hosts"));
+    let mut after = Process::new(9);
+    assert_eq!(after.takes_over(&before.keeps(), Duration::ZERO), 1);
+    assert_eq!(
+        (after.told("www.example.", Scope::Shared).0, after.told("file.example.", Scope::Shared).0),
+        ("fresh", "miss")
+    );
 }
 
 #[test]
