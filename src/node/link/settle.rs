@@ -92,7 +92,9 @@ impl Link {
         made: &mut Made,
     ) -> Result<(), LinkError> {
         if !device.up {
-            if made.created {
+            // one that is down and bears nothing is new too: another instance that starts has made it just now
+            let is_bare = !present.iter().any(|one| one.device == device.index);
+            if made.created || is_bare {
                 kernel::introduce(handle, device, ALIAS).await;
             }
             kernel::change(handle, device, "raise", LinkMessageBuilder::<LinkUnspec>::new().up()).await?;

@@ -94,3 +94,14 @@ fn on_lo_addresses_of_others_are_borne_too() {
         assert_eq!(everything(), before);
     });
 }
+
+/// Of two instances that start together the one that did not make the interface may raise it first.
+#[test]
+fn a_new_interface_gets_no_address_of_the_kernels_own_whoever_raises_it() {
+    in_own_network("interface made just now", || {
+        ip(&format!("link add {NAME} type bridge"));
+        assert!(!ensure(&Link::new(NAME, &own())).created);
+        let shown = ip(&format!("addr show {NAME}"));
+        assert!(!shown.contains("fe80"), "{shown}");
+    });
+}
