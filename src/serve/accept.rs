@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -131,13 +130,22 @@ where
             },
         }
     }
-    // Connections that the kernel has ready would be reset when the listener closes.
-    while let Some(Ok(accepted)) = listener.accept().now_or_never() {
-        seated(&mut tasks, accepted, &stop);
-    }
-    drop(listener);
+    take_the_last(listener, |accepted| seated(&mut tasks, accepted, &stop));
     while let Some(ended) = tasks.join_next().await {
         note_end(&connections, &ended);
+    }
+}
+
+/// Takes the connections that the kernel has ready, which would be reset when the listener closes. The kernel is asked itself:
+/// the runtime tells only of those that it has heard of by now.
+fn take_the_last(listener: TcpListener, mut take: impl FnMut((TcpStream, SocketAddr))) {
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok((stream, peer)) = listener.accept() {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            take((stream, peer));
+        }
     }
 }
 
