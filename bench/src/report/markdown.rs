@@ -44,6 +44,9 @@ pub(crate) fn page(results: &Results) -> String {
         add(&mut text, &row(record));
         add(&mut text, "\n");
     }
+    // what other programs of this repository have measured, kept by hand
+    add(&mut text, include_str!("../../loss.md"));
+    add(&mut text, "\n");
     add(&mut text, "## Versions\n\n| Program | Says |\n|---|---|\n");
     for (name, version) in &results.versions {
         add(&mut text, &format!("| {name} | {} |\n", version.replace('|', "\\|")));
