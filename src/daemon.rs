@@ -6,7 +6,6 @@
 //!                      '------------- reload -----------------'   what fails leaves the old one running
 //! ```
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -25,6 +24,7 @@ use tokio::task::AbortHandle;
 
 use crate::admin::{self, Admin, Ports, State};
 use crate::assembly::{self, Assembly, Endpoint, Register};
+use crate::files::{self, PidFile};
 use crate::listening::{CannotListen, Listening, Sockets};
 use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
@@ -33,8 +33,8 @@ use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
 use crate::signals::Signals;
+use crate::source::Flawed;
 use crate::source::config_map::ConfigMapError;
-use crate::source::{Flawed, Source, Text};
 use crate::{loops, wiring};
 
 /// How long a leaving daemon answers what is under way.
@@ -92,75 +92,15 @@ impl Settings {
 /// Serves the Corefile on disk until a signal ends it.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     abort::without_core_dumps();
-    let (text, checked) = read_first(&options.source, options.dns_port)?;
+    let (text, checked) = files::read_first(&options.source, options.dns_port)?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    options.state_dir.as_deref().map_or(Ok(()), make_state_dir)?;
+    options.state_dir.as_deref().map_or(Ok(()), files::make_state_dir)?;
     let fitted = memory::fitted(options, memory::limit());
     let (mut daemon, signals) = begin(checked, &fitted, || Signals::listen(&options.source))?;
-    keep(&options.source, &text, &daemon.shared.metrics);
+    files::keep(&options.source, &text, &daemon.shared.metrics);
     let end = signals.follow(&mut daemon);
     daemon.stop();
     end
-}
-
-/// Makes the folder for what is known after a restart, and sees whether it can be written to.
-fn make_state_dir(folder: &Path) -> anyhow::Result<()> {
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
-    let tried = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&probe, []))
-        .and_then(|()| std::fs::remove_file(&probe));
-    tried.with_context(|| {
-        format!("cannot keep anything in {}; mount a folder there, or leave -statedir out", folder.display())
-    })
-}
-
-/// Reads the Corefile, renders it if it is a base, and checks it.
-fn read(source: &Source, flawed: Flawed, dns_port: u16) -> anyhow::Result<(Text, Checked)> {
-    let text = source.read(flawed)?;
-    let checked = plan::check(&text.name, &text.text, &Disk, dns_port);
-    Ok((text, checked))
-}
-
-/// The same at a start: where a ConfigMap makes a base Corefile unservable it is served without the map.
-fn read_first(source: &Source, dns_port: u16) -> anyhow::Result<(Text, Checked)> {
-    let (text, checked) = read(source, Flawed::PassOver, dns_port)?;
-    let Some(alone) = source.without_config_map().filter(|_| checked.plan.is_none()) else {
-        return Ok((text, checked));
-    };
-    let (mut without, served) = read(&alone, Flawed::PassOver, dns_port)?;
-    if served.plan.is_none() {
-        return Ok((text, checked)); // the base itself is not as it should be
-    }
-    let report = checked.report;
-    without.warnings.push(format!("with the ConfigMap it cannot be served, so it is served without it\n{report}"));
-    without.without_config_map = true;
-    Ok((without, served))
-}
-
-/// Says what was not as it should be in a text that is served, and leaves it where others look for it.
-fn keep(source: &Source, text: &Text, metrics: &Metrics) {
-    if text.without_config_map {
-        SetupError::Configmap.counter(metrics).increment();
-    }
-    text.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    source.keep(text);
-}
-
-/// The file that holds the process id, as long as the daemon lives.
-struct PidFile(PathBuf);
-
-impl PidFile {
-    fn write(path: &Path) -> anyhow::Result<Self> {
-        let id = format!("{}\n", std::process::id());
-        std::fs::write(path, id).with_context(|| format!("cannot write the process id to {}", path.display()))?;
-        Ok(Self(path.to_owned()))
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0); // one that is gone already is as good
-    }
 }
 
 /// Serves a text. When it returns, every socket is open and served.
@@ -362,7 +302,7 @@ impl Daemon {
     /// Serves the Corefile as it is now, if it is good. Nothing is lost: sockets whose address stays are kept, and so are
     /// answers of blocks that stay. Unless it was `asked` for, a text that is served or was refused already is passed over.
     pub fn reload(&mut self, asked: bool) {
-        let read = read(&self.options.source, Flawed::Refuse, self.options.dns_port);
+        let read = files::read(&self.options.source, Flawed::Refuse, self.options.dns_port);
         // a broken file is told once, not at each look
         let digest = read.as_ref().map_or(0, |(_, checked)| checked.digest);
         if std::mem::replace(&mut self.digest, digest) == digest && !asked {
@@ -372,7 +312,7 @@ impl Daemon {
         let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
         match read.and_then(|(text, checked)| self.take_over(&checked).map(|()| text)) {
             Ok(text) => {
-                keep(&self.options.source, &text, &self.shared.metrics);
+                files::keep(&self.options.source, &text, &self.shared.metrics);
                 good.increment();
                 tracing::info!("reloaded {}", self.options.source.path().display());
             }

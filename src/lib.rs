@@ -4,6 +4,7 @@ pub mod admin;
 pub mod assembly;
 pub mod cli;
 pub mod daemon;
+mod files;
 pub mod interfaces;
 pub mod listening;
 pub mod logging;

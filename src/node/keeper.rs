@@ -6,6 +6,10 @@
 //!     '---- it cannot: undo <-------'                                         '--leave--> all stays | is torn down
 //! ```
 
+mod leave;
+mod look;
+mod rule;
+
 use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,14 +24,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+pub use self::leave::clean_up;
+use super::NodePlan;
 use super::central::Known;
 use super::conntrack;
 use super::detour::Detour;
-use super::lease::{self, Lease};
+use super::lease::Lease;
 use super::link::{self, Changes, Handle, Link, LinkError, Made, Unwanted};
-use super::meters::{self, Meters};
-use super::rules::{self, Failsafe, Means, Rules, Wanted};
-use super::{Leaving, NodePlan, SetupError};
+use super::meters::Meters;
+use super::rules::Rules;
 
 /// How often the set with the dead man's switch is renewed, unless it lives for a shorter time.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
@@ -249,117 +254,6 @@ impl Node {
         if self.others() == 0 { Unwanted::Remove } else { Unwanted::Leave }
     }
 
-    /// The sockets are open: puts the rules in place. Those of an earlier instance have been there until now, and what it knew of
-    /// the central servers stands until more is known.
-    async fn rule(&mut self) {
-        if self.made.is_some() {
-            self.settle_link().await;
-        }
-        if !self.plan.rules {
-            self.pending = None;
-            return;
-        }
-        self.find_rules().await;
-        self.put_rules();
-        // what was tracked before there were rules would go on hiding them
-        match conntrack::forget(&self.plan.own, self.plan.port) {
-            Ok(0) => {}
-            Ok(count) => tracing::info!("{count} tracked flows of before are forgotten"),
-            Err(error) => tracing::debug!(%error, "tracked flows of before are not forgotten"),
-        }
-    }
-
-    /// Finds out by what rules can be made here.
-    async fn find_rules(&mut self) {
-        let rules = Rules::find(&self.plan.name);
-        match rules.armed() {
-            Ok(armed) if self.known.before.is_empty() => self.known.before = armed,
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "it is not known what the rules of before were"),
-        }
-        if self.rules.as_ref().is_none_or(|before| before.means() != rules.means()) {
-            tell_means(&rules);
-        }
-        self.rules = Some(rules);
-        self.make_detour().await;
-    }
-
-    /// The way for the host's own processes. Without it the failsafe holds for pods alone.
-    async fn make_detour(&mut self) {
-        let possible = self.rules.as_ref().is_some_and(|rules| rules.means() == Means::Nft);
-        if !possible || self.plan.failsafe.is_none() || !self.plan.host_processes {
-            return;
-        }
-        match Detour::ensure(&self.handle, &self.plan.name, &self.plan.own).await {
-            Ok(detour) => {
-                self.detour = Some(detour);
-                self.meters.works(SetupError::InterfaceAdd);
-            }
-            Err(error) => {
-                self.meters
-                    .trouble(SetupError::InterfaceAdd, &format!("no failsafe for the host's own processes: {error}"));
-            }
-        }
-    }
-
-    fn wanted(&self) -> Wanted {
-        let failsafe = |lasts| Failsafe { lasts, central: self.known.servers() };
-        Wanted {
-            own: self.served.clone(),
-            of_services: self.plan.intercepted(),
-            port: self.plan.port,
-            health_port: self.plan.health_port,
-            failsafe: self.plan.failsafe.map(failsafe),
-            host: self.detour.as_ref().map(path),
-        }
-    }
-
-    /// Puts the rules in place, whatever is there.
-    fn put_rules(&mut self) {
-        let wanted = self.wanted();
-        let Some(rules) = &mut self.rules else { return };
-        let applied = match wanted.own.is_empty() {
-            true => rules.remove().map(|_| ()),
-            false => rules.apply(&wanted),
-        };
-        let stands_in = matches!(rules.means(), Means::Nft | Means::Iptables { .. }) && wanted.failsafe.is_some();
-        if let Err(error) = applied {
-            self.meters.armed(&[], false);
-            return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}"));
-        }
-        match rules.without() {
-            Some(without) => self.meters.trouble(SetupError::Iptables, &without.to_string()),
-            None => self.meters.works(SetupError::Iptables),
-        }
-        self.meters.works(SetupError::IptablesLock);
-        self.yielded = false;
-        self.pending = None;
-        self.meters.armed(&self.known.servers(), stands_in && !wanted.own.is_empty());
-        if stands_in && let Some(failsafe) = &wanted.failsafe {
-            self.tell_armed(&wanted, failsafe);
-        }
-    }
-
-    /// Says whom the kernel sends to, and for which addresses it does not, if that has changed.
-    fn tell_armed(&mut self, wanted: &Wanted, failsafe: &Failsafe) {
-        let list = |items: Vec<String>| items.join(" ");
-        let servers = list(failsafe.central.iter().map(ToString::to_string).collect());
-        let bare = list(wanted.bare().iter().map(ToString::to_string).collect());
-        let told = format!("{servers}; {bare}");
-        if std::mem::replace(&mut self.told, told.clone()) == told {
-            return;
-        }
-        if !servers.is_empty() {
-            tracing::info!(
-                "failsafe: without a daemon the kernel sends questions to {servers} for {} s",
-                failsafe.lasts.as_secs()
-            );
-        }
-        if !bare.is_empty() {
-            tracing::warn!("no failsafe for {bare} yet: no central server of the family is known (see -failsafe-to)");
-        }
-    }
-
     /// Keeps all until the end.
     async fn keep(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut changes = self.changes();
@@ -409,124 +303,6 @@ impl Node {
         }
     }
 
-    /// The kernel's word on what is ours. Without it everything is looked at once in a while.
-    fn changes(&self) -> Option<Changes> {
-        let [out, back] = Detour::names(&self.plan.name);
-        let watched = Changes::watch(&[&self.plan.name, &out, &back], &self.plan.own);
-        watched.inspect_err(|error| tracing::warn!("a deleted interface is not noticed at once: {error}")).ok()
-    }
-
-    /// Looks whether everything is as it is to be, and makes it so.
-    async fn look(&mut self) {
-        if self.made.is_some() {
-            self.look_at_link().await;
-        }
-        let v6 = self.plan.own.iter().any(IpAddr::is_ipv6);
-        if let Some(detour) = &self.detour
-            && detour.address6.is_none()
-            && v6
-        {
-            // the host may have begun to forward IPv6 since
-            self.make_detour().await;
-            if self.detour.as_ref().is_some_and(|detour| detour.address6.is_some()) {
-                self.put_rules();
-            }
-        }
-        if let Some(detour) = &self.detour
-            && !detour.holds(&self.handle).await.unwrap_or(true)
-        // what is not told is not mended
-        {
-            self.meters.repaired("detour");
-            self.make_detour().await;
-        }
-        if self.rules.as_ref().is_some_and(|rules| !rules.settled()) {
-            self.find_rules().await;
-            return self.put_rules();
-        }
-        self.look_at_rules();
-    }
-
-    fn look_at_rules(&mut self) {
-        let wanted = self.wanted();
-        let Some(rules) = self.rules.as_ref().filter(|_| !wanted.own.is_empty()) else { return };
-        match rules.holds(&wanted) {
-            Ok(true) if rules.without().is_none() => {
-                self.meters.works(SetupError::Iptables);
-                self.meters.works(SetupError::IptablesLock);
-            }
-            Ok(true) => {}
-            Ok(false) if self.others > 0 && rules.armed().is_ok_and(|armed| !armed.is_empty()) => {
-                if !std::mem::replace(&mut self.yielded, true) {
-                    tracing::info!("the rules are those of another instance, and stay so until it leaves");
-                }
-            }
-            Ok(false) => {
-                if !self.yielded {
-                    self.meters.repaired("rules");
-                    tracing::warn!("the rules were not as they are to be, and are put in place again");
-                }
-                self.put_rules();
-            }
-            Err(error) => self.meters.trouble(meters::of_rules(&error), &format!("cannot see the rules: {error}")),
-        }
-    }
-
-    /// Sees whether another instance has come or left: what that one had made its own is to be ours.
-    async fn look_around(&mut self) {
-        let others = self.others();
-        let before = std::mem::replace(&mut self.others, others);
-        if others < before {
-            self.look().await;
-        } else if others > before {
-            self.yielded = true; // who comes later knows better, and makes the rules its own
-        }
-    }
-
-    async fn look_at_link(&mut self) {
-        match self.link.holds(&self.handle).await {
-            Ok(true) => self.meters.works(SetupError::InterfaceCheck),
-            Ok(false) => self.settle_link().await,
-            Err(error) => self.meters.trouble(SetupError::InterfaceCheck, &error.to_string()),
-        }
-    }
-
-    /// Makes the interface as it is to be; what this start has made of it is remembered as it was.
-    async fn settle_link(&mut self) {
-        match self.link.ensure(&self.handle, self.unwanted()).await {
-            Ok(made) if made.nothing() => self.meters.works(SetupError::InterfaceCheck),
-            Ok(made) => {
-                self.meters.repaired("link");
-                self.meters.works(SetupError::InterfaceCheck);
-                tracing::warn!("the interface was not as it is to be: {made}");
-            }
-            Err(error) => self.meters.trouble(SetupError::InterfaceCheck, &error.to_string()),
-        }
-    }
-
-    /// Keeps the dead man's switch from going off.
-    fn renew(&mut self) {
-        let wanted = self.wanted();
-        let Some(rules) = self.rules.as_mut().filter(|_| !self.yielded) else { return };
-        if let Err(error) = rules.renew(&wanted) {
-            tracing::debug!(%error, "the set of the failsafe is not renewed");
-            self.put_rules();
-        }
-    }
-
-    /// Asks the kernel who is behind the addresses that are forwarded to, while nobody else says it.
-    fn trace(&mut self) {
-        let addresses = self.known.addresses();
-        let told = !self.known.told.is_empty() || !self.known.endpoints.is_empty();
-        if told || addresses.is_empty() || self.plan.failsafe.is_none() || self.rules.is_none() {
-            return;
-        }
-        match conntrack::behind(&addresses) {
-            Ok(behind) if behind.translated.is_empty() && behind.plain.is_empty() => {} // what was known stands
-            Ok(behind) => self.learn(|known| known.behind = behind),
-            Err(error) => tracing::debug!(%error, "the kernel does not say who is behind a Service"),
-        }
-    }
-
     /// Takes over what is newly known, and arms the failsafe with it if it makes a difference.
     fn learn(&mut self, change: impl FnOnce(&mut Known)) {
         let before = self.known.servers();
@@ -565,122 +341,12 @@ impl Node {
             self.put_rules();
         }
     }
-
-    async fn end(mut self, end: End) {
-        self.watches.drain(..).for_each(|task| task.abort());
-        match end {
-            End::Undo => self.undo().await,
-            End::Leave => self.leave().await,
-        }
-    }
-
-    async fn leave(self) {
-        let Self { plan, lease, handle, made, .. } = self;
-        let last = lease.leave().unwrap_or_else(|error| {
-            tracing::warn!("it is not known whether others serve {}: {error}", plan.name);
-            false
-        });
-        match (last, plan.leaving) {
-            (false, _) => tracing::info!("others serve {}; interface and rules are theirs now", plan.name),
-            (true, Leaving::TearDown) => {
-                let done = tear_down(&plan.name, &plan.own, &handle, plan.rules, made.is_some()).await;
-                done.left.iter().for_each(|line| tracing::error!("{line}"));
-                tracing::info!("removed: {}", done.removed.join(", "));
-            }
-            (true, Leaving::Stay) => tracing::info!(
-                "interface and rules of {} stay, and the kernel stands in as far as the failsafe is armed (`nearpath cleanup` \
-                 removes them)",
-                plan.name
-            ),
-        }
-    }
-
-    /// Takes back what this start has made, unless others stand on it by now.
-    async fn undo(self) {
-        let Self { lease, handle, made, .. } = self;
-        let alone = lease.leave().unwrap_or(false);
-        if let Some(made) = made.filter(|_| alone)
-            && let Err(error) = made.undo(&handle).await
-        {
-            tracing::error!("what was made of the interface is left: {error}");
-        }
-    }
-}
-
-/// The detour as the rules know it.
-fn path(detour: &Detour) -> rules::Detour {
-    let Detour { device, back, address, address6, .. } = detour;
-    rules::Detour { device: device.clone(), back: back.clone(), address: *address, address6: *address6 }
-}
-
-/// What a tear-down came to.
-#[derive(Default)]
-struct TornDown {
-    removed: Vec<String>,
-    left: Vec<String>,
-}
-
-/// Removes rules and interface, as far as they are ours to remove.
-async fn tear_down(name: &str, own: &[IpAddr], handle: &Handle, rules: bool, link: bool) -> TornDown {
-    let mut done = TornDown::default();
-    let mut note = |what: &str, tried: Result<bool, String>| match tried {
-        Ok(true) => done.removed.push(format!("{what} of {name}")),
-        Ok(false) => {}
-        Err(error) => done.left.push(format!("the {what} of {name} is left: {error}")),
-    };
-    if rules {
-        note("rules", Rules::remove_all(name).map_err(|error| error.to_string()));
-        note("detour", Detour::remove(handle, name).await.map_err(|error| error.to_string()));
-    }
-    if link {
-        note("interface", Link::new(name, own).remove(handle).await.map_err(|error| error.to_string()));
-    }
-    done
-}
-
-/// Removes everything of a name from this node; what there was.
-///
-/// # Errors
-/// An instance serves it, unless that is to be passed over; or something is left.
-pub fn clean_up(name: &str, force: bool) -> anyhow::Result<Vec<String>> {
-    if !force && !lease::nobody(name)? {
-        anyhow::bail!("an instance serves {name} on this node and would put it all back: stop it first, or say -force");
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(async {
-        let handle = link::connect().context("cannot speak to the kernel by netlink")?;
-        anyhow::Ok(tear_down(name, &[], &handle, true, true).await)
-    })?;
-    match done.left.is_empty() {
-        true => Ok(done.removed),
-        false => Err(anyhow::anyhow!("{}", done.left.join("\n"))),
-    }
 }
 
 async fn next(changes: &mut Option<Changes>) {
     match changes {
         Some(changes) => changes.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Says by what the rules are made, and what they cannot do by that.
-fn tell_means(rules: &Rules) {
-    let refusals = || rules.refusals().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    match rules.means() {
-        Means::Nft => tracing::info!("rules are made by nftables"),
-        Means::Iptables { expires: true } => {
-            tracing::info!("rules are made by iptables; no failsafe for the host's own processes ({})", refusals());
-        }
-        Means::Iptables { expires: false } => tracing::warn!(
-            "rules are made by iptables; no failsafe for the host's own processes, and it does not end by itself after an \
-             uninstall that forgets `nearpath cleanup` ({})",
-            refusals()
-        ),
-        Means::IptablesPlain => {
-            tracing::warn!("rules are made by iptables, and this node has no failsafe ({})", refusals())
-        }
-        Means::Nothing => tracing::error!("no rules and no failsafe on this node ({})", refusals()),
     }
 }
 

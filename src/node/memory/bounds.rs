@@ -36,7 +36,7 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// For a limit in octets, and so many sockets of each address. Of what is left beside [`FIXED`] the store gets three
+    /// For a limit in octets, and so many sockets of each address. Of what is left beside `FIXED` the store gets three
     /// eighths, as much as it holds again is left for the heap's gaps, misses and receive buffers get an eighth each and
     /// connections a sixteenth.
     ///
