@@ -6,6 +6,7 @@ use super::super::detour::Detour;
 use super::super::link::Changes;
 use super::super::{SetupError, meters};
 use super::Node;
+use super::rule::path;
 
 impl Node {
     /// The kernel's word on what is ours. Without it everything is looked at once in a while.
@@ -20,29 +21,33 @@ impl Node {
         if self.made.is_some() {
             self.look_at_link().await;
         }
-        let v6 = self.plan.own.iter().any(IpAddr::is_ipv6);
-        if let Some(detour) = &self.detour
-            && detour.address6.is_none()
-            && v6
-        {
-            // the host may have begun to forward IPv6 since
-            self.make_detour().await;
-            if self.detour.as_ref().is_some_and(|detour| detour.address6.is_some()) {
-                self.put_rules();
-            }
-        }
-        if let Some(detour) = &self.detour
-            && !detour.holds(&self.handle).await.unwrap_or(true)
-        // what is not told is not mended
-        {
-            self.meters.repaired("detour");
-            self.make_detour().await;
-        }
+        self.look_at_detour().await;
         if self.rules.as_ref().is_some_and(|rules| !rules.settled()) {
             self.find_rules().await;
             return self.put_rules();
         }
         self.look_at_rules();
+    }
+
+    /// The detour is made where it is missing: it could not be made, was taken away, or the host did not forward IPv6 then.
+    async fn look_at_detour(&mut self) {
+        let v6 = self.plan.own.iter().any(IpAddr::is_ipv6);
+        let gone = match &self.detour {
+            Some(detour) => !detour.holds(&self.handle).await.unwrap_or(true), // what is not told is not mended
+            None => false,
+        };
+        let partial = self.detour.as_ref().is_none_or(|detour| v6 && detour.address6.is_none());
+        if !gone && !partial {
+            return;
+        }
+        let before = self.detour.as_ref().map(path);
+        self.make_detour().await;
+        if gone {
+            self.meters.repaired("detour");
+        }
+        if self.detour.as_ref().map(path) != before {
+            self.put_rules();
+        }
     }
 
     pub(super) fn look_at_rules(&mut self) {
@@ -76,6 +81,7 @@ impl Node {
         let before = std::mem::replace(&mut self.others, others);
         if others < before {
             self.look().await;
+            self.yielded &= others > 0;
         } else if others > before {
             self.yielded = true; // who comes later knows better, and makes the rules its own
         }

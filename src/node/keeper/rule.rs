@@ -117,13 +117,15 @@ impl Node {
         }
     }
 
-    /// Keeps the dead man's switch from going off.
+    /// Keeps the dead man's switch from going off, whoever of those that live has made the rules.
     pub(super) fn renew(&mut self) {
         let wanted = self.wanted();
-        let Some(rules) = self.rules.as_mut().filter(|_| !self.yielded) else { return };
+        let Some(rules) = self.rules.as_mut() else { return };
         if let Err(error) = rules.renew(&wanted) {
             tracing::debug!(%error, "the set of the failsafe is not renewed");
-            self.put_rules();
+            if !self.yielded {
+                self.put_rules();
+            }
         }
     }
 
@@ -143,7 +145,7 @@ impl Node {
 }
 
 /// The detour as the rules know it.
-fn path(detour: &Detour) -> rules::Detour {
+pub(super) fn path(detour: &Detour) -> rules::Detour {
     let Detour { device, back, address, address6, .. } = detour;
     rules::Detour { device: device.clone(), back: back.clone(), address: *address, address6: *address6 }
 }
