@@ -21,7 +21,6 @@ use anyhow::Context as _;
 use contract::metrics::Metrics;
 use contract::{Endpoints, Server};
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use self::leave::clean_up;
@@ -61,8 +60,6 @@ enum Command {
     /// These of our addresses have sockets of their own; questions for the cluster go to these servers; Services among them are
     /// watched by these receivers.
     Serving(Vec<IpAddr>, Vec<Server>, Vec<watch::Receiver<Arc<Endpoints>>>),
-    /// What a watch says.
-    Endpoints(Vec<SocketAddr>),
     /// Sockets are open: rules come in place. What is handed over is dropped when they are.
     Bound(Box<dyn Any + Send>),
     /// Nothing is to be begun any more; the sender is dropped when nothing is under way.
@@ -89,7 +86,7 @@ impl Keeper {
     pub fn start(plan: &NodePlan, metrics: &Metrics) -> anyhow::Result<Self> {
         let (commands, queue) = mpsc::unbounded_channel();
         let (ready, made) = handover::channel();
-        let (plan, meters, sender) = (plan.clone(), Meters::new(metrics), commands.clone());
+        let (plan, meters) = (plan.clone(), Meters::new(metrics));
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = match runtime.context("cannot start the node's thread") {
@@ -97,7 +94,7 @@ impl Keeper {
                 Err(error) => return drop(ready.send(Err(error))),
             };
             runtime.block_on(async {
-                match Node::make(plan, meters, sender).await {
+                match Node::make(plan, meters).await {
                     Ok(node) => {
                         let _ = ready.send(Ok(node.without())); // whoever waits for it is there
                         drop(ready);
@@ -180,16 +177,15 @@ struct Node {
     yielded: bool,
     others: usize,
     known: Known,
-    /// Tasks that hear of endpoints.
-    watches: Vec<AbortHandle>,
-    sender: mpsc::UnboundedSender<Command>,
+    /// The endpoints of the Services that are watched; dropped, they are watched no longer.
+    endpoints: Option<watch::Receiver<Vec<SocketAddr>>>,
     meters: Meters,
     /// What was told of the failsafe last.
     told: String,
 }
 
 impl Node {
-    async fn make(plan: NodePlan, meters: Meters, sender: mpsc::UnboundedSender<Command>) -> anyhow::Result<Self> {
+    async fn make(plan: NodePlan, meters: Meters) -> anyhow::Result<Self> {
         let lease = Lease::take(&plan.name).with_context(|| format!("cannot take part in serving {}", plan.name))?;
         let handle = link::connect().context("cannot speak to the kernel by netlink")?;
         let mut node = Self {
@@ -210,8 +206,7 @@ impl Node {
             made: None,
             detour: None,
             rules: None,
-            watches: Vec::new(),
-            sender,
+            endpoints: None,
             meters,
             told: String::new(),
         };
@@ -268,7 +263,6 @@ impl Node {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Serving(served, servers, endpoints)) => self.follow(served, servers, endpoints),
-                    Some(Command::Endpoints(endpoints)) => self.learn(|known| known.endpoints = endpoints),
                     Some(Command::Bound(pending)) => {
                         self.pending = Some(pending);
                         self.rule().await;
@@ -283,6 +277,7 @@ impl Node {
                     }
                     None => return,
                 },
+                endpoints = heard(&mut self.endpoints) => self.learn(|known| known.endpoints = endpoints),
                 () = next(&mut changes) => self.look().await,
                 _ = sync.tick() => self.look().await,
                 _ = renew.tick() => self.renew(),
@@ -327,11 +322,9 @@ impl Node {
         let served: Vec<IpAddr> = self.plan.own.iter().copied().filter(|ip| served.contains(ip)).collect();
         let others_served = self.served != served;
         self.served = served;
-        self.watches.drain(..).for_each(|task| task.abort());
-        if !endpoints.is_empty() {
-            let sender = self.sender.clone();
-            self.watches.push(tokio::spawn(hear(endpoints, sender)).abort_handle());
-        }
+        let (sender, receiver) = watch::channel(Vec::new());
+        self.endpoints = (!endpoints.is_empty()).then_some(receiver);
+        tokio::spawn(hear(endpoints, sender));
         self.learn(|known| {
             known.endpoints.clear();
             known.behind = conntrack::Behind::default();
@@ -350,20 +343,31 @@ async fn next(changes: &mut Option<Changes>) {
     }
 }
 
-/// Tells of the endpoints of some Services, all together, whenever they change. Before the first word of the API server
-/// there is nothing to tell.
-async fn hear(mut services: Vec<watch::Receiver<Arc<Endpoints>>>, sender: mpsc::UnboundedSender<Command>) {
-    loop {
+/// The endpoints, when they are others than before.
+async fn heard(endpoints: &mut Option<watch::Receiver<Vec<SocketAddr>>>) -> Vec<SocketAddr> {
+    if let Some(receiver) = endpoints
+        && receiver.changed().await.is_ok()
+    {
+        return receiver.borrow_and_update().clone();
+    }
+    std::future::pending().await // nobody tells any more, or nobody ever did
+}
+
+/// Tells of the endpoints of some Services, all together, whenever they change, for as long as somebody listens. Before the
+/// first word of the API server there is nothing to tell, and when none is ready those of before stand.
+async fn hear(mut services: Vec<watch::Receiver<Arc<Endpoints>>>, to: watch::Sender<Vec<SocketAddr>>) {
+    while !services.is_empty() {
         let now: Vec<_> = services.iter_mut().map(|service| Arc::clone(&service.borrow_and_update())).collect();
-        if now.iter().any(|endpoints| endpoints.synced && !endpoints.ready.is_empty()) {
-            let ready = now.iter().flat_map(|endpoints| endpoints.ready.iter().map(|endpoint| endpoint.address));
-            if sender.send(Command::Endpoints(ready.collect())).is_err() {
-                return;
-            }
+        let synced = now.iter().filter(|endpoints| endpoints.synced);
+        let ready: Vec<SocketAddr> =
+            synced.flat_map(|endpoints| endpoints.ready.iter().map(|endpoint| endpoint.address)).collect();
+        if !ready.is_empty() {
+            to.send_replace(ready);
         }
         let changed = services.iter_mut().map(|service| Box::pin(service.changed()));
-        if futures_util::future::select_all(changed).await.0.is_err() {
-            return;
+        tokio::select! {
+            (changed, ..) = futures_util::future::select_all(changed) => if changed.is_err() { return },
+            () = to.closed() => return,
         }
     }
 }
@@ -373,4 +377,35 @@ fn every(period: Duration) -> tokio::time::Interval {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval.reset();
     interval
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Endpoint;
+
+    use super::*;
+
+    fn state(synced: bool, addresses: &[&str]) -> Arc<Endpoints> {
+        let ready = addresses.iter().map(|at| Endpoint { address: at.parse().unwrap(), near: true }).collect();
+        Arc::new(Endpoints { ready, service: None, synced })
+    }
+
+    #[tokio::test]
+    async fn ready_endpoints_are_heard_and_the_last_ones_stand_while_there_are_none() {
+        let (service, watched) = watch::channel(state(false, &["192.0.2.9:53"]));
+        let (to, receiver) = watch::channel(Vec::new());
+        let hearing = tokio::spawn(hear(vec![watched], to));
+        let mut endpoints = Some(receiver);
+        service.send_replace(state(true, &["10.2.0.2:53", "10.2.0.3:53"]));
+        let first: Vec<String> = heard(&mut endpoints).await.iter().map(ToString::to_string).collect();
+        assert_eq!(first, ["10.2.0.2:53", "10.2.0.3:53"]);
+        service.send_replace(state(true, &[]));
+        tokio::task::yield_now().await;
+        service.send_replace(state(true, &["10.2.0.4:53"]));
+        let second = heard(&mut endpoints).await;
+        assert_eq!(second, ["10.2.0.4:53".parse().unwrap()], "and not none in between");
+        drop(endpoints);
+        hearing.await.unwrap();
+        assert_eq!(service.receiver_count(), 0, "whoever does not listen does not keep the watch going");
+    }
 }

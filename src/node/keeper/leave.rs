@@ -12,8 +12,7 @@ use super::super::rules::Rules;
 use super::{End, Node};
 
 impl Node {
-    pub(super) async fn end(mut self, end: End) {
-        self.watches.drain(..).for_each(|task| task.abort());
+    pub(super) async fn end(self, end: End) {
         match end {
             End::Undo => self.undo().await,
             End::Leave => self.leave().await,
