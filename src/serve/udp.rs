@@ -250,7 +250,7 @@ impl Thread {
         let (commands, queue) = mpsc::channel();
         let (own, late) = (Arc::<Counters>::default(), Arc::default());
         let worker_parts = (Arc::clone(&wake), Arc::clone(&own));
-        let handle = std::thread::Builder::new().name(format!("udp-{index}")).spawn(move || {
+        let handle = std::thread::Builder::new().name(format!("nearpath-udp-{index}")).spawn(move || {
             let (wake, counters) = worker_parts;
             match Worker::new(wake, queue, counters) {
                 Ok(worker) => worker.run(),

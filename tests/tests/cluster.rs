@@ -3,6 +3,7 @@
 //! All tests share one control plane, but for those that kill theirs; each makes namespaces of its own.
 
 mod controlplane;
+mod failsafe;
 mod install;
 mod latency;
 mod marks;
