@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache::{KeyBuffer, Lookup, Policy, Store};
-use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
+use contract::limits::{CHAIN_WITHIN, CHASED_PATIENCE, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
@@ -179,6 +179,29 @@ impl Blocks for Entrance {
         })
     }
 
+    fn remembered(&self, query: &Query) -> Option<Reply> {
+        let block = self.0.find(query.name.as_wire())?;
+        let policy = block.store.as_ref()?;
+        self.0.shared.store.read().remembered(&key_of(block, query), policy, self.0.shared.clock.now())
+    }
+
+    fn renew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            match self.0.find(query.name.as_wire()) {
+                Some(block) => self.ask(block, &query, Some(&key_of(block, &query))).await,
+                None => Err(Failure::NoBlock { name: query.name.to_string() }),
+            }
+        })
+    }
+
+    fn forget(&self, names: &[Name], before: Moment) {
+        self.0.shared.store.forget(names, before);
+    }
+
+    fn forgive(&self, zones: &[Name]) {
+        self.0.shared.store.forgive(zones);
+    }
+
     fn is_same_block(&self, one: &Name, other: &Name) -> bool {
         match (self.0.find(one.as_wire()), self.0.find(other.as_wire())) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -222,7 +245,10 @@ impl Entrance {
         match shared.flights.board(key.as_bytes()) {
             Seat::Wait(flight) => {
                 shared.coalesced.increment();
-                self.wait(flight.landed(), aged).await
+                match query.chased {
+                    None => self.wait(flight.landed(), aged).await,
+                    Some(_) => self.wait_as_link(flight.landed(), &block, &query, aged).await,
+                }
             }
             Seat::Lead(lead) => {
                 let (entrance, is_candidate) = (self.clone(), query.reentries > 0);
@@ -295,6 +321,23 @@ impl Entrance {
         }
         shared.stale.increment();
         Ok(reply)
+    }
+
+    /// Waits for a question of somebody else as the target of a CNAME: not for long, since the other one may be waiting for us.
+    async fn wait_as_link(
+        &self,
+        flight: impl Future<Output = Served>,
+        block: &Arc<Block>,
+        query: &Query,
+        aged: Option<Aged>,
+    ) -> Served {
+        let own = async {
+            match timeout(CHASED_PATIENCE, flight).await {
+                Ok(served) => served,
+                Err(_) => Box::pin(self.ask(block, query, None)).await,
+            }
+        };
+        self.wait(own, aged).await
     }
 
     /// What the store says, or goes on with what may be told where nobody answers in time.
