@@ -30,6 +30,7 @@ pub fn message(data: &[u8]) {
         header: (message.id(), message.flags()),
         arrived: Moment(0),
         reentries: 0,
+        chased: None,
         refresh: false,
     };
     let Ok(answer) = Answer::from_upstream(&query, data) else { return };
