@@ -32,6 +32,7 @@ pub fn message(data: &[u8]) {
         reentries: 0,
         chased: None,
         refresh: false,
+        chased: None,
     };
     let Ok(answer) = Answer::from_upstream(&query, data) else { return };
     let (_, _, _) = (answer.is_negative(), answer.true_for(), answer.size());
