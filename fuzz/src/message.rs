@@ -30,7 +30,6 @@ pub fn message(data: &[u8]) {
         header: (message.id(), message.flags()),
         arrived: Moment(0),
         reentries: 0,
-        chased: None,
         refresh: false,
         chased: None,
     };
