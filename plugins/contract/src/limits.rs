@@ -194,6 +194,8 @@ pub const UPSTREAM_CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
 /// One health check: as patient as an exchange, so that an upstream which is slow, and still answers clients in time, is not
 /// taken for a dead one.
 pub const UPSTREAM_CHECK_WITHIN: Duration = EXCHANGE_WITHIN;
+/// Health checks of one upstream at once: while it does not answer, the next one does not wait for the end of the last.
+pub const UPSTREAM_CHECKS_MAX: u32 = 8;
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
 /// Endpoints of a Service that one `forward` asks; further ones are left out.
