@@ -345,7 +345,7 @@ impl Question {
         }
         let table = held(&script.table);
         let (mut answers, mut current, mut exists) = (Vec::new(), self.name.clone(), false);
-        for _ in 0..8 {
+        for _ in 0..16 {
             let here: Vec<Record> = at(&table, &current);
             exists = !here.is_empty() || table.iter().any(|record| record.owner.ends_with(&format!(".{current}")));
             let wanted: Vec<_> = here.iter().filter(|record| record.rtype == self.rtype).cloned().collect();

@@ -19,8 +19,7 @@ impl Spec for PrivateZoneSpec {
     }
 
     fn describe(&self) -> String {
-        let zones = self.sections.iter().flat_map(|section| &section.zones);
-        zones.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        self.to_string()
     }
 
     fn servers(&self) -> Vec<Server> {

@@ -244,6 +244,14 @@ impl Section {
                 None => std::future::pending().await,
             }
         };
-        tokio::join!(self.group.run(), follow);
+        let returns = async {
+            let mut recoveries = self.group.recoveries();
+            while recoveries.changed().await.is_ok() {
+                let (blocks, zones) = (Arc::clone(&blocks), self.zones.clone());
+                // it looks at every memorised answer
+                let _ = tokio::task::spawn_blocking(move || blocks.forgive(&zones)).await;
+            }
+        };
+        tokio::join!(self.group.run(), follow, returns);
     }
 }

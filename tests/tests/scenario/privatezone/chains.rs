@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use nearpath_tests::mode;
 use nearpath_tests::{Behaviour, Daemon, Upstream, ask};
 
 use super::super::TABLE;
@@ -94,7 +95,7 @@ fn both_ends_of_a_loop_asked_at_once_do_not_wait_for_each_other() {
             scope.spawn(move || daemon.asked(&ask(name, "A")).is("SERVFAIL").rcode);
         }
     });
-    println!("  both ends of a loop: {:?}", begun.elapsed());
+    mode::note(&format!("  both ends of a loop: {:?}", begun.elapsed()));
 }
 
 #[test]
