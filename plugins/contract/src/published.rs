@@ -200,6 +200,13 @@ impl Published {
         self.state().unlisted.is_empty()
     }
 
+    /// Every name that is published, or was withdrawn as far as that is remembered. A copy: some milliseconds if there are many.
+    pub fn names(&self) -> Vec<Name> {
+        let state = self.state();
+        let withdrawn = state.withdrawn.keys().filter(|name| !state.by_name.contains_key(*name));
+        state.by_name.keys().chain(withdrawn).cloned().collect()
+    }
+
     /// How many names objects publish, each as often as it is published.
     pub fn count(&self) -> usize {
         self.state().count
