@@ -11,7 +11,7 @@ mod held;
 mod store;
 mod withdrawn;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -215,11 +215,11 @@ impl Published {
         self.state().unlisted.is_empty()
     }
 
-    /// Every name that is published, or was withdrawn as far as that is remembered. A copy: some milliseconds if there are many.
+    /// Every name that is published, or was withdrawn as far as that is remembered, each once. Looks at everything.
     pub fn names(&self) -> Vec<Name> {
         let state = self.state();
-        let withdrawn = state.withdrawn.keys().filter(|name| !state.by_name.contains_key(*name));
-        state.by_name.keys().chain(withdrawn).cloned().collect()
+        let names: HashSet<&[u8]> = state.store.names().chain(state.withdrawn.names()).collect();
+        names.into_iter().filter_map(Name::from_wire).collect()
     }
 
     /// How many names objects publish, each as often as it is published.

@@ -1,7 +1,7 @@
 //! Answers made of what objects say, for names that nobody can be asked for.
 
 use contract::limits::MADE_TTL_MAX;
-use contract::wire::{Class, Composer, Ede, Name, Rcode, RecordType, Section, ede};
+use contract::wire::{Class, Composer, Ede, Rcode, RecordType, Section, ede};
 use contract::{Answer, Publication, Published, Query};
 
 use super::data::{Records, is_registry};
@@ -15,7 +15,7 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
         return None;
     }
     let holders = published.covering(&query.name);
-    if !holders.iter().all(|(_, one)| one.is_plain && one.rtype.is_some() && is_direct(&one.name, &query.name)) {
+    if !holders.iter().all(|(_, one)| one.is_plain && one.rtype.is_some()) {
         return None;
     }
     let is_alias = holders.iter().any(|(_, one)| one.rtype == Some(RecordType::CNAME));
@@ -36,12 +36,6 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     }
     let text = format!("made of {object}, its resolver does not answer");
     Some(Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(Ede::new(ede::SYNTHESIZED, text)))
-}
-
-/// False for a wildcard that stands further above: what lies between, only the zone knows, and it would end the wildcard's reach
-/// (RFC 4592 3.3.1).
-fn is_direct(published: &Name, asked: &Name) -> bool {
-    published == asked || published.parent() == asked.parent()
 }
 
 /// What a publication has the zone show to everybody.

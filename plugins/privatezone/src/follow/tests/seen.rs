@@ -79,7 +79,7 @@ async fn more_objects_and_those_that_do_not_say_it_all() {
     house.says(object("web"), vec![publication("www.corp.example", RecordType::A, &["192.0.2.1"])]);
     house.says(object("two"), vec![publication("www.corp.example", RecordType::A, &["192.0.2.2"])]);
     shows(&house, "www.corp.example", RecordType::A, &[(RecordType::A, "192.0.2.2")]);
-    assert_eq!(account(&house).unwrap(), "published by Service shop/web and 1 more, seen in the zone for 0 s");
+    assert_eq!(account(&house).unwrap(), "published by Service shop/two and 1 more, seen in the zone for 0 s");
     house.says(object("two"), vec![]);
     let weighted = Publication { is_plain: false, ..publication("www.corp.example", RecordType::A, &["192.0.2.1"]) };
     house.says(object("web"), vec![weighted]);
