@@ -45,7 +45,10 @@ impl SectionSpec {
         });
         let group = Group::new(upstreams.collect(), self.group_settings(), context);
         let follow = match &self.watch {
-            Some(watch) => Some(Follow::new(context.cluster.published(&watch.wanted)?, watch.answers, context)),
+            Some(watch) => {
+                let zone = self.zones.first().expect("a section has a zone");
+                Some(Follow::new(context.cluster.published(&watch.wanted)?, watch.answers, zone, context))
+            }
             None => None,
         };
         Ok(Section::new(self, group, follow, context))

@@ -225,3 +225,14 @@ fn beyond_the_bounds_nothing_is_kept_and_nothing_is_called_withdrawn() {
     published.set(object("large"), Vec::new(), NOW);
     assert!(published.set(object("larger"), vec![records("c.z", A, &[&large()])], NOW), "room is given back");
 }
+
+#[test]
+fn all_names_are_those_published_and_those_withdrawn_of_late() {
+    let published = Published::new(&[]);
+    assert!(published.set(object("one"), vec![a("a.z"), records("a.z", AAAA, &["2001:db8::1"]), a("*.z")], NOW));
+    assert!(published.set(object("two"), vec![a("a.z"), a("b.z")], NOW));
+    assert!(published.set(object("two"), vec![], NOW));
+    let mut all: Vec<String> = published.names().iter().map(Name::to_string).collect();
+    all.sort();
+    assert_eq!(all, ["*.z.", "a.z.", "b.z."]);
+}
