@@ -43,7 +43,9 @@ impl Knot {
         let address = place::socket();
         let folder = Folder::new();
         for (number, (origin, lines)) in zones.iter().enumerate() {
-            let head = format!("$ORIGIN {origin}\n$TTL 300\n@ SOA ns hostmaster 1 7200 900 1209600 60\n@ NS ns\nns A 192.0.2.53\n");
+            let head = format!(
+                "$ORIGIN {origin}\n$TTL 300\n@ SOA ns hostmaster 1 7200 900 1209600 60\n@ NS ns\nns A 192.0.2.53\n"
+            );
             folder.write(&format!("zone-{number}"), &format!("{head}{lines}\n"));
         }
         Self::given(address, folder, zones.iter().map(|(origin, _)| (*origin).to_owned()).collect())
@@ -159,7 +161,10 @@ mod tests {
         }
         let mut knot = Knot::serving(&[("corp.example.", "web 300 A 203.0.113.1")]);
         knot.asked("web.corp.example.", "A");
-        knot.takes("corp.example.", &[Change::Delete("web.corp.example."), Change::Add("db.corp.example. 60 A 203.0.113.2")]);
+        knot.takes(
+            "corp.example.",
+            &[Change::Delete("web.corp.example."), Change::Add("db.corp.example. 60 A 203.0.113.2")],
+        );
         knot.is_killed();
         assert!(!knot.answers());
         knot.starts();

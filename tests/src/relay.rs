@@ -18,14 +18,17 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// Where ids are: one question of each may be outstanding.
 const IDS: usize = 1 << 16;
 
+/// Who asked, and with which id.
+type Asker = (SocketAddr, [u8; 2]);
+
 #[derive(Debug)]
 struct State {
     server: SocketAddr,
     open: AtomicBool,
     swallows: AtomicBool,
     seen: Mutex<Vec<Seen>>,
-    /// By the id towards the server: who asked, with which id.
-    outstanding: Mutex<Vec<Option<(SocketAddr, [u8; 2])>>>,
+    /// By the id towards the server.
+    outstanding: Mutex<Vec<Option<Asker>>>,
     next: AtomicU16,
 }
 
@@ -194,11 +197,13 @@ impl State {
             match from.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(length) => pending.extend(&buffer[..length]),
-                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+                }
                 Err(_) => break,
             }
             while let Some(message) = next_frame(&mut pending) {
-                let goes_on = if questions { self.notes(&message, true) } else { !self.swallows.load(Ordering::SeqCst) };
+                let goes_on =
+                    if questions { self.notes(&message, true) } else { !self.swallows.load(Ordering::SeqCst) };
                 let framed = [&(message.len() as u16).to_be_bytes(), message.as_slice()].concat();
                 if goes_on && to.write_all(&framed).is_err() {
                     break 'all;
