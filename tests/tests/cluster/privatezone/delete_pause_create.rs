@@ -29,7 +29,10 @@ const NEW: &str = "203.0.113.2";
 const COREFILE: &str = "\
 corp.example:PORT {
     bind IP
-    cache
+    cache {
+        success 9984 3600 1
+        denial 9984 1800 1
+    }
     privatezone {
         to KNOT
         GRACE
@@ -76,6 +79,7 @@ fn whoever_asks_in_the_pause_hears_the_old_answer() {
             };
             (0..CLIENTS).map(client).collect::<Vec<_>>()
         });
+        let stops = Stops(&stop);
         std::thread::sleep(BEFORE);
         for number in 0..NAMES {
             knot.takes(ZONE, &[Change::DeleteType(&name(number), "A")]);
@@ -91,7 +95,7 @@ fn whoever_asks_in_the_pause_hears_the_old_answer() {
             took[0].as_secs_f64(),
             took[1].as_secs_f64()
         ));
-        stop.store(true, Ordering::SeqCst);
+        drop(stops);
         (sum(kept), sum(lost))
     });
     note(&format!("with vanish_grace: {kept:?}"));
@@ -117,6 +121,15 @@ fn has_text(number: usize) -> bool {
 fn is_all_new(daemon: &Daemon) -> bool {
     let client = daemon.client();
     (0..NAMES).all(|number| addresses(&client.asks(&ask(&name(number), "A"))) == [NEW])
+}
+
+/// Ends the clients however the test ends: they are waited for.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Asks on schedule, one question after another.

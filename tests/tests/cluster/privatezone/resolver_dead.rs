@@ -32,7 +32,10 @@ fn outage() -> Duration {
 const PRIVATE: &str = "\
 corp.example:53 {
     bind IP
-    cache
+    cache {
+        success 9984 3600 1
+        denial 9984 1800 1
+    }
     privatezone {
         to SERVER
         watch NAMESPACE
@@ -102,12 +105,12 @@ fn dies_once(house: &mut House, death: &Death, number: usize) -> Duration {
     (death.goes)(house);
     let gone = Instant::now();
     let (mut slowest, mut failed) = (Duration::ZERO, Vec::new());
-    for index in 0..NAMES {
+    for (index, cached) in cached.iter().enumerate() {
         let due = gone
             + Duration::from_millis(2_500)
             + (outage() - Duration::from_millis(3_500)) * index as u32 / NAMES as u32;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        let names = [cached[index].clone(), known(number, index), other(number, index)];
+        let names = [cached.clone(), known(number, index), other(number, index)];
         let [stale, synthesised, missing] = house.all_at_once(&names);
         let [(stale, one), (synthesised, two), (missing, three)] = [stale, synthesised, missing];
         slowest = slowest.max(one).max(two).max(three);
