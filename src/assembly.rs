@@ -9,7 +9,7 @@ use cache::{BlockId, Store};
 use contract::corefile::{Key, Scheme};
 use contract::limits::UDP_REPLY_MAX;
 use contract::wire::Name;
-use contract::{BuildError, Context, Plugin, Storing};
+use contract::{Blocks as _, BuildError, Context, Plugin, Storing};
 use rustls::ServerConfig;
 use timeouts::TimeoutsSpec;
 
@@ -224,7 +224,11 @@ fn listen(
         _ => None,
     };
     let timeouts = built.iter().find_map(|built| built.plan.settings.timeouts).unwrap_or_default();
-    Ok(Listener { at, zones: Arc::new(Zones::new(&blocks, Arc::clone(shared))), tls, timeouts })
+    let zones = Arc::new(Zones::new(&blocks, Arc::clone(shared)));
+    if let Some(handle) = Entrance(Arc::clone(&zones)).handle() {
+        built.iter().flat_map(|built| &built.chain).for_each(|plugin| plugin.attach(Arc::clone(&handle)));
+    }
+    Ok(Listener { at, zones, tls, timeouts })
 }
 
 /// What the blocks of one listener have in common.

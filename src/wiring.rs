@@ -9,6 +9,7 @@ use contract::Plugin;
 use contract::corefile::{Report, Statement};
 use contract::wire::Name;
 use loop_guard::LoopGuard;
+use privatezone::PrivateZoneSpec;
 use query_log::LogSpec;
 
 use crate::plan::BlockPlan;
@@ -46,6 +47,7 @@ pub const DIRECTIVES: &[Row] = &[
     answers("minimal", |s, b, r| b.step(one(minimal::check, s, &b.zones, r))),
     answers("hosts", |s, b, r| b.step(one(hosts::check, s, &b.zones, r))),
     setting("loop", |s, b, r| b.step(one(loop_guard::check, s, &b.zones, r))),
+    answers("privatezone", |s, b, r| b.step(joined(privatezone::check, PrivateZoneSpec::then, s, &b.zones, r))),
     answers("forward", |s, b, r| b.steps(all(forward::check, s, &b.zones, r))),
     answers("whoami", |s, b, r| b.step(one(whoami::check, s, &b.zones, r))),
 ];

@@ -67,5 +67,6 @@ fn question(name: Name, shared: &Shared) -> Query {
         arrived: shared.clock.now(),
         reentries: 0,
         refresh: false,
+        chased: None,
     }
 }

@@ -271,6 +271,7 @@ impl Clerk {
             arrived: visit.now,
             reentries: 0,
             refresh: false,
+            chased: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use contract::wire::Name;
-use contract::{Blocks, Boxed, Failure, Query, Served};
+use contract::{Blocks, Boxed, Failure, Moment, Query, Reply, Served};
 
 use super::zones::{Entrance, Zones};
 
@@ -21,6 +21,26 @@ impl Blocks for Handle {
 
     fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         Box::pin(async move { self.entrance()?.ask_anew(query).await })
+    }
+
+    fn remembered(&self, query: &Query) -> Option<Reply> {
+        self.entrance().ok()?.remembered(query)
+    }
+
+    fn renew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move { self.entrance()?.renew(query).await })
+    }
+
+    fn forget(&self, names: &[Name], before: Moment) {
+        if let Ok(entrance) = self.entrance() {
+            entrance.forget(names, before);
+        }
+    }
+
+    fn forgive(&self, zones: &[Name]) {
+        if let Ok(entrance) = self.entrance() {
+            entrance.forgive(zones);
+        }
     }
 
     fn is_same_block(&self, one: &Name, other: &Name) -> bool {

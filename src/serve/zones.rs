@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache::{KeyBuffer, Lookup, Policy, Store};
-use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
+use contract::limits::{CHAIN_WITHIN, CHASED_PATIENCE, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
@@ -179,6 +179,29 @@ impl Blocks for Entrance {
         })
     }
 
+    fn remembered(&self, query: &Query) -> Option<Reply> {
+        let block = self.0.find(query.name.as_wire())?;
+        let policy = block.store.as_ref()?;
+        self.0.shared.store.remembered(&key_of(block, query), policy, self.0.shared.clock.now())
+    }
+
+    fn renew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            match self.0.find(query.name.as_wire()) {
+                Some(block) => self.ask(block, &query, Some(&key_of(block, &query))).await,
+                None => Err(Failure::NoBlock { name: query.name.to_string() }),
+            }
+        })
+    }
+
+    fn forget(&self, names: &[Name], before: Moment) {
+        self.0.shared.store.forget(names, before);
+    }
+
+    fn forgive(&self, zones: &[Name]) {
+        self.0.shared.store.forgive(zones);
+    }
+
     fn is_same_block(&self, one: &Name, other: &Name) -> bool {
         match (self.0.find(one.as_wire()), self.0.find(other.as_wire())) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
@@ -222,7 +245,7 @@ impl Entrance {
         match shared.flights.board(key.as_bytes()) {
             Seat::Wait(flight) => {
                 shared.coalesced.increment();
-                self.wait(flight.landed(), aged).await
+                self.wait(self.landed(flight.landed(), &block, &query), aged).await
             }
             Seat::Lead(lead) => {
                 let (entrance, is_candidate) = (self.clone(), query.reentries > 0);
@@ -297,6 +320,19 @@ impl Entrance {
         Ok(reply)
     }
 
+    /// What somebody else's question comes to. The target of a CNAME waits for it a while only, since the other one may be
+    /// waiting for us; and whose own chain is shorter than the other's asks for itself.
+    async fn landed(&self, flight: impl Future<Output = Served>, block: &Arc<Block>, query: &Query) -> Served {
+        let served = match query.chased {
+            None => Some(flight.await),
+            Some(_) => timeout(CHASED_PATIENCE, flight).await.ok(),
+        };
+        match served {
+            Some(served) if !matches!(served, Err(Failure::CnameTooLong { .. })) => served,
+            _ => Box::pin(self.ask(block, query, None)).await,
+        }
+    }
+
     /// What the store says, or goes on with what may be told where nobody answers in time.
     fn recall(
         &self,
@@ -346,6 +382,8 @@ impl Entrance {
         let now = shared.clock.now();
         match served {
             Ok(reply) => Ok(shared.store.insert(key, reply, policy, now)),
+            // behind a CNAME a chain may be too long that is not by itself
+            Err(failure) if query.chased.is_some() && matches!(failure, Failure::CnameTooLong { .. }) => Err(failure),
             Err(failure) => {
                 shared.store.failed(key, &failure, policy, now);
                 Err(failure)

@@ -98,6 +98,7 @@ fn query(name: &Name, rtype: RecordType) -> Query {
         arrived: Moment(1),
         reentries: 0,
         refresh: false,
+        chased: None,
     }
 }
 

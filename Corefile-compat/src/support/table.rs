@@ -76,7 +76,26 @@ pub static DIRECTIVES: &[Row] = &[
     refused("secondary", NOT_YET, CENTRE),
     refused("etcd", NOT_YET, CENTRE),
     served("loop", &[]),
-    refused("privatezone", NOT_YET, "`forward` the zone to its resolver"),
+    served(
+        "privatezone",
+        &[
+            "to",
+            "transport",
+            "tls",
+            "tls_servername",
+            "max_qps",
+            "burst",
+            "max_concurrent",
+            "health_check",
+            "ttl_max",
+            "ttl_min",
+            "negative_ttl_max",
+            "vanish_grace",
+            "fallthrough",
+            "watch",
+            "answer_from_watch",
+        ],
+    ),
     served(
         "forward",
         &[

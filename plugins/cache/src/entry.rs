@@ -288,6 +288,12 @@ impl Entry {
         self.marks.lease.store(0, Relaxed);
     }
 
+    /// Whatever failed before: it may be asked for again.
+    pub(crate) fn forgive(&self) {
+        self.marks.recheck.store(0, Relaxed);
+        self.marks.lease.store(0, Relaxed);
+    }
+
     /// Makes one asker of many the one who refreshes.
     fn claim(&self, now: Moment) -> bool {
         let (lease, at) = (self.marks.lease.load(Relaxed), self.mark(now));

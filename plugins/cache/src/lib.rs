@@ -13,6 +13,7 @@
 
 mod capacity;
 mod entry;
+mod forget;
 mod judge;
 mod key;
 mod policy;

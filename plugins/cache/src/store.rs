@@ -12,6 +12,7 @@ use foldhash::quality::SeedableRandomState;
 
 use crate::capacity::{Answers, BlockLabels, Class, Rooms};
 use crate::entry::{Draft, Entry};
+use crate::forget;
 use crate::judge::{Judgement, judge};
 use crate::key::{BlockId, KeyBuffer, block_of};
 use crate::policy::Policy;
@@ -195,6 +196,13 @@ impl Store {
         self.sources.of(entry.source())
     }
 
+    /// What is known, fresh or past its end, if it is no failure, and who said so. Leaves no mark.
+    pub fn remembered(&self, key: &KeyBuffer, policy: &Policy, now: Moment) -> Option<Reply> {
+        let pin = self.answers.pin();
+        let entry = pin.get(key.as_bytes()).filter(|entry| entry.is_usable(now) && entry.class() != Class::Failure)?;
+        Some(Reply { source: self.source(entry), ..entry.reply_now(policy, now) })
+    }
+
     /// Octets that the answers take, by the estimate that the bound goes by.
     pub fn bytes(&self) -> u64 {
         self.rooms().octets()
@@ -283,6 +291,25 @@ impl Store {
     /// Removes what can no longer be served. To be called about once a minute, off the hit path: it looks at every entry.
     pub fn sweep(&self, now: Moment) {
         self.remove(|_, entry| !entry.is_usable(now));
+    }
+
+    /// Removes what is known of these names and was stored before that moment, and everything that rests on them. To be called
+    /// off the hit path: it looks at every entry.
+    pub fn forget(&self, names: &[Name], before: Moment) {
+        self.remove(|key, entry| forget::rests_on(names, before, key, entry));
+    }
+
+    /// Names in these zones can be asked for again: memorised failures and what a plugin made in place of an answer go, and
+    /// stale answers are asked for anew at the next question. It looks at every entry.
+    pub fn forgive(&self, zones: &[Name]) {
+        let of_plugin = |entry: &Entry| matches!(self.sources.of(entry.source()), Source::Plugin(_));
+        self.remove(|key, entry| {
+            let concerned = forget::concerns(zones, key);
+            if concerned {
+                entry.forgive();
+            }
+            concerned && (entry.class() == Class::Failure || of_plugin(entry))
+        });
     }
 
     /// Removes everything of a block whose answers are no longer true, or that is no longer there.

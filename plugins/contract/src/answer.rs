@@ -157,6 +157,13 @@ impl Answer {
         self
     }
 
+    /// The same answer without AA: it is handed on by somebody who is no authority for it.
+    #[must_use]
+    pub fn without_authority(mut self) -> Self {
+        self.bytes[2] &= !((Flags::AA >> 8) as u8);
+        self
+    }
+
     /// The bytes: id 0, TTLs as they were when it was made.
     pub fn message(&self) -> Message<'_> {
         Message::parse(self.wire()).expect("an answer is made of a composed message")

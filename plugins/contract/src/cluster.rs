@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::plugin::BuildError;
 use crate::pods::PodIndex;
+use crate::published::{Published, Wanted};
 use crate::wire::Name;
 
 /// Knows this node's pods and the endpoints of Services. Asked when a plugin is built, never by a query.
@@ -19,6 +20,9 @@ pub trait Cluster: Send + Sync + Debug {
 
     /// Where a Service's pods can be asked. The watch goes on while somebody holds the receiver.
     fn endpoints(&self, port: &ServicePort) -> Result<watch::Receiver<Arc<Endpoints>>, BuildError>;
+
+    /// What ExternalDNS is told to publish. The watches go on while somebody holds it.
+    fn published(&self, wanted: &Wanted) -> Result<Arc<Published>, BuildError>;
 }
 
 /// A port of a Service: `NAMESPACE/SERVICE[:PORT]`.
@@ -71,6 +75,10 @@ impl Cluster for NoCluster {
 
     fn endpoints(&self, port: &ServicePort) -> Result<watch::Receiver<Arc<Endpoints>>, BuildError> {
         Err(nothing(&port.to_string()))
+    }
+
+    fn published(&self, _wanted: &Wanted) -> Result<Arc<Published>, BuildError> {
+        Err(nothing("what is published into private zones"))
     }
 }
 

@@ -40,6 +40,28 @@ pub enum Failure {
         /// How many there are.
         count: usize,
     },
+    /// Each upstream was asked, and none answered.
+    #[error("none of the {count} upstreams of {zone} answered, the last one: {last}")]
+    NoneAnswered {
+        /// What they were asked for.
+        zone: String,
+        /// How many there are.
+        count: usize,
+        /// What became of the last attempt.
+        last: Box<str>,
+    },
+    /// A chain of CNAMEs comes back to one of its names.
+    #[error("the CNAMEs lead back to {at}")]
+    CnameLoop {
+        /// Where it closes.
+        at: String,
+    },
+    /// A chain of CNAMEs has more links than are followed.
+    #[error("more than {most} CNAMEs in a row")]
+    CnameTooLong {
+        /// How many are followed.
+        most: usize,
+    },
     /// A bound of ours is reached.
     #[error("{bound} reached")]
     Bound {
@@ -95,18 +117,20 @@ pub enum Bound {
     Reentries,
     MaxConcurrent,
     UpstreamPipeline,
+    UpstreamRate,
     MessageSize,
     Memory,
 }
 
 impl Bound {
     /// All bounds, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Misses,
         Self::MissesPerClient,
         Self::Reentries,
         Self::MaxConcurrent,
         Self::UpstreamPipeline,
+        Self::UpstreamRate,
         Self::MessageSize,
         Self::Memory,
     ];
@@ -119,6 +143,7 @@ impl Bound {
             Self::Reentries => "reentries",
             Self::MaxConcurrent => "max_concurrent",
             Self::UpstreamPipeline => "upstream_pipeline",
+            Self::UpstreamRate => "upstream_rate",
             Self::MessageSize => "message_size",
             Self::Memory => "memory",
         }
@@ -133,6 +158,7 @@ impl fmt::Display for Bound {
             Self::Reentries => "the bound of re-entries into the server blocks is",
             Self::MaxConcurrent => "max_concurrent is",
             Self::UpstreamPipeline => "the bound of outstanding questions to the upstream is",
+            Self::UpstreamRate => "the bound of questions per second to the upstreams (max_qps) is",
             Self::MessageSize => "the bound of a message's size is",
             Self::Memory => "the bound of memory is",
         })
@@ -156,6 +182,9 @@ impl Failure {
             | Self::Unreachable { .. }
             | Self::BrokenReply { .. }
             | Self::AllDown { .. }
+            | Self::NoneAnswered { .. }
+            | Self::CnameLoop { .. }
+            | Self::CnameTooLong { .. }
             | Self::Memorised { .. } => Fault::Upstream,
             Self::NoBlock { .. } | Self::EndOfChain { .. } | Self::Prohibited => Fault::Client,
             Self::Bound { .. } | Self::NotReady { .. } | Self::Panicked | Self::TooLate { .. } => Fault::Us,
@@ -170,9 +199,10 @@ impl Failure {
     /// The RCODE and Extended DNS Error that the client is told (RFC 8914). The only place where that is decided.
     pub fn told(&self) -> (Rcode, Ede) {
         let (rcode, code) = match self {
-            Self::Timeout { .. } | Self::AllDown { .. } | Self::TooLate { .. } => {
+            Self::Timeout { .. } | Self::AllDown { .. } | Self::NoneAnswered { .. } | Self::TooLate { .. } => {
                 (Rcode::SERVFAIL, ede::NO_REACHABLE_AUTHORITY)
             }
+            Self::CnameLoop { .. } | Self::CnameTooLong { .. } => (Rcode::SERVFAIL, ede::OTHER),
             Self::Unreachable { .. } => (Rcode::SERVFAIL, ede::NETWORK_ERROR),
             Self::BrokenReply { .. } => (Rcode::SERVFAIL, ede::INVALID_DATA),
             Self::Bound { bound: Bound::MaxConcurrent } => (Rcode::REFUSED, ede::OTHER), // as CoreDNS's `max_concurrent`

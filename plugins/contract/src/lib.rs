@@ -16,6 +16,7 @@ pub mod limits;
 pub mod metrics;
 mod plugin;
 mod pods;
+mod published;
 mod query;
 mod scope;
 #[cfg(any(test, feature = "testing"))]
@@ -32,5 +33,6 @@ pub use plugin::{
     Storing, Verdict,
 };
 pub use pods::{Pod, PodIndex, Resident};
+pub use published::{Changes, Kind, Object, Publication, Published, Wanted};
 pub use query::{Client, Query, Transport};
 pub use scope::{ListId, Scope, Scoper, SearchList, SearchLists};

@@ -29,6 +29,23 @@ pub const MISSES_PER_CLIENT_MAX: usize = 1_024;
 pub const MISSES_UNDER_PRESSURE_MAX: usize = 64;
 /// How deep a question may enter the server blocks anew (AutoPath's candidates, chased CNAMEs).
 pub const REENTRIES_MAX: u8 = 4;
+/// Links of a CNAME chain of a private zone, those that its upstream followed among them; a longer one is a failure.
+pub const CHASED_LINKS_MAX: usize = 8;
+/// Whoever follows a CNAME waits so long for the same question of somebody else; then it asks for itself: two chains that lead
+/// into each other would wait for one another for ever.
+pub const CHASED_PATIENCE: Duration = Duration::from_millis(200);
+/// How long a question waits for its turn at an upstream with a bound of questions per second.
+pub const UPSTREAM_TURN_WITHIN: Duration = Duration::from_millis(1_500);
+/// Names of one private zone that are missing from it for a moment, as far as that is remembered.
+pub const VANISHED_MAX: usize = 4_096;
+/// Names that are known to be published into the private zones of one directive, of all objects together.
+pub const PUBLISHED_NAMES_MAX: usize = 200_000;
+/// Changes of such names that are remembered one by one; who is further behind looks at all of them.
+pub const PUBLISHED_CHANGES_MAX: usize = 4_096;
+/// Names that were published and are no more, as far as that is remembered,
+pub const WITHDRAWN_MAX: usize = 16_384;
+/// and for how long: whoever publishes takes some time to remove it from the zone, and longer where a removal is put off.
+pub const WITHDRAWN_FOR: Duration = Duration::from_secs(3_600);
 /// Links of a CNAME chain that are followed in a reply.
 pub const CNAME_LINKS_MAX: usize = 16;
 /// Search domains of one pod (kubelet's own bound).
@@ -242,6 +259,8 @@ const _: () = {
     assert!(UPSTREAM_CONNECT_WITHIN.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(UPSTREAM_CONNECTIONS_MAX <= UPSTREAM_HELD_UP_MAX && UPSTREAM_HELD_UP_MAX < UPSTREAM_SINGLES_MAX);
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
+    assert!(UPSTREAM_TURN_WITHIN.as_millis() < STALE_AFTER.as_millis(), "then a stale answer goes out");
+    assert!(CHASED_LINKS_MAX < CNAME_LINKS_MAX);
     assert!(UPSTREAM_MEMBERS_WITHIN.as_millis() < STALE_AFTER.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::{Age, Answer};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::cluster::{Cluster, ServicePort};
 use crate::failure::Failure;
 use crate::metrics::Metrics;
@@ -125,6 +125,10 @@ pub trait Plugin: Any + Send + Sync + Debug {
         None
     }
 
+    /// The server blocks around it, once for each listener that it stands behind, before the first query. They do not live on
+    /// by being held here ([`Blocks::handle`]).
+    fn attach(&self, _blocks: Arc<dyn Blocks>) {}
+
     /// Work beside the queries (health checks, files re-read). Dropped when the server block goes.
     fn run(self: Arc<Self>) -> Boxed<'static, ()> {
         Box::pin(async {})
@@ -183,6 +187,26 @@ pub trait Blocks: Send + Sync {
     fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         self.resolve(query)
     }
+
+    /// What memory last knew of that question, however long ago: fresh, or past its end and still there. No failure. Leaves no
+    /// mark and lets no gate speak: it is for the plugin's own judgement.
+    fn remembered(&self, _query: &Query) -> Option<Reply> {
+        None
+    }
+
+    /// Asks the block of a name past the store and without sharing the question, and memorises what comes.
+    fn renew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        self.resolve(query)
+    }
+
+    /// Removes what memory knows of these names if it was stored before that moment, and whatever else rests on them: answers
+    /// with one of them in their chain, and AutoPath's for them. A name that begins with `*` stands for all names below. Looks at
+    /// every memorised answer: not for a thread that others wait for.
+    fn forget(&self, _names: &[Name], _before: Moment) {}
+
+    /// Upstream answers again for names in these zones: memorised failures go, and so do answers that plugins made in its
+    /// place; stale answers ask anew. Looks at every memorised answer.
+    fn forgive(&self, _zones: &[Name]) {}
 
     /// True if both names enter the same server block.
     fn is_same_block(&self, _one: &Name, _other: &Name) -> bool {

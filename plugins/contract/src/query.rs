@@ -1,8 +1,11 @@
 //! A question on the miss path: owned, so that it can outlive the packet it came in.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::clock::Moment;
+use crate::failure::Failure;
+use crate::limits;
 use crate::scope::Scope;
 use crate::wire::{Class, EdnsView, Name, RecordType};
 
@@ -74,11 +77,28 @@ pub struct Query {
     /// It renews an answer that is being served: nobody waits, and stored facts in the second half of their life are
     /// asked for again.
     pub refresh: bool,
+    /// The names whose CNAMEs led here, QNAME first; `None` if it is not the target of a CNAME.
+    pub chased: Option<Arc<[Name]>>,
 }
 
 impl Query {
     /// The same client's question for another name, entering the server blocks anew as if the pod had asked it.
     pub fn candidate(&self, name: Name, rtype: RecordType) -> Self {
-        Self { name, rtype, scope: Scope::Shared, reentries: self.reentries + 1, ..self.clone() }
+        let reentries = self.reentries + 1;
+        Self { name, rtype, scope: Scope::Shared, reentries, chased: None, ..self.clone() }
+    }
+
+    /// The same client's question for the target of a CNAME, which stands behind `links`: owners of CNAMEs, the name of this
+    /// question first. It enters the server blocks anew. An error if the target was passed already, or if the chain gets
+    /// longer than [`limits::CHASED_LINKS_MAX`].
+    pub fn chase(&self, links: &[Name], target: Name) -> Result<Self, Failure> {
+        let passed: Arc<[Name]> = self.chased.iter().flat_map(|names| names.iter()).chain(links).cloned().collect();
+        if passed.contains(&target) {
+            return Err(Failure::CnameLoop { at: target.to_string() });
+        }
+        if passed.len() > limits::CHASED_LINKS_MAX {
+            return Err(Failure::CnameTooLong { most: limits::CHASED_LINKS_MAX });
+        }
+        Ok(Self { name: target, scope: Scope::Shared, chased: Some(passed), ..self.clone() })
     }
 }

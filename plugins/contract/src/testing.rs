@@ -35,6 +35,7 @@ pub fn query(name: &str, rtype: RecordType) -> Query {
         arrived: Moment(0),
         reentries: 0,
         refresh: false,
+        chased: None,
     }
 }
 

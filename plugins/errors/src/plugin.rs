@@ -167,8 +167,10 @@ fn coredns_words(failure: &Failure) -> Option<String> {
         Failure::Timeout { upstream, .. } => Some(format!("read udp 0.0.0.0:0->{upstream}: i/o timeout")),
         Failure::TooLate { .. } => Some("read udp 0.0.0.0:0->0.0.0.0:0: i/o timeout".to_owned()),
         Failure::Unreachable { upstream, reason } => Some(format!("dial tcp {upstream}: connect: {reason}")),
-        Failure::AllDown { .. } => Some("no healthy proxies".to_owned()),
+        Failure::AllDown { .. } | Failure::NoneAnswered { .. } => Some("no healthy proxies".to_owned()),
         Failure::BrokenReply { .. }
+        | Failure::CnameLoop { .. }
+        | Failure::CnameTooLong { .. }
         | Failure::Bound { .. }
         | Failure::NoBlock { .. }
         | Failure::EndOfChain { .. }

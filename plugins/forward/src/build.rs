@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contract::{BuildError, Context, Plugin, Server, Spec};
 use upstream::rustls::ClientConfig;
 use upstream::rustls::pki_types::ServerName;
-use upstream::{Group, GroupSettings, HealthSettings, Protocol, Seat, Settings, Upstream};
+use upstream::{Group, GroupSettings, HealthSettings, Protocol, Seat, Settings, TlsFiles, Upstream};
 
 use crate::follow::Follow;
 use crate::plugin::Forward;
@@ -72,7 +72,7 @@ impl ForwardSpec {
         let over_tls = self.targets.iter().any(|target| target.tls.is_some());
         let config = match (&self.tls, over_tls) {
             (Some(files), _) => Some(files.load()?),
-            (None, true) => Some(crate::tls::TlsFiles::default().load()?),
+            (None, true) => Some(TlsFiles::default().load()?),
             (None, false) => None,
         };
         let mut upstreams: Vec<(SocketAddr, Protocol)> = Vec::new();

@@ -15,6 +15,5 @@ mod resolv;
 mod service;
 mod spec;
 mod target;
-mod tls;
 
 pub use spec::{ForwardSpec, check};

@@ -9,10 +9,9 @@ use contract::corefile::{Reader, Report, Statement, unknown_property, value};
 use contract::limits;
 use contract::wire::{Name, Rcode};
 use upstream::rustls::pki_types::ServerName;
-use upstream::{HealthSettings, Policy};
+use upstream::{HealthSettings, Policy, TlsFiles};
 
 use crate::target::{self, EXPECTED, Place, Target};
-use crate::tls::TlsFiles;
 
 /// Upstreams of one directive.
 pub(crate) const UPSTREAMS_MAX: usize = 15;

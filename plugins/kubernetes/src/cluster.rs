@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract::metrics::Metrics;
 use contract::wire::Name;
-use contract::{BuildError, Clock, Cluster, Endpoints, PodIndex, SearchLists, ServicePort};
+use contract::{BuildError, Clock, Cluster, Endpoints, PodIndex, Published, SearchLists, ServicePort, Wanted};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use tokio::runtime::Handle;
@@ -194,6 +194,11 @@ impl Cluster for Kubernetes {
         drop(services);
         self.watch_service(port, out);
         Ok(receiver)
+    }
+
+    fn published(&self, _wanted: &Wanted) -> Result<Arc<Published>, BuildError> {
+        let reason = "it is not watched yet".to_owned();
+        Err(BuildError::Unavailable { what: "what is published into private zones".to_owned(), reason })
     }
 }
 

@@ -86,6 +86,7 @@ impl LoopGuard {
             arrived: now,
             reentries: 0,
             refresh: false,
+            chased: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::limits;
+use contract::wire::Name;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -46,6 +47,21 @@ pub struct Settings {
     /// An attempt without a reply for this long counts as failed: a group begins the next one, and goes on listening to
     /// this one.
     pub attempt_within: Duration,
+    /// How many messages it may be sent; `None`: as many as there are.
+    pub rate: Option<Rate>,
+    /// Questions outstanding with it, at most; `None`: as many as its connections and sockets may have.
+    pub outstanding_max: Option<usize>,
+    /// Whose NS records its health checks ask for; `None`: as the group says.
+    pub check_name: Option<Name>,
+}
+
+/// How many messages an upstream may be sent: at most `burst` at once, and on average `per_second`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Messages per second; at least 1.
+    pub per_second: u32,
+    /// At once after a pause; at least 1.
+    pub burst: u32,
 }
 
 impl Settings {
@@ -60,6 +76,9 @@ impl Settings {
             held_up_max: limits::UPSTREAM_HELD_UP_MAX,
             source: None,
             attempt_within: limits::ATTEMPT_WITHIN,
+            rate: None,
+            outstanding_max: None,
+            check_name: None,
         }
     }
 }

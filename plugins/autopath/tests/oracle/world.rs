@@ -200,6 +200,7 @@ impl World {
             arrived: self.clock.now(),
             reentries: 0,
             refresh: false,
+            chased: None,
         };
         let searched = query.scope != Scope::Shared;
         (self.resolve(query).now_or_never().expect("nothing waits in this world"), searched)

@@ -25,6 +25,7 @@ fn query(text: &str, rtype: RecordType) -> Query {
         arrived: Moment(0),
         reentries: 0,
         refresh: false,
+        chased: None,
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn query(context: &Context, name: &str) -> Query {
         arrived: context.clock.now(),
         reentries: 0,
         refresh: false,
+        chased: None,
     }
 }
 

@@ -4,23 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use contract::BuildError;
-use upstream::rustls::crypto::ring;
-use upstream::rustls::pki_types::pem::PemObject;
-use upstream::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use upstream::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// The arguments of `tls`.
+/// The arguments of the property `tls`: `tls [CA]`, `tls CERT KEY` or `tls CERT KEY CA`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TlsFiles {
+pub struct TlsFiles {
     /// The client's certificate and key.
-    pub(crate) client: Option<(PathBuf, PathBuf)>,
+    pub client: Option<(PathBuf, PathBuf)>,
     /// Whom to trust; `None`: the public authorities.
-    pub(crate) authority: Option<PathBuf>,
+    pub authority: Option<PathBuf>,
 }
 
 impl TlsFiles {
     /// Reads the files.
-    pub(crate) fn load(&self) -> Result<Arc<ClientConfig>, BuildError> {
+    pub fn load(&self) -> Result<Arc<ClientConfig>, BuildError> {
         let mut roots = RootCertStore::empty();
         match &self.authority {
             None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
