@@ -14,6 +14,8 @@ use super::{ZONE, plane};
 const SOON: Duration = Duration::from_secs(2);
 /// The machine may stand still in the midst of a change: then it is done again, so often.
 const TRIES: u32 = 3;
+/// The grace that a name has which vanishes without a word, if nothing is said of it.
+const GRACE: Duration = Duration::from_secs(10);
 /// Beyond this nothing comes any more.
 const BOUND: Duration = Duration::from_secs(120);
 /// Between two looks.
@@ -71,13 +73,13 @@ fn with_a_watch_pods_see_a_change_when_the_zone_has_it() {
     in_time("appears", |number| {
         if number > 0 {
             house.api.delete_service(&house.namespace, "web");
-            seen(&house, &pod, "gone before it appears again", gone);
+            seen(&house, &pod, NAME, "gone before it appears again", gone);
         }
         assert_eq!(pod.walks(NAME, "A").rcode, 3, "it is not there yet");
         assert_eq!(pod.asks(&format!("{NAME}."), "A").rcode, 3, "it is not there yet");
         let address = format!("203.0.113.{}", 10 + number);
         house.api.publish(service, &address);
-        seen(&house, &pod, "appears", |reply| addresses(reply) == [address.as_str()])
+        seen(&house, &pod, NAME, "appears", |reply| addresses(reply) == [address.as_str()])
     });
     assert_eq!(pod.finds(NAME).len(), 1, "its C library finds it");
     assert_eq!(pod.finds(&format!("{NAME}.")), pod.finds(NAME));
@@ -86,24 +88,46 @@ fn with_a_watch_pods_see_a_change_when_the_zone_has_it() {
     in_time("changes", |number| {
         last = format!("203.0.113.{}", 20 + number);
         house.api.publish(service, &last);
-        seen(&house, &pod, "changes", |reply| addresses(reply) == [last.as_str()])
+        seen(&house, &pod, NAME, "changes", |reply| addresses(reply) == [last.as_str()])
     });
     assert_eq!(pod.finds(NAME), [last.as_str()]);
     assert_eq!(pod.finds(&format!("{NAME}.")), [last.as_str()]);
     let reply = pod.asks(&format!("{NAME}."), "A");
     reply.is("NOERROR").ttls_within(270..=300);
+    // what ExternalDNS keeps for itself is there for whoever asks for it by name
+    let registry = pod.asks(&format!("a-{NAME}."), "TXT");
+    assert!(registry.is("NOERROR").answers().iter().any(|line| line.contains("heritage=external-dns")), "{registry}");
 
     in_time("goes", |number| {
         if number > 0 {
             let address = format!("203.0.113.{}", 30 + number);
             house.api.publish(service, &address);
-            seen(&house, &pod, "there before it goes again", |reply| addresses(reply) == [address.as_str()]);
+            seen(&house, &pod, NAME, "there before it goes again", |reply| addresses(reply) == [address.as_str()]);
         }
         house.api.delete_service(&house.namespace, "web");
-        seen(&house, &pod, "goes", gone)
+        seen(&house, &pod, NAME, "goes", gone)
     });
     assert!(pod.finds(NAME).is_empty() && pod.finds(&format!("{NAME}.")).is_empty(), "its C library finds nothing");
+    an_object_changes(&house, &pod);
     publisher.is_well();
+}
+
+/// The same for a DNSEndpoint object.
+#[track_caller]
+fn an_object_changes(house: &House, pod: &Inhabitant) {
+    let set =
+        |address: &str| house.api.dns_endpoint(&house.namespace, "db", 300, &[("db.corp.example", "A", &[address])]);
+    assert_eq!(pod.walks("db.corp.example", "A").rcode, 3, "it is not there yet");
+    set("203.0.113.50");
+    seen(house, pod, "db.corp.example", "a DNSEndpoint appears", |reply| addresses(reply) == ["203.0.113.50"]);
+    in_time("a DNSEndpoint changes", |number| {
+        let address = format!("203.0.113.{}", 60 + number);
+        set(&address);
+        seen(house, pod, "db.corp.example", "a DNSEndpoint changes", |reply| addresses(reply) == [address.as_str()])
+    });
+    house.api.delete_dns_endpoint(&house.namespace, "db");
+    let took = seen(house, pod, "db.corp.example", "a DNSEndpoint goes", gone);
+    assert!(took.later() < GRACE, "no grace for what was deleted on purpose: {took}");
 }
 
 #[test]
@@ -120,17 +144,17 @@ fn without_a_watch_pods_see_a_change_within_the_ttl() {
 
     assert_eq!(pod.walks(NAME, "A").rcode, 3, "it is not there yet");
     house.api.publish(service, "203.0.113.10");
-    let took = seen(&house, &pod, "appears", |reply| addresses(reply) == ["203.0.113.10"]);
+    let took = seen(&house, &pod, NAME, "appears", |reply| addresses(reply) == ["203.0.113.10"]);
     assert!(took.later() <= negative + margin, "{took}");
     assert_eq!(pod.finds(NAME), ["203.0.113.10"]);
 
     house.api.publish(service, "203.0.113.20");
-    let took = seen(&house, &pod, "changes", |reply| addresses(reply) == ["203.0.113.20"]);
+    let took = seen(&house, &pod, NAME, "changes", |reply| addresses(reply) == ["203.0.113.20"]);
     assert!(took.later() <= ttl + margin, "{took}");
     assert_eq!(pod.finds(NAME), ["203.0.113.20"]);
 
     house.api.delete_service(&house.namespace, "web");
-    let took = seen(&house, &pod, "goes", gone);
+    let took = seen(&house, &pod, NAME, "goes", gone);
     assert!(took.later() <= ttl + grace + margin, "{took}");
     assert!(pod.finds(NAME).is_empty());
     publisher.is_well();
@@ -153,17 +177,17 @@ fn in_time(what: &str, mut change: impl FnMut(u32) -> Seen) {
 
 /// Looks at knotd and at the pod side by side until all have it; the times are from when knotd had it.
 #[track_caller]
-fn seen(house: &House, pod: &Inhabitant, what: &str, has: impl Fn(&Reply) -> bool) -> Seen {
+fn seen(house: &House, pod: &Inhabitant, name: &str, what: &str, has: impl Fn(&Reply) -> bool) -> Seen {
     let begun = Instant::now();
     let (mut zone, mut by_walking, mut as_it_stands) = (None, None, None);
     let mut longest_look = Duration::ZERO;
-    let absolute = format!("{NAME}.");
+    let absolute = format!("{name}.");
     let zone = loop {
         let look = Instant::now();
         if zone.is_none() && has(&house.knot.asked(&absolute, "A")) {
             zone = Some(Instant::now());
         }
-        if by_walking.is_none() && has(&pod.walks(NAME, "A")) {
+        if by_walking.is_none() && has(&pod.walks(name, "A")) {
             by_walking = Some(Instant::now());
         }
         if as_it_stands.is_none() && has(&pod.asks(&absolute, "A")) {
