@@ -40,6 +40,14 @@ pub const UPSTREAM_TURN_WITHIN: Duration = Duration::from_millis(1_500);
 pub const VANISHED_MAX: usize = 4_096;
 /// Names that are known to be published into the private zones of one directive, of all objects together.
 pub const PUBLISHED_NAMES_MAX: usize = 200_000;
+/// The same in octets, with the objects' own names and all targets, as they are kept.
+pub const PUBLISHED_OCTETS_MAX: usize = 64 << 20;
+/// Records of one type that one object publishes under a name, counted as one, of all its names together.
+pub const PUBLISHED_PER_OBJECT_MAX: usize = 4_096;
+/// Targets of one of them; with more of them they count as not known.
+pub const PUBLISHED_TARGETS_MAX: usize = 256;
+/// Octets of one target; a longer one counts as not known.
+pub const PUBLISHED_TARGET_OCTETS_MAX: usize = 4_096;
 /// Changes of such names that are remembered one by one; who is further behind looks at all of them.
 pub const PUBLISHED_CHANGES_MAX: usize = 4_096;
 /// Names that were published and are no more, as far as that is remembered,
@@ -194,6 +202,8 @@ pub const UPSTREAM_CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
 /// One health check: as patient as an exchange, so that an upstream which is slow, and still answers clients in time, is not
 /// taken for a dead one.
 pub const UPSTREAM_CHECK_WITHIN: Duration = EXCHANGE_WITHIN;
+/// Health checks of one upstream at once: while it does not answer, the next one does not wait for the end of the last.
+pub const UPSTREAM_CHECKS_MAX: u32 = 8;
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
 /// Endpoints of a Service that one `forward` asks; further ones are left out.
