@@ -30,6 +30,7 @@ corp.example:53 {
     cache
     privatezone {
         to KNOT
+        max_qps 0
         watch NAMESPACE {
             services
         }
@@ -43,6 +44,7 @@ corp.example:53 {
     cache
     privatezone {
         to KNOT
+        max_qps 0
         vanish_grace 3s
     }
     prometheus IP:9153

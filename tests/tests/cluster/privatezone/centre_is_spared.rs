@@ -12,6 +12,7 @@ corp.example:53 {
     cache
     privatezone {
         to KNOT
+        max_qps 0
     }
     prometheus IP:9153
 }";

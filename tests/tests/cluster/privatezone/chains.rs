@@ -17,6 +17,7 @@ corp.example:53 {
     cache
     privatezone {
         to KNOT
+        max_qps 0
     }
     prometheus IP:9153
 }
@@ -25,6 +26,7 @@ lab.example:53 {
     cache
     privatezone {
         to KNOT
+        max_qps 0
     }
     prometheus IP:9153
 }
@@ -75,6 +77,10 @@ fn zones() -> [String; 2] {
         put(0, line);
     }
     put(1, "cross CNAME cross.corp.example.");
+    for (name, links) in [("inner-eight", 8), ("inner-nine", 9)] {
+        (0..links).for_each(|link| put(0, &format!("{name}-{link} CNAME {name}-{}", link + 1)));
+        put(0, &format!("{name}-{links} A 203.0.113.{links}"));
+    }
     for (name, links) in [("one", 1), ("eight", 8), ("nine", 9), ("twelve", 12)] {
         let lines = to_and_fro(name, links);
         lines.iter().enumerate().for_each(|(zone, lines)| lines.iter().for_each(|line| put(zone, line)));
@@ -107,6 +113,10 @@ fn a_chain_is_followed_wherever_it_leads() {
         for (name, links) in [("one", 1), ("eight", 8)] {
             says(turn, &asked(&format!("{name}-0")), &expected(name, links));
         }
+        let inner = |link: usize| format!("inner-eight-{link}.{CORP}");
+        let links = (0..8).map(|link| format!("{} CNAME {}", inner(link), inner(link + 1)));
+        let whole: Vec<_> = links.chain([format!("{} A 203.0.113.8", inner(8))]).collect();
+        says(turn, &asked("inner-eight-0"), &whole);
         for (name, target) in [
             ("nowhere-in-cluster", "missing.pz-chains.svc.cluster.local."),
             ("nowhere-outside", "missing.outside.example."),
@@ -114,7 +124,7 @@ fn a_chain_is_followed_wherever_it_leads() {
             let reply = asked(name);
             reply.is("NXDOMAIN").answers_are(&[&format!("{name}.{CORP} CNAME {target}")]).has_soa();
         }
-        for name in ["loop", "self", "cross", "nine-0", "twelve-0"] {
+        for name in ["loop", "self", "cross", "nine-0", "twelve-0", "inner-nine-0"] {
             let reply = asked(name);
             reply.is("SERVFAIL");
             assert!(!reply.edes().is_empty(), "{turn}: {name}: an Extended DNS Error says why\n{reply}");

@@ -35,6 +35,7 @@ corp.example:PORT {
     }
     privatezone {
         to KNOT
+        max_qps 0
         GRACE
     }
 }

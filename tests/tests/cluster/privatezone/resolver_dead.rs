@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use nearpath_tests::externaldns;
+use nearpath_tests::externaldns::{self, Published};
 use nearpath_tests::knot::Change;
 use nearpath_tests::message::Reply;
 use nearpath_tests::mode::{self, note};
@@ -38,7 +38,10 @@ corp.example:53 {
     }
     privatezone {
         to SERVER
-        watch NAMESPACE
+        max_qps 0
+        watch NAMESPACE {
+            services
+        }
     }
     prometheus IP:9153
 }";
@@ -73,10 +76,16 @@ fn survives(which: &str, server: &str, death: &Death) {
     let mut publisher = ExternalDns::start(plane, &house.namespace, &house.knot, ZONE);
     let known: Vec<String> = (0..TRIES as usize * NAMES).map(|number| format!("known-{number}.corp.example")).collect();
     let targets: &[&str] = &["203.0.113.8"];
-    let records: Vec<_> = known.iter().map(|name| (name.as_str(), "A", targets)).collect();
+    // one of each death is published by a Service, the others by one object
+    let (services, others): (Vec<_>, Vec<_>) = known.iter().enumerate().partition(|(number, _)| number % NAMES == 0);
+    let records: Vec<_> = others.iter().map(|(_, name)| (name.as_str(), "A", targets)).collect();
     house.api.dns_endpoint(&house.namespace, "known", 300, &records);
-    let last = format!("{}.", known[known.len() - 1]);
-    soon("ExternalDNS has written all", || house.knot.asked(&last, "A").rcode == 0);
+    for (number, hostname) in services {
+        let service = Published { namespace: &house.namespace, name: &format!("known-{number}"), hostname, ttl: 300 };
+        house.api.publish(service, targets[0]);
+    }
+    let is_written = |name: &String| house.knot.asked(&format!("{name}."), "A").rcode == 0;
+    soon("ExternalDNS has written all", || known.iter().all(is_written));
     publisher.is_well();
 
     for number in 0..TRIES {

@@ -20,6 +20,7 @@ zone.example:PORT {
     cache 3600
     privatezone {
         to KNOT
+        max_qps 0
     }
 }
 .:PORT {
