@@ -96,7 +96,7 @@ fn never_asked(zone: &Name, span: Span, here: &listeners::Here<'_>, corefile: &C
     }
 }
 
-/// A `fallthrough` behind which nobody answers: names that do not exist would be REFUSED.
+/// A `fallthrough` behind which nobody answers.
 fn leads_nowhere(private: &Private<'_>, all: &[Private<'_>], block: &Block, report: &mut Report) {
     let Some(property) = private.statement.property("fallthrough") else { return };
     let named: Vec<Name> = property.arguments.iter().flat_map(|word| zones::parse(word).unwrap_or_default()).collect();
@@ -109,7 +109,7 @@ fn leads_nowhere(private: &Private<'_>, all: &[Private<'_>], block: &Block, repo
         if !enclosing && !block.statements.iter().any(|statement| answers_behind(statement, &zone)) {
             let message = format!("`fallthrough` leads nowhere: nothing behind it answers for {zone}");
             let warning = report.warning(property.name.span, message);
-            warning.help("write a `forward` into this server block; without it what does not exist is REFUSED");
+            warning.help("write a `forward` for it into this server block, or leave `fallthrough` out");
         }
     }
 }
