@@ -11,7 +11,7 @@ mod held;
 mod store;
 mod withdrawn;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -220,6 +220,13 @@ impl Published {
     /// True once everything that is watched was listed.
     pub fn is_listed(&self) -> bool {
         self.state().unlisted.is_empty()
+    }
+
+    /// Every name that is published, or was withdrawn as far as that is remembered, each once. Looks at everything.
+    pub fn names(&self) -> Vec<Name> {
+        let state = self.state();
+        let names: HashSet<&[u8]> = state.store.names().chain(state.withdrawn.names()).collect();
+        names.into_iter().filter_map(Name::from_wire).collect()
     }
 
     /// How many names objects publish, each as often as it is published.

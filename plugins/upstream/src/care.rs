@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::limits;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep};
 
 use crate::group::GroupSettings;
-use crate::health::HealthSettings;
+use crate::health::{Checked, HealthSettings};
 use crate::members::Members;
 use crate::upstream::Upstream;
 use crate::vigil::{Silence, Vigil};
@@ -46,7 +47,7 @@ async fn care(upstream: Arc<Upstream>, members: Arc<Members>, settings: GroupSet
     let checks = async {
         match settings.max_fails {
             0 => std::future::pending().await,
-            _ => check(&upstream, &settings.health).await,
+            _ => check(&upstream, &settings.health, &members).await,
         }
     };
     let watch = async {
@@ -62,17 +63,50 @@ async fn care(upstream: Arc<Upstream>, members: Arc<Members>, settings: GroupSet
 }
 
 /// Checks one upstream whenever it is suspected, until it is good.
-async fn check(upstream: &Upstream, settings: &HealthSettings) {
+async fn check(upstream: &Upstream, settings: &HealthSettings, members: &Members) {
     loop {
         upstream.health.suspected().await;
+        let mut under_way = FuturesUnordered::new();
         loop {
-            let checking = upstream.vigil.as_ref().map(|vigil| vigil.check(Instant::now()));
-            let good = upstream.check(&settings.domain, settings.recursion).await;
-            drop(checking);
-            if good {
-                break;
+            under_way.push(upstream.check(&settings.domain, settings.recursion));
+            match outcome(&mut under_way, upstream, settings).await {
+                Checked::Failed => {}
+                Checked::Good => break,
+                Checked::Back => {
+                    members.recovered();
+                    break;
+                }
             }
-            sleep(settings.interval).await;
+        }
+    }
+}
+
+/// What the checks under way come to; failed, if another one is to begin: an interval after the last one has failed, or
+/// although it is not answered, so that nobody who is back waits for the end of a check that was lost.
+async fn outcome<F: Future<Output = Checked>>(
+    under_way: &mut FuturesUnordered<F>,
+    upstream: &Upstream,
+    settings: &HealthSettings,
+) -> Checked {
+    let interval = settings.interval.max(limits::UPSTREAM_CHECK_WITHIN / limits::UPSTREAM_CHECKS_MAX);
+    let mut due = std::pin::pin!(sleep(interval));
+    loop {
+        tokio::select! {
+            biased;
+            Some(checked) = under_way.next() => match checked {
+                Checked::Failed if under_way.is_empty() => {
+                    sleep(settings.interval).await;
+                    return checked;
+                }
+                Checked::Failed => {} // the others may still be answered
+                Checked::Good | Checked::Back => return checked,
+            },
+            () = &mut due => {
+                if upstream.health.is_ailing() && under_way.len() < limits::UPSTREAM_CHECKS_MAX as usize {
+                    return Checked::Failed;
+                }
+                due.as_mut().reset(Instant::now() + interval);
+            }
         }
     }
 }

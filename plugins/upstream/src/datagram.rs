@@ -9,6 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
 
 use crate::dial::Dial;
+use crate::pace::Pace;
 use crate::pool::Broken;
 use crate::question::{Question, Reply};
 use crate::tally::Tally;
@@ -29,26 +30,45 @@ impl Datagrams {
         Self { dial, tally, slots: Semaphore::new(limits::UPSTREAM_DATAGRAMS_MAX) }
     }
 
-    /// Asks, and once again after `again` without a reply. Waits for as long as it is let.
-    pub(crate) async fn exchange(&self, question: &Question, edns: bool, again: Duration) -> Result<Reply, Broken> {
+    /// Asks, and once again after `again` without a reply, unless that would be beyond the upstream's rate. Waits for as long
+    /// as it is let.
+    pub(crate) async fn exchange(
+        &self,
+        question: &Question,
+        edns: bool,
+        again: Duration,
+        mut pace: Option<&mut Pace<'_>>,
+    ) -> Result<Reply, Broken> {
+        if let Some(pace) = &mut pace {
+            Box::pin(pace.turn()).await?; // before a socket is held
+        }
         let Ok(_slot) = self.slots.try_acquire() else { return Err(Broken::Full) };
         self.tally.datagrams.increment();
-        self.converse(question, edns, again).await.map_err(|error| Broken::Unreachable(error.to_string()))
+        self.converse(question, edns, again, pace).await.map_err(|error| Broken::Unreachable(error.to_string()))
     }
 
-    async fn converse(&self, question: &Question, edns: bool, again: Duration) -> io::Result<Reply> {
+    async fn converse(
+        &self,
+        question: &Question,
+        edns: bool,
+        again: Duration,
+        mut pace: Option<&mut Pace<'_>>,
+    ) -> io::Result<Reply> {
         let socket = self.dial.datagram().await?;
         let id = rand::random();
         let wire = question.wire(id, edns);
-        socket.send(&wire).await?;
-        match tokio::time::timeout(again, self.receive(&socket, question, id)).await {
-            Ok(received) => received,
-            Err(_) => {
-                self.tally.retries.increment();
-                socket.send(&wire).await?;
-                self.receive(&socket, question, id).await
-            }
+        if let Some(pace) = &mut pace {
+            pace.sent();
         }
+        socket.send(&wire).await?;
+        if let Ok(received) = tokio::time::timeout(again, self.receive(&socket, question, id)).await {
+            return received;
+        }
+        if pace.is_none_or(|pace| pace.spare()) {
+            self.tally.retries.increment();
+            socket.send(&wire).await?;
+        }
+        self.receive(&socket, question, id).await
     }
 
     /// The reply. Everything else that comes is thrown away: a forged or stray datagram never ends the wait.

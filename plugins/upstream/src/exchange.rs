@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use contract::{Answer, Boxed, Failure, Query, limits};
+use contract::{Answer, Bound, Boxed, Failure, Query, limits};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::group::Group;
+use crate::health::Begun;
+use crate::pace::Progress;
 use crate::round::Round;
 use crate::upstream::Upstream;
 
@@ -31,6 +33,8 @@ pub(crate) struct Exchange<'g> {
     attempts_left: usize,
     /// So often it was asked elsewhere because an upstream left.
     moves: usize,
+    /// Somebody was not asked as it is sent all that it may be.
+    refused: bool,
     /// Those under way, mostly a single one.
     attempts: Vec<Attempt<'g>>,
     /// What to say if nothing better comes.
@@ -40,11 +44,16 @@ pub(crate) struct Exchange<'g> {
 /// An attempt under way.
 struct Attempt<'g> {
     upstream: Arc<Upstream>,
+    /// One that waited for its turn began with it.
     begun: Instant,
+    health: Begun,
+    is_hedge: bool,
     /// When it will count as failed; `None` once it does.
     late_at: Option<Instant>,
     /// Alarms that were raised before it began.
     alarms: u32,
+    /// Only where there are turns to wait for; and how often that was seen to change.
+    progress: Option<(Arc<Progress>, u32)>,
     work: Boxed<'g, Result<Answer, Failure>>,
 }
 
@@ -53,6 +62,23 @@ enum Event<'g> {
     Ended(Attempt<'g>, Result<Answer, Failure>),
     /// The upstream of the one with this index left or fell silent; the attempt goes on.
     Alarm(usize),
+    /// The one with this index waits for its turn, or has it.
+    Turn(usize),
+}
+
+impl Attempt<'_> {
+    fn is_waiting(&self) -> bool {
+        self.progress.as_ref().is_some_and(|(progress, _)| progress.is_waiting())
+    }
+
+    fn has_turned(&self) -> bool {
+        self.progress.as_ref().is_some_and(|(progress, seen)| progress.changes() != *seen)
+    }
+
+    /// Whether it was not made, as its upstream is sent all that it may be.
+    fn is_refused(&self, outcome: &Result<Answer, Failure>) -> bool {
+        self.upstream.turns.is_some() && matches!(outcome, Err(Failure::Bound { .. }))
+    }
 }
 
 /// A usable answer, and who gave it.
@@ -64,7 +90,7 @@ impl<'g> Exchange<'g> {
             None | Some(0) => usize::MAX, // the passes are the bound
             Some(attempts) => usize::try_from(attempts).unwrap_or(usize::MAX),
         };
-        Self { group, query, deadline, attempts_left, moves: 0, attempts: Vec::new(), last: None }
+        Self { group, query, deadline, attempts_left, moves: 0, refused: false, attempts: Vec::new(), last: None }
     }
 
     /// Tries the upstreams in order, once more if they fail or are late, and waits for the late ones to the end.
@@ -77,7 +103,7 @@ impl<'g> Exchange<'g> {
                 return Ok(found);
             }
             let answered = matches!(self.last, Some((_, Ok(_)))); // a failover RCODE from all is an answer
-            if answered || self.attempts_left == 0 {
+            if answered || self.refused || self.attempts_left == 0 {
                 break;
             }
             passes += usize::from(self.moves == moves); // one that was cut short by upstreams that left does not count
@@ -112,9 +138,7 @@ impl<'g> Exchange<'g> {
             tokio::select! {
                 biased;
                 event = self.next() => {
-                    if let Event::Ended(attempt, outcome) = event
-                        && let Some(found) = self.judge(&attempt.upstream, outcome)
-                    {
+                    if let Some(found) = self.take(event) {
                         return Some(found);
                     }
                 }
@@ -122,6 +146,18 @@ impl<'g> Exchange<'g> {
             }
         }
         None
+    }
+
+    /// Takes note of an event that no further attempt follows.
+    fn take(&mut self, event: Event<'g>) -> Option<Found> {
+        match event {
+            Event::Ended(attempt, outcome) => self.judge(&attempt, outcome),
+            Event::Turn(index) => {
+                self.turned(index);
+                None
+            }
+            Event::Alarm(_) => None,
+        }
     }
 
     /// Everybody has left: waits for somebody to come, or for an answer of those who were asked.
@@ -132,9 +168,7 @@ impl<'g> Exchange<'g> {
             tokio::select! {
                 biased;
                 event = self.next() => {
-                    if let Event::Ended(attempt, outcome) = event
-                        && let Some(found) = self.judge(&attempt.upstream, outcome)
-                    {
+                    if let Some(found) = self.take(event) {
                         return Some(found);
                     }
                 }
@@ -152,7 +186,7 @@ impl<'g> Exchange<'g> {
         let mut due = true; // nobody is asked yet, or somebody just failed or became late
         loop {
             if due && waiting.has_more() && self.take_attempt() {
-                slow_at = self.begin(waiting.next(), fresh).unwrap_or(slow_at);
+                slow_at = self.begin(waiting.next(), fresh, false).unwrap_or(slow_at);
             }
             due = false;
             let (count, late_at) = self.prompt()?;
@@ -163,21 +197,23 @@ impl<'g> Exchange<'g> {
                 biased;
                 event = self.next() => match event {
                     Event::Ended(attempt, outcome) => {
-                        due = attempt.late_at.is_some(); // a late one was replaced already
+                        // a late one was replaced already, and a hedge need not be
+                        due = attempt.late_at.is_some() && !(attempt.is_hedge && attempt.is_refused(&outcome));
                         if due && outcome.is_err() {
                             self.note_move(&attempt.upstream);
                         }
-                        if let Some(found) = self.judge(&attempt.upstream, outcome) {
+                        if let Some(found) = self.judge(&attempt, outcome) {
                             return Some(found);
                         }
                     }
                     Event::Alarm(index) => due = self.join(index),
+                    Event::Turn(index) => slow_at = self.turned(index).unwrap_or(slow_at),
                 },
                 () = timer.as_mut() => {
-                    if is_hedge && self.group.hedge.spend() && self.take_attempt() {
+                    if is_hedge && waiting.is_free() && self.group.hedge.spend() && self.take_attempt() {
                         let next = waiting.next();
                         next.iter().for_each(|upstream| upstream.tally.hedges.increment());
-                        self.begin(next, fresh);
+                        self.begin(next, fresh, true);
                     } else if is_hedge {
                         slow_at = self.deadline; // no hedge for this question
                     } else if late_at < self.deadline {
@@ -210,6 +246,9 @@ impl<'g> Exchange<'g> {
                 if attempt.late_at.is_some() && attempt.alarms != attempt.upstream.alarms() {
                     return Poll::Ready(Event::Alarm(index));
                 }
+                if attempt.has_turned() {
+                    return Poll::Ready(Event::Turn(index));
+                }
             }
             Poll::Pending
         })
@@ -241,50 +280,85 @@ impl<'g> Exchange<'g> {
         left
     }
 
-    /// Begins an attempt; says when it will count as slow.
-    fn begin(&mut self, upstream: Option<Arc<Upstream>>, fresh: bool) -> Option<Instant> {
+    /// Begins an attempt; says when it will count as slow. A hedge does not wait for its turn.
+    fn begin(&mut self, upstream: Option<Arc<Upstream>>, fresh: bool, is_hedge: bool) -> Option<Instant> {
         let (begun, upstream) = (Instant::now(), upstream?);
         let (query, deadline, asked) = (self.query, self.deadline, Arc::clone(&upstream));
-        let alarms = upstream.alarms();
+        let (alarms, health) = (upstream.alarms(), upstream.health.begin());
+        let until = if is_hedge { begun } else { deadline.min(begun + limits::UPSTREAM_TURN_WITHIN) };
+        let patience = upstream.patience(until);
+        let progress = patience.as_ref().map(|patience| (Arc::clone(&patience.progress), 0));
         let work: Boxed<'g, _> = match upstream.vigil.clone() {
-            None => Box::pin(async move { asked.attempt(query, deadline, fresh).await }),
-            Some(vigil) => Box::pin(async move { asked.attempt_watched(&vigil, query, deadline, fresh).await }),
+            None => Box::pin(async move { asked.attempt(query, deadline, fresh, patience).await }),
+            Some(vigil) => {
+                Box::pin(async move { asked.attempt_watched(&vigil, query, deadline, fresh, patience).await })
+            }
         };
         let (late_at, slow_at) = (Some(begun + upstream.attempt_within), begun + upstream.round_trip.hedge_wait());
-        self.attempts.push(Attempt { upstream, begun, late_at, alarms, work });
+        self.attempts.push(Attempt { upstream, begun, health, is_hedge, late_at, alarms, progress, work });
         Some(slow_at)
+    }
+
+    /// An attempt that waits for its turn is neither slow nor late; with its turn it begins anew. Says when it will count
+    /// as slow, unless it is late already.
+    fn turned(&mut self, index: usize) -> Option<Instant> {
+        let (now, deadline) = (Instant::now(), self.deadline);
+        let attempt = &mut self.attempts[index];
+        let waits = attempt.is_waiting();
+        if let Some((progress, seen)) = &mut attempt.progress {
+            *seen = progress.changes();
+        }
+        attempt.late_at?;
+        if waits {
+            attempt.late_at = Some(deadline);
+            return Some(deadline);
+        }
+        attempt.begun = now;
+        attempt.late_at = Some(now + attempt.upstream.attempt_within);
+        Some(now + attempt.upstream.round_trip.hedge_wait())
     }
 
     /// Notes that an attempt had no reply for so long that it counts as failed.
     fn late(&mut self, since: Instant) {
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.late_at == Some(since)) {
             attempt.late_at = None;
-            attempt.upstream.health.suspect();
+            attempt.upstream.health.failed(attempt.health);
         }
     }
 
     /// Ends all attempts at the deadline.
     fn give_up(&mut self) {
-        for Attempt { upstream, begun, .. } in std::mem::take(&mut self.attempts) {
-            let late = Failure::Timeout { upstream: upstream.address(), waited: begun.elapsed() };
-            self.judge(&upstream, Err(late));
+        for attempt in std::mem::take(&mut self.attempts) {
+            let late = match attempt.is_waiting() {
+                true => Failure::Bound { bound: Bound::UpstreamRate },
+                false => Failure::Timeout { upstream: attempt.upstream.address(), waited: attempt.begun.elapsed() },
+            };
+            self.judge(&attempt, Err(late));
         }
         self.attempts_left = 0;
     }
 
     /// The answer, if it is one to be content with; else it is kept for the end.
-    fn judge(&mut self, from: &Arc<Upstream>, outcome: Result<Answer, Failure>) -> Option<Found> {
+    fn judge(&mut self, attempt: &Attempt<'g>, outcome: Result<Answer, Failure>) -> Option<Found> {
+        let from = &attempt.upstream;
+        if outcome.is_ok() && from.health.answered() {
+            self.group.members.recovered();
+        }
+        self.refused |= attempt.is_refused(&outcome) && !attempt.is_hedge;
         match outcome {
             Ok(answer) if !self.group.settings.failover.contains(&answer.rcode()) => {
                 // who was overtaken may hang: a check will tell
-                let others = self.attempts.iter().map(|attempt| &attempt.upstream);
+                let others = self.attempts.iter().filter(|attempt| !attempt.is_waiting());
+                let others = others.map(|attempt| &attempt.upstream);
                 others.filter(|other| !Arc::ptr_eq(other, from)).for_each(|slow| slow.health.suspect());
                 return Some((answer, from.address()));
             }
             Ok(answer) => self.last = Some((from.address(), Ok(answer))),
             Err(failure) => {
-                if !matches!(failure, Failure::Bound { .. }) {
-                    from.health.suspect();
+                match failure {
+                    Failure::Bound { .. } => {}
+                    Failure::Timeout { .. } | Failure::Unreachable { .. } => from.health.failed(attempt.health),
+                    _ => from.health.suspect(),
                 }
                 if self.says_more(&failure) {
                     self.last = Some((from.address(), Err(failure)));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use contract::metrics::{Counter, Metrics};
 use contract::wire::Rcode;
 use contract::{Answer, Clock, Context, Failure, Query, limits};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exchange::Exchange;
@@ -55,7 +56,7 @@ impl Default for GroupSettings {
 /// The upstreams of a directive.
 #[derive(Debug)]
 pub struct Group {
-    members: Arc<Members>,
+    pub(crate) members: Arc<Members>,
     pub(crate) settings: GroupSettings,
     near: Order,
     far: Order,
@@ -129,6 +130,13 @@ impl Group {
         lineup.upstreams.iter().any(|upstream| among(upstream.address()) && !self.is_down(upstream))
     }
 
+    /// Hears of every upstream that comes back from now on: a check of it is good after one that failed, or it answers a
+    /// question after one that it did not answer. The number says how often that was so. While [`Group::run`] is polled
+    /// it is noticed although nobody asks, about an interval of the health checks after the return.
+    pub fn recoveries(&self) -> watch::Receiver<u64> {
+        self.members.recoveries()
+    }
+
     /// Asks, within [`limits::EXCHANGE_WITHIN`] of the query's arrival. Says who answered. A truncated answer must not
     /// be memorised.
     pub async fn exchange(&self, query: &Query) -> Result<(Answer, SocketAddr), Failure> {
@@ -199,14 +207,23 @@ impl Group {
         }
         let first = &lineup.upstreams[self.numbers(lineup)[0]];
         let answer = first.attempt_until(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
+        if answer.is_ok() && first.health.answered() {
+            self.members.recovered();
+        }
         answer.map(|answer| (answer, first.address())).map_err(|_| failure)
     }
 
-    /// Whom to ask now, in order: those that are down are not among them, suspected ones come last.
+    /// Whom to ask now, in order: those that are down are not among them, suspected ones come last. Where upstreams are sent
+    /// only so much, whoever can be asked soonest comes first.
     pub(crate) fn round(&self) -> Round {
         let lineup = self.members.now();
         let mut numbers = self.numbers(&lineup);
         numbers.retain(|&number| !self.is_down(&lineup.upstreams[number]));
+        if lineup.has_turns {
+            let now = Instant::now();
+            let wait = |number: usize| lineup.upstreams[number].turns.as_ref().map(|turns| turns.wait(now));
+            numbers.sort_by_cached_key(|&number| wait(number).unwrap_or_default());
+        }
         if self.moved.is_some() {
             let now = Instant::now();
             numbers.sort_by_key(|&number| lineup.upstreams[number].is_suspected(now));

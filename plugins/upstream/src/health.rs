@@ -1,6 +1,6 @@
 //! Whether an upstream is up: after a failed exchange it is checked until a check is good (as CoreDNS does).
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use contract::wire::Name;
@@ -28,11 +28,60 @@ impl Default for HealthSettings {
 pub(crate) struct Health {
     /// Checks that failed in a row.
     fails: AtomicU32,
+    /// How often it answered, checks included.
+    goods: AtomicU64,
+    /// It failed, and did not answer anybody since.
+    ailing: AtomicBool,
     suspected: Notify,
 }
 
+/// What was known when an exchange or a check began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Begun {
+    fails: u32,
+    goods: u64,
+}
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    Failed,
+    Good,
+    /// Good, and it was not before.
+    Back,
+}
+
 impl Health {
-    /// An exchange failed: the upstream is to be checked. At most one such call is remembered.
+    /// An exchange or a check begins.
+    pub(crate) fn begin(&self) -> Begun {
+        Begun { fails: self.fails.load(Ordering::Relaxed), goods: self.goods.load(Ordering::Relaxed) }
+    }
+
+    /// An exchange had an answer; true if the upstream is back with it.
+    pub(crate) fn answered(&self) -> bool {
+        self.goods.fetch_add(1, Ordering::Relaxed);
+        self.ailing.load(Ordering::Relaxed) && self.ailing.swap(false, Ordering::Relaxed)
+    }
+
+    /// An exchange had none: the upstream is to be checked.
+    pub(crate) fn failed(&self, begun: Begun) {
+        self.ail(begun);
+        self.suspect();
+    }
+
+    /// Not if it answered somebody else meanwhile.
+    fn ail(&self, begun: Begun) {
+        if self.goods.load(Ordering::Relaxed) == begun.goods {
+            self.ailing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it failed, and answered nobody since.
+    pub(crate) fn is_ailing(&self) -> bool {
+        self.ailing.load(Ordering::Relaxed)
+    }
+
+    /// Something may be wrong with it: it is to be checked. At most one such call is remembered.
     pub(crate) fn suspect(&self) {
         self.suspected.notify_one();
     }
@@ -42,14 +91,16 @@ impl Health {
         self.suspected.notified().await;
     }
 
-    /// A check came out; true if it was good.
-    pub(crate) fn checked(&self, good: bool) -> bool {
+    /// A check came out. Of failed ones that were under way at the same time only one counts: they are not in a row.
+    pub(crate) fn checked(&self, good: bool, begun: Begun) -> Checked {
         if good {
-            self.fails.store(0, Ordering::Relaxed);
-        } else {
-            self.fails.fetch_add(1, Ordering::Relaxed);
+            let failed = self.fails.swap(0, Ordering::Relaxed) > 0;
+            return if self.answered() || failed { Checked::Back } else { Checked::Good };
         }
-        good
+        let next = begun.fails.saturating_add(1);
+        let _ = self.fails.compare_exchange(begun.fails, next, Ordering::Relaxed, Ordering::Relaxed);
+        self.ail(begun);
+        Checked::Failed
     }
 
     /// Whether `max_fails` checks failed in a row; 0: never.
@@ -67,10 +118,37 @@ mod tests {
         let health = Health::default();
         for failed in 0..2 {
             assert!(!health.is_down(2), "{failed}");
-            assert!(!health.checked(false));
+            assert_eq!(health.checked(false, health.begin()), Checked::Failed);
         }
         assert!(health.is_down(2) && !health.is_down(3) && !health.is_down(0));
-        assert!(health.checked(true));
+        assert_eq!(health.checked(true, health.begin()), Checked::Back);
         assert!(!health.is_down(1));
+        assert_eq!(health.checked(true, health.begin()), Checked::Good);
+    }
+
+    #[test]
+    fn checks_that_were_under_way_together_are_not_failures_in_a_row() {
+        let health = Health::default();
+        let together = [health.begin(), health.begin(), health.begin()];
+        for begun in together {
+            health.checked(false, begun);
+        }
+        assert!(health.is_down(1) && !health.is_down(2));
+        health.checked(false, health.begin());
+        assert!(health.is_down(2));
+    }
+
+    #[test]
+    fn it_is_back_at_the_first_answer_after_failures_that_nobody_saw_answered() {
+        let health = Health::default();
+        assert!(!health.answered());
+        let begun = health.begin();
+        health.failed(begun);
+        assert!(health.is_ailing() && health.answered() && !health.answered());
+        health.failed(begun);
+        assert!(!health.is_ailing(), "it answered somebody meanwhile");
+        health.failed(health.begin());
+        assert_eq!(health.checked(true, health.begin()), Checked::Back);
+        assert!(!health.is_ailing() && !health.answered());
     }
 }

@@ -13,11 +13,15 @@
 //!                (a socket per question)          (few, long-lived)    demultiplexes by the ids of its Table
 //!                    |                           |
 //!                    +------> Question::judge <--+   what is no reply to the question is discarded, the wait goes on
+//!
+//!   Where an upstream is sent only so much, each message on its way passes Pace: Turns --> Bucket
 //! ```
 //!
 //! Knows sockets and timers. Knows no Corefile, no zones, no store.
 
+mod bucket;
 mod care;
+mod check;
 mod datagram;
 mod dial;
 mod exchange;
@@ -27,6 +31,7 @@ mod health;
 mod hedge;
 mod members;
 mod membership;
+mod pace;
 mod policy;
 mod pool;
 mod question;
@@ -37,6 +42,7 @@ mod settings;
 mod stream;
 mod table;
 mod tally;
+mod turns;
 mod upstream;
 mod vigil;
 

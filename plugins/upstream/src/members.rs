@@ -50,6 +50,15 @@ impl Change {
 pub(crate) struct Lineup {
     pub(crate) upstreams: Arc<[Arc<Upstream>]>,
     pub(crate) near: usize,
+    /// Somebody is sent only so much.
+    pub(crate) has_turns: bool,
+}
+
+impl Lineup {
+    fn of(upstreams: Arc<[Arc<Upstream>]>, near: usize) -> Self {
+        let has_turns = upstreams.iter().any(|upstream| upstream.turns.is_some());
+        Self { upstreams, near, has_turns }
+    }
 }
 
 /// The members of a group.
@@ -61,18 +70,21 @@ pub(crate) struct Members {
     changing: Mutex<()>,
     /// When the last alarm because of silence was.
     alarmed: Mutex<Option<Instant>>,
+    /// How often one of them came back.
+    recoveries: watch::Sender<u64>,
 }
 
 impl Members {
     /// Near ones all.
     pub(crate) fn new(upstreams: Vec<Upstream>) -> Self {
         let upstreams: Arc<[_]> = upstreams.into_iter().map(Arc::new).collect();
-        let lineup = Lineup { near: upstreams.len(), upstreams };
+        let near = upstreams.len();
         Self {
-            lineup: ArcSwap::from_pointee(lineup),
+            lineup: ArcSwap::from_pointee(Lineup::of(upstreams, near)),
             changed: watch::Sender::new(()),
             changing: Mutex::default(),
             alarmed: Mutex::default(),
+            recoveries: watch::Sender::new(0),
         }
     }
 
@@ -100,6 +112,16 @@ impl Members {
     /// Hears of every change from now on.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// One of them is back.
+    pub(crate) fn recovered(&self) {
+        self.recoveries.send_modify(|count| *count += 1);
+    }
+
+    /// Hears of everybody who comes back from now on.
+    pub(crate) fn recoveries(&self) -> watch::Receiver<u64> {
+        self.recoveries.subscribe()
     }
 
     /// Seats others. Those who stay keep all that they have; those who go are told after the others have come, so that
@@ -131,7 +153,7 @@ impl Members {
         let stays = |known: &&Arc<Upstream>| new.iter().any(|other| Arc::ptr_eq(other, known));
         let gone: Vec<_> = old.upstreams.iter().filter(|known| !stays(known)).cloned().collect();
         change.went.extend(gone.iter().map(|upstream| upstream.address()));
-        self.lineup.store(Arc::new(Lineup { upstreams: new.into(), near }));
+        self.lineup.store(Arc::new(Lineup::of(new.into(), near)));
         gone.iter().for_each(|upstream| upstream.leave());
         self.changed.send_replace(());
         change

@@ -4,6 +4,7 @@ use contract::{Answer, Failure, Query};
 use tokio::time::Instant;
 
 use crate::members::Seat;
+use crate::pace::Patience;
 use crate::upstream::Upstream;
 use crate::vigil::Vigil;
 
@@ -15,9 +16,11 @@ impl Upstream {
         query: &Query,
         deadline: Instant,
         fresh: bool,
+        patience: Option<Patience>,
     ) -> Result<Answer, Failure> {
-        let _under_way = vigil.begin(Instant::now());
-        let mut attempt = std::pin::pin!(self.attempt(query, deadline, fresh));
+        // one that waits for its turn is not yet under way
+        let _under_way = patience.is_none().then(|| vigil.begin(Instant::now()));
+        let mut attempt = std::pin::pin!(self.attempt(query, deadline, fresh, patience));
         loop {
             tokio::select! {
                 biased;

@@ -7,6 +7,8 @@
 //! the same connection. A peer that closes after a few answers ([`Quota`]) gets no
 //! more than these on a connection, and more connections.
 
+mod asking;
+
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,14 +18,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::dial::Dial;
-use crate::question::{Question, Reply};
+use crate::question::Question;
 use crate::quota::Quota;
-use crate::stream::{Closed, Connection, Manners, Ticket};
+use crate::stream::{Connection, Manners, Ticket};
 use crate::tally::Tally;
 use crate::vigil::Vigil;
-
-/// How often a question may find that the connection it waited for was filled by others meanwhile.
-const TURNS_MAX: usize = 16;
 
 /// Bounds of a pool.
 #[derive(Clone, Debug)]
@@ -47,8 +46,10 @@ pub(crate) enum Broken {
     Unreachable(String),
     /// Connections ended before the reply, the last one as well.
     Closed,
-    /// Every connection has as many questions as it may have.
+    /// There are as many questions as there may be.
     Full,
+    /// Its turn would have come too late.
+    Rate,
     /// The upstream takes no more questions from us.
     Left,
 }
@@ -59,8 +60,6 @@ const SMALL_QUOTA: u64 = 8;
 /// A peer that answers in any order gets another connection when each has this many questions outstanding.
 const SPREAD_AT: usize = 64;
 
-/// How long a question waits for one more connection before it takes a place behind others.
-const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a peer that would not have one more connection is not asked for another.
 const RELUCTANT_FOR: Duration = Duration::from_secs(1);
 
@@ -103,6 +102,8 @@ impl State {
 /// What to do with a question.
 enum Plan {
     Asked(Ticket),
+    /// A connection takes the question once it is the question's turn.
+    Turn,
     Wait(Opening, Option<u64>),
     /// Open a connection for this question alone.
     Own(u64),
@@ -132,71 +133,8 @@ impl Pool {
         })
     }
 
-    /// Asks on a connection; if that one ends first, once again on a new one. `fresh`: on a new one from the start.
-    pub(crate) async fn exchange(
-        self: &Arc<Self>,
-        question: &Arc<Question>,
-        edns: bool,
-        fresh: bool,
-    ) -> Result<Reply, Broken> {
-        let first = self.ask(question, edns, fresh).await?.reply().await;
-        let reply = match first {
-            Ok(reply) => Ok(reply),
-            Err(Closed) => {
-                self.tally.retries.increment();
-                self.ask(question, edns, true).await?.reply().await.map_err(|Closed| Broken::Closed)
-            }
-        };
-        self.trim();
-        reply
-    }
-
-    async fn ask(self: &Arc<Self>, question: &Arc<Question>, edns: bool, fresh: bool) -> Result<Ticket, Broken> {
-        for turn in 0..TURNS_MAX {
-            let (connection, quota) = match self.plan(question, edns, fresh, turn == 0) {
-                Plan::Asked(ticket) => return Ok(ticket),
-                Plan::Full => return Err(Broken::Full),
-                Plan::Left => return Err(Broken::Left),
-                Plan::Wait(opening, quota) => match self.wait(opening, turn == 0).await {
-                    Ok(opened) if opened.table().is_refused() => return Err(Broken::Closed),
-                    Ok(opened) if fresh || turn > 0 => (opened, quota),
-                    Ok(_) => continue, // others waited for it, too: it may be the busiest by now
-                    Err(reason) => {
-                        let ticket = self.behind_others(question, edns, quota);
-                        return ticket.ok_or(Broken::Unreachable(reason));
-                    }
-                },
-                Plan::Own(quota) => {
-                    let opened = self.connect().await.map_err(|error| Broken::Unreachable(error.to_string()))?;
-                    if quota > 1 && !self.state().retired {
-                        self.state().connections.push(Arc::clone(&opened));
-                    }
-                    (opened, Some(quota))
-                }
-            };
-            if self.state().retired {
-                return Err(Broken::Left);
-            }
-            if let Some(ticket) = connection.ask(question, edns, quota) {
-                return Ok(ticket);
-            }
-        }
-        Err(Broken::Full)
-    }
-
-    /// What an opening comes to; not waited for to the end if there are connections that would do as well.
-    async fn wait(&self, mut opening: Opening, patient: bool) -> Result<Arc<Connection>, String> {
-        let has_others = patient && self.state().taking(Instant::now()).next().is_some();
-        let within = if has_others { PATIENCE } else { limits::UPSTREAM_CONNECT_WITHIN };
-        match tokio::time::timeout(within, opening.wait_for(Option::is_some)).await {
-            Ok(Ok(done)) => done.clone().expect("it was waited for"),
-            Ok(Err(_)) => Err("the connection was given up".to_owned()),
-            Err(_) => Err(format!("no connection within {} ms", within.as_millis())),
-        }
-    }
-
-    /// `patient`: the question has not yet waited for a connection.
-    fn plan(self: &Arc<Self>, question: &Arc<Question>, edns: bool, fresh: bool, patient: bool) -> Plan {
+    /// `patient`: the question has not yet waited for a connection. `is_due`: it may leave this very moment.
+    fn plan(self: &Arc<Self>, question: &Arc<Question>, edns: bool, fresh: bool, patient: bool, is_due: bool) -> Plan {
         let now = Instant::now();
         let quota = self.quota.current(now);
         let mut state = self.state();
@@ -205,7 +143,10 @@ impl Pool {
         }
         state.connections.retain(|connection| self.is_usable(connection, quota, now));
         if let Some(quota) = quota.filter(|quota| *quota <= SMALL_QUOTA) {
-            let usable = state.taking(now).filter(|connection| !fresh || is_new(connection));
+            let mut usable = state.taking(now).filter(|connection| !fresh || is_new(connection));
+            if !is_due && usable.next().is_some() {
+                return Plan::Turn;
+            }
             let ticket = usable.into_iter().find_map(|connection| connection.ask(question, edns, Some(quota)));
             return ticket.map_or(Plan::Own(quota), |ticket| self.hit(ticket));
         }
@@ -218,6 +159,9 @@ impl Pool {
             && let Some(opening) = opening
         {
             return Plan::Wait(opening, quota);
+        }
+        if !is_due && choice.connection.is_some() {
+            return Plan::Turn;
         }
         let ticket = choice.connection.and_then(|connection| connection.ask(question, edns, quota));
         match (ticket, opening) {
@@ -255,13 +199,6 @@ impl Pool {
         let may_open = !reluctant && (below_bound || held_up && count < self.bounds.held_up_max);
         let wait = may_open && better && !state.any_order;
         Choice { connection: Some(Arc::clone(connection)), open: may_open && better, wait }
-    }
-
-    /// A place behind others after all, when no further connection can be had.
-    fn behind_others(&self, question: &Arc<Question>, edns: bool, quota: Option<u64>) -> Option<Ticket> {
-        let state = self.state();
-        let least = state.taking(Instant::now()).min_by_key(|connection| connection.table().load())?;
-        least.ask(question, edns, quota)
     }
 
     fn hit(&self, ticket: Ticket) -> Plan {

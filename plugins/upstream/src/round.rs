@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::members::Lineup;
 use crate::upstream::Upstream;
 
@@ -40,6 +42,12 @@ impl Waiting<'_> {
         let next = self.has_more().then(|| self.first().cloned()).flatten();
         self.at += usize::from(next.is_some());
         next
+    }
+
+    /// Whether the next one could be asked now: it is not sent all that it may be.
+    pub(crate) fn is_free(&self) -> bool {
+        let turns = self.first().and_then(|upstream| upstream.turns.as_ref());
+        turns.is_none_or(|turns| turns.is_free(Instant::now()))
     }
 
     fn first(&self) -> Option<&Arc<Upstream>> {

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use contract::metrics::Metrics;
 use contract::wire::{Ede, Message, Name, RecordType};
-use contract::{Answer, Bound, Failure, Query, Transport, limits};
+use contract::{Answer, Bound, Failure, Query, Transport};
 use tokio::time::{Instant, timeout_at};
 
 use crate::datagram::Datagrams;
 use crate::dial::Dial;
 use crate::health::Health;
 use crate::members::Seat;
+use crate::pace::{Pace, Patience};
 use crate::pool::{Bounds, Broken, Pool};
 use crate::question::{Question, Reply};
 use crate::round_trip::RoundTrip;
 use crate::settings::{Protocol, Settings};
 use crate::tally::Tally;
+use crate::turns::Turns;
 use crate::vigil::Vigil;
 
 /// Option code of an Extended DNS Error (RFC 8914 2).
@@ -46,6 +48,10 @@ pub struct Upstream {
     pub(crate) tally: Arc<Tally>,
     /// Only for a member of a group that changes.
     pub(crate) vigil: Option<Arc<Vigil>>,
+    /// What it may be sent, if that is bounded.
+    pub(crate) turns: Option<Turns>,
+    /// Whose NS records its checks ask for, if not those that the group says.
+    pub(crate) check_name: Option<Name>,
 }
 
 impl Upstream {
@@ -73,6 +79,7 @@ impl Upstream {
             Protocol::Udp | Protocol::Tcp | Protocol::AsAsked => None,
         };
         let stream = if tls.is_some() { "tcp-tls" } else { "tcp" };
+        let turns = Turns::of(settings, metrics, &to);
         let tally = Tally::new(metrics, settings.directive, to, stream);
         let dial = Dial { address, source: settings.source, tls };
         let bounds = Bounds {
@@ -93,6 +100,8 @@ impl Upstream {
             health: Health::default(),
             tally,
             vigil,
+            turns,
+            check_name: settings.check_name.clone(),
         }
     }
 
@@ -112,7 +121,8 @@ impl Upstream {
     }
 
     /// Asks, for as long as one attempt may take and no later than `deadline`. A reply that was truncated over UDP and
-    /// could not be had over TCP is returned as it is ([`Answer::is_truncated`]): it must not be memorised.
+    /// could not be had over TCP is returned as it is ([`Answer::is_truncated`]): it must not be memorised. Where the
+    /// upstream is sent only so many messages, waits for its turn.
     pub async fn ask(&self, query: &Query, deadline: Instant) -> Result<Answer, Failure> {
         self.attempt_until(query, deadline.min(Instant::now() + self.attempt_within), false).await
     }
@@ -121,27 +131,38 @@ impl Upstream {
     pub(crate) async fn attempt_until(&self, query: &Query, deadline: Instant, fresh: bool) -> Result<Answer, Failure> {
         let begun = Instant::now();
         let late = |_| Err(Failure::Timeout { upstream: self.address, waited: begun.elapsed() });
-        timeout_at(deadline, self.attempt(query, deadline, fresh)).await.unwrap_or_else(late)
+        let patience = self.patience(deadline);
+        timeout_at(deadline, self.attempt(query, deadline, fresh, patience)).await.unwrap_or_else(late)
     }
 
     /// Asks, for as long as it is polled; only to a TCP connection for what was truncated it holds on until `deadline`.
     /// `fresh`: on a new connection, because an attempt on another one has failed or is late.
-    pub(crate) async fn attempt(&self, query: &Query, deadline: Instant, fresh: bool) -> Result<Answer, Failure> {
+    /// `patience`: for how long it waits for its turn, if the upstream has turns.
+    pub(crate) async fn attempt(
+        &self,
+        query: &Query,
+        deadline: Instant,
+        fresh: bool,
+        patience: Option<Patience>,
+    ) -> Result<Answer, Failure> {
         let begun = Instant::now();
+        let mut pace = patience.and_then(|patience| self.pace(patience, deadline));
         let question = Arc::new(Question::of(query));
         let datagram = match self.protocol {
             Protocol::Udp => true,
             Protocol::AsAsked => query.client.transport == Transport::Udp,
             Protocol::Tcp | Protocol::Tls { .. } => false,
         };
-        let reply = self.converse(&question, datagram, fresh).await.map_err(|broken| self.failure(broken))?;
-        let mut took = begun.elapsed();
+        let reply = self.converse(&question, datagram, fresh, pace.as_deref_mut()).await;
+        let reply = reply.map_err(|broken| self.failure(broken))?;
+        let mut took = took_since(begun, pace.as_deref());
         self.round_trip.observe(took);
         let reply = match datagram && reply.is_truncated() {
             true => {
                 let within = deadline.min(Instant::now() + self.attempt_within);
-                let whole = Box::pin(self.whole(&question, within)).await; // rare, and boxed as it is large
-                took = begun.elapsed();
+                // rare, and boxed as it is large
+                let whole = Box::pin(self.whole(&question, within, pace.as_deref_mut())).await;
+                took = took_since(begun, pace.as_deref());
                 whole.unwrap_or(reply)
             }
             false => reply,
@@ -155,24 +176,30 @@ impl Upstream {
     }
 
     /// The reply that did not fit into a datagram, over TCP; `None` if it cannot be had.
-    async fn whole(&self, question: &Arc<Question>, deadline: Instant) -> Option<Reply> {
-        let reply = timeout_at(deadline, self.converse(question, false, false)).await.ok()?.ok()?;
+    async fn whole(&self, question: &Arc<Question>, deadline: Instant, pace: Option<&mut Pace<'_>>) -> Option<Reply> {
+        let reply = timeout_at(deadline, self.converse(question, false, false, pace)).await.ok()?.ok()?;
         (!reply.is_truncated()).then_some(reply)
     }
 
     /// Asks with EDNS, and without it if the upstream does not know it (RFC 6891 7), which is remembered for a while. A
     /// question for signatures always tries it: without EDNS its answer would be memorised without them.
-    async fn converse(&self, question: &Arc<Question>, datagram: bool, fresh: bool) -> Result<Reply, Broken> {
+    async fn converse(
+        &self,
+        question: &Arc<Question>,
+        datagram: bool,
+        fresh: bool,
+        mut pace: Option<&mut Pace<'_>>,
+    ) -> Result<Reply, Broken> {
         let plain_until = *self.plain_until();
         if !question.wants_signatures() && plain_until.is_some_and(|until| Instant::now() < until) {
-            return self.exchange(question, false, datagram, fresh).await;
+            return self.exchange(question, false, datagram, fresh, pace).await;
         }
-        let reply = self.exchange(question, true, datagram, fresh).await?;
+        let reply = self.exchange(question, true, datagram, fresh, pace.as_deref_mut()).await?;
         if !reply.refuses_edns() {
             return Ok(reply);
         }
         self.tally.retries.increment();
-        let reply = self.exchange(question, false, datagram, fresh).await?;
+        let reply = self.exchange(question, false, datagram, fresh, pace).await?;
         if reply.is_good() {
             *self.plain_until() = Some(Instant::now() + PLAIN_FOR); // it was the OPT that it did not like, not the question
         }
@@ -183,37 +210,37 @@ impl Upstream {
         self.plain_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn exchange(
+    pub(crate) async fn exchange(
         &self,
         question: &Arc<Question>,
         edns: bool,
         datagram: bool,
         fresh: bool,
+        pace: Option<&mut Pace<'_>>,
     ) -> Result<Reply, Broken> {
         match datagram {
             // boxed beside the socket that it opens, so that questions over TCP stay small
             true => {
                 let again = self.round_trip.retransmit_wait();
-                let reply = Box::pin(self.datagrams.exchange(question, edns, again)).await;
+                let reply = Box::pin(self.datagrams.exchange(question, edns, again, pace)).await;
                 if let (Some(vigil), Ok(_)) = (&self.vigil, &reply) {
                     vigil.heard(Instant::now());
                 }
                 reply
             }
-            false => self.pool.exchange(question, edns, fresh).await,
+            false => self.pool.exchange(question, edns, fresh, pace).await,
         }
     }
 
-    /// Whether it replies at all, be it an error.
-    pub(crate) async fn check(&self, domain: &Name, recursion: bool) -> bool {
-        let question = Arc::new(Question::check(domain.clone(), recursion));
-        let datagram = matches!(self.protocol, Protocol::Udp | Protocol::AsAsked);
-        let deadline = Instant::now() + limits::UPSTREAM_CHECK_WITHIN;
-        let good = matches!(timeout_at(deadline, self.exchange(&question, false, datagram, true)).await, Ok(Ok(_)));
-        if !good {
-            self.tally.check_failures.increment();
-        }
-        self.health.checked(good)
+    /// For how long an attempt waits for its turn; `None` if there are no turns.
+    pub(crate) fn patience(&self, until: Instant) -> Option<Patience> {
+        self.turns.as_ref().map(|_| Patience::new(until))
+    }
+
+    fn pace(&self, patience: Patience, deadline: Instant) -> Option<Box<Pace<'_>>> {
+        let turns = self.turns.as_ref()?;
+        let pace = Pace::of_question(turns, self.vigil.as_deref(), patience, self.attempt_within, deadline);
+        Some(Box::new(pace)) // rare, and boxed so that other attempts stay small
     }
 
     fn answer(&self, query: &Query, reply: &Reply) -> Result<Answer, Failure> {
@@ -237,12 +264,18 @@ impl Upstream {
             }
             Broken::Left => Failure::Unreachable { upstream, reason: "it is no longer an upstream".into() },
             Broken::Full => Failure::Bound { bound: Bound::UpstreamPipeline },
+            Broken::Rate => Failure::Bound { bound: Bound::UpstreamRate },
         }
     }
 
     fn broken(&self, reason: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
         Failure::BrokenReply { upstream: self.address, reason: reason.into() }
     }
+}
+
+/// How long the upstream took; what was waited for turns is not its time.
+fn took_since(begun: Instant, pace: Option<&Pace<'_>>) -> Duration {
+    begun.elapsed().saturating_sub(pace.map_or(Duration::ZERO, Pace::waited))
 }
 
 /// The first Extended DNS Error in a reply (RFC 8914).

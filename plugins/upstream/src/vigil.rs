@@ -27,7 +27,9 @@ pub(crate) struct Vigil {
     heard: AtomicU64,
     /// Since when there are several questions under way.
     several_since: AtomicU64,
-    /// Since when a check is under way; 0: none is.
+    /// Checks under way,
+    checks: AtomicUsize,
+    /// and since when there are any; 0: there are none.
     checked_since: AtomicU64,
     /// 0: not suspected.
     suspected_until: AtomicU64,
@@ -64,7 +66,9 @@ pub(crate) struct Checking<'v>(&'v Vigil);
 
 impl Drop for Checking<'_> {
     fn drop(&mut self) {
-        self.0.checked_since.store(0, Ordering::Relaxed);
+        if self.0.checks.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.checked_since.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -75,6 +79,7 @@ impl Vigil {
             under_way: AtomicUsize::new(0),
             heard: AtomicU64::new(0),
             several_since: AtomicU64::new(0),
+            checks: AtomicUsize::new(0),
             checked_since: AtomicU64::new(0),
             suspected_until: AtomicU64::new(0),
             left: AtomicBool::new(false),
@@ -96,7 +101,9 @@ impl Vigil {
 
     /// A check is asked.
     pub(crate) fn check(&self, now: Instant) -> Checking<'_> {
-        self.checked_since.store(self.millis(now).max(1), Ordering::Relaxed);
+        if self.checks.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.checked_since.store(self.millis(now).max(1), Ordering::Relaxed);
+        }
         self.worth_a_look.notify_one();
         Checking(self)
     }

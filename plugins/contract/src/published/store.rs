@@ -102,6 +102,11 @@ impl Store {
         views.any(|view| Name::strip(view.name, name.as_wire()).is_some())
     }
 
+    /// The names of all publications, in wire form.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.held.iter().flat_map(Held::views).map(|view| view.name)
+    }
+
     /// How many publications there are.
     pub(super) fn count(&self) -> usize {
         self.count

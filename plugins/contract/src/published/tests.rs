@@ -259,3 +259,14 @@ fn a_reader_may_ask_while_it_looks_at_the_version_and_misses_nothing_of_several_
     });
     assert_eq!((published.count(), *versions.borrow()), (1_000, 1_000));
 }
+
+#[test]
+fn all_names_are_those_published_and_those_withdrawn_of_late() {
+    let published = Published::new(&[]);
+    assert!(published.set(object("one"), vec![a("a.z"), records("a.z", AAAA, &["2001:db8::1"]), a("*.z")], NOW));
+    assert!(published.set(object("two"), vec![a("a.z"), a("b.z")], NOW));
+    assert!(published.set(object("two"), vec![], NOW));
+    let mut all: Vec<String> = published.names().iter().map(Name::to_string).collect();
+    all.sort();
+    assert_eq!(all, ["*.z.", "a.z.", "b.z."]);
+}

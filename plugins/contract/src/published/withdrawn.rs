@@ -58,6 +58,11 @@ impl Withdrawn {
         self.of(name).any(|(_, entry)| is_of(entry.rtype, rtype) && !is_over(entry, now))
     }
 
+    /// Names of which something was withdrawn, in wire form, some of them of late and some again published.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().map(|entry| entry.name.as_wire())
+    }
+
     /// The entries of a name, with their numbers.
     fn of(&self, name: &Name) -> impl Iterator<Item = (u64, &Entry)> {
         let hash = self.hash(name);

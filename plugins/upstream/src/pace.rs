@@ -1,0 +1,210 @@
+//! The messages of one attempt at an upstream that is sent only so many: each waits for its turn, and whoever waits for the
+//! attempt sees that it does, as that time is not the upstream's.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::pool::Broken;
+use crate::turns::{Refusal, Turn, Turns};
+use crate::vigil::{Checking, UnderWay, Vigil};
+
+/// A message leaves so soon after its token was taken, or takes another one: a connection may have been opened meanwhile.
+const FRESH: Duration = Duration::from_millis(5);
+
+/// How an attempt waits, as far as is seen from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    waiting_since: Option<Instant>,
+    waited: Duration,
+    changes: u32,
+}
+
+/// An attempt that waits for its turn. Dropped, it does not any more.
+struct Waiting<'p>(&'p Progress);
+
+/// For how long an attempt waits for its first turn, and where it says so.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience {
+    pub(crate) until: Instant,
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// The messages of one attempt.
+#[derive(Debug)]
+pub(crate) struct Pace<'u> {
+    turns: &'u Turns,
+    patience: Patience,
+    kind: Kind<'u>,
+    vigil: Option<&'u Vigil>,
+    /// When the token was taken for the message that leaves next.
+    token: Option<Instant>,
+    has_sent: bool,
+}
+
+#[derive(Debug)]
+enum Kind<'u> {
+    /// Further messages wait no longer than this, and not beyond the moment.
+    Question { within: Duration, deadline: Instant, outstanding: bool, watched: Option<UnderWay<'u>> },
+    /// Waits for as long as it takes.
+    Check { watched: Option<Checking<'u>> },
+}
+
+impl Progress {
+    /// How long it has waited until now.
+    pub(crate) fn waited(&self, now: Instant) -> Duration {
+        let seen = self.seen();
+        seen.waited + seen.waiting_since.map_or(Duration::ZERO, |since| now - since)
+    }
+
+    /// Whether it waits now.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.seen().waiting_since.is_some()
+    }
+
+    /// How often it began or ceased to wait.
+    pub(crate) fn changes(&self) -> u32 {
+        self.seen().changes
+    }
+
+    fn wait(&self) -> Waiting<'_> {
+        let mut seen = self.seen();
+        seen.waiting_since = Some(Instant::now());
+        seen.changes += 1;
+        Waiting(self)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut seen = self.0.seen();
+        let waited = seen.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        seen.waited += waited;
+        seen.changes += 1;
+    }
+}
+
+impl Patience {
+    pub(crate) fn new(until: Instant) -> Self {
+        Self { until, progress: Arc::default() }
+    }
+}
+
+impl<'u> Pace<'u> {
+    /// Of a question. Its further messages wait up to `within`, and no longer than until `deadline`.
+    pub(crate) fn of_question(
+        turns: &'u Turns,
+        vigil: Option<&'u Vigil>,
+        patience: Patience,
+        within: Duration,
+        deadline: Instant,
+    ) -> Self {
+        let kind = Kind::Question { within, deadline, outstanding: false, watched: None };
+        Self { turns, patience, kind, vigil, token: None, has_sent: false }
+    }
+
+    /// Of a health check.
+    pub(crate) fn of_check(turns: &'u Turns, vigil: Option<&'u Vigil>, progress: Arc<Progress>) -> Self {
+        let patience = Patience { until: Instant::now(), progress };
+        Self { turns, patience, kind: Kind::Check { watched: None }, vigil, token: None, has_sent: false }
+    }
+
+    /// Whether a message may leave this very moment.
+    pub(crate) fn is_due(&self) -> bool {
+        self.token.is_some_and(|taken| taken.elapsed() <= FRESH)
+    }
+
+    /// Waits until a message may leave, which it then must do at once.
+    pub(crate) async fn turn(&mut self) -> Result<(), Broken> {
+        if self.is_due() {
+            return Ok(());
+        }
+        match &mut self.kind {
+            Kind::Check { watched } => {
+                let waiting = self.patience.progress.wait();
+                self.turns.urgent().await;
+                drop(waiting);
+                if watched.is_none() {
+                    *watched = self.vigil.map(|vigil| vigil.check(Instant::now()));
+                }
+            }
+            Kind::Question { within, deadline, outstanding, watched } => {
+                let now = Instant::now();
+                let until = if self.has_sent { (*deadline).min(now + *within) } else { self.patience.until };
+                match self.turns.join(!*outstanding, until, now)? {
+                    Turn::Now => {}
+                    Turn::Later(place) => {
+                        let _waiting = self.patience.progress.wait();
+                        place.turn().await?;
+                    }
+                }
+                *outstanding = true;
+                if watched.is_none() {
+                    *watched = self.vigil.map(|vigil| vigil.begin(Instant::now()));
+                }
+            }
+        }
+        self.token = Some(Instant::now());
+        Ok(())
+    }
+
+    /// The message has left.
+    pub(crate) fn sent(&mut self) {
+        self.token = None;
+        self.has_sent = true;
+    }
+
+    /// Whether a message may leave that can be left out as well.
+    pub(crate) fn spare(&self) -> bool {
+        self.turns.spare(Instant::now())
+    }
+
+    /// How long was waited for turns.
+    pub(crate) fn waited(&self) -> Duration {
+        self.patience.progress.waited(Instant::now())
+    }
+}
+
+impl Drop for Pace<'_> {
+    fn drop(&mut self) {
+        if let Kind::Question { outstanding: true, .. } = self.kind {
+            self.turns.end();
+        }
+    }
+}
+
+/// What work comes to that may take so long, not counting what it waits for turns; `None`: it took longer.
+pub(crate) async fn within_own_time<T>(
+    within: Duration,
+    progress: &Progress,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let begun = Instant::now();
+    let mut work = std::pin::pin!(work);
+    loop {
+        let deadline = begun + within + progress.waited(Instant::now());
+        if let Ok(outcome) = timeout_at(deadline, &mut work).await {
+            return Some(outcome);
+        }
+        if begun + within + progress.waited(Instant::now()) <= Instant::now() {
+            return None;
+        }
+    }
+}
+
+impl From<Refusal> for Broken {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Rate => Self::Rate,
+            Refusal::Full => Self::Full,
+        }
+    }
+}
