@@ -1,6 +1,7 @@
 //! The watches as `Cluster::published` starts them, over TCP on loopback: shared, and ended with the last holder.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -71,9 +72,8 @@ impl Server {
     }
 }
 
-fn kubernetes(url: &str) -> Kubernetes {
-    let folder = std::env::temp_dir().join(format!("nearpath-published-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+fn kubernetes(url: &str, folder: &Path) -> Kubernetes {
+    std::fs::create_dir_all(folder).unwrap();
     let file = folder.join("kubeconfig");
     let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "x",
         "clusters": [{"name": "x", "cluster": {"server": url}}], "users": [{"name": "x", "user": {}}],
@@ -92,7 +92,8 @@ fn wanted(zones: &[&str], namespace: Option<&str>) -> Wanted {
 #[tokio::test]
 async fn who_wants_the_same_shares_a_watch_which_ends_with_the_last_of_them() {
     let server = Server::default();
-    let kubernetes = kubernetes(&server.start().await);
+    let folder = std::env::temp_dir().join(format!("nearpath-published-{}", std::process::id()));
+    let kubernetes = kubernetes(&server.start().await, &folder);
     let first = kubernetes.published(&wanted(&["z", "y"], None)).unwrap();
     let second = kubernetes.published(&wanted(&["y", "z", "y"], None)).unwrap();
     let third = kubernetes.published(&wanted(&["y"], Some("shop"))).unwrap();
@@ -112,6 +113,7 @@ async fn who_wants_the_same_shares_a_watch_which_ends_with_the_last_of_them() {
     drop(again);
     let nothing = Wanted { services: false, ..wanted(&["z"], None) };
     assert!(kubernetes.published(&nothing).unwrap().is_listed(), "there is nothing to wait for");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test]
