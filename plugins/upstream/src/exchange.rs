@@ -285,8 +285,7 @@ impl<'g> Exchange<'g> {
         let (begun, upstream) = (Instant::now(), upstream?);
         let (query, deadline, asked) = (self.query, self.deadline, Arc::clone(&upstream));
         let (alarms, health) = (upstream.alarms(), upstream.health.begin());
-        let until = if is_hedge { begun } else { deadline.min(begun + limits::UPSTREAM_TURN_WITHIN) };
-        let patience = upstream.patience(until);
+        let patience = upstream.patience(if is_hedge { Duration::ZERO } else { limits::UPSTREAM_TURN_WITHIN });
         let progress = patience.as_ref().map(|patience| (Arc::clone(&patience.progress), 0));
         let work: Boxed<'g, _> = match upstream.vigil.clone() {
             None => Box::pin(async move { asked.attempt(query, deadline, fresh, patience).await }),
