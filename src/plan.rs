@@ -81,6 +81,7 @@ pub fn check(name: &str, text: &str, host: &dyn Host, dns_port: u16) -> Checked 
     let tree = corefile::parse(name, text, &host, &mut report);
     corefile::check_directives(&tree, &mut report);
     corefile::check_overlap_on(&tree, dns_port, &mut report);
+    wiring::ACROSS.iter().for_each(|check| check(&tree, dns_port, &mut report));
     let blocks: Vec<_> = tree.blocks.iter().map(|block| plan_block(block, &mut report)).collect();
     let plan = (!report.has_errors()).then_some(Plan { blocks });
     Checked { report, plan, digest: host.finish() }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use acl::AclSpec;
 use contract::Plugin;
-use contract::corefile::{Report, Statement};
+use contract::corefile::{Corefile, Report, Statement};
 use contract::wire::Name;
 use loop_guard::LoopGuard;
 use privatezone::PrivateZoneSpec;
@@ -51,6 +51,9 @@ pub const DIRECTIVES: &[Row] = &[
     answers("forward", |s, b, r| b.steps(all(forward::check, s, &b.zones, r))),
     answers("whoami", |s, b, r| b.step(one(whoami::check, s, &b.zones, r))),
 ];
+
+/// What only all server blocks together tell; the number is the port of plain DNS for keys that name none.
+pub const ACROSS: &[fn(&Corefile, u16, &mut Report)] = &[privatezone::check_blocks];
 
 /// A directive that changes no answer.
 const fn setting(name: &'static str, check: Check) -> Row {

@@ -26,7 +26,7 @@ pub mod value;
 mod variable;
 
 pub use host::{Disk, Host, Memory};
-pub use overlap::{check_overlap, check_overlap_on};
+pub use overlap::{bound_to, check_overlap, check_overlap_on};
 pub use parser::parse;
 pub use reader::{Reader, no_arguments, no_body, repeated, unknown_property};
 pub use report::{Diagnostic, Place, Report, Severity};

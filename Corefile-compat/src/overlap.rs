@@ -37,7 +37,7 @@ pub fn check_overlap_on(corefile: &Corefile, dns_port: u16, report: &mut Report)
     check_transports(corefile, dns_port, report);
     let mut served = Served::new();
     for block in &corefile.blocks {
-        let addresses = addresses(block);
+        let addresses = bound_to(block);
         let has_view = block.directive("view").is_some();
         for key in &block.keys {
             let places = served.entry(Service::of(key, dns_port)).or_default();
@@ -54,7 +54,7 @@ pub fn check_overlap_on(corefile: &Corefile, dns_port: u16, report: &mut Report)
 fn check_transports(corefile: &Corefile, dns_port: u16, report: &mut Report) {
     let mut ports: BTreeMap<u16, Vec<(Scheme, Option<String>, Span)>> = BTreeMap::new();
     for block in &corefile.blocks {
-        let addresses = addresses(block);
+        let addresses = bound_to(block);
         for key in &block.keys {
             let places = ports.entry(key.port_or(dns_port)).or_default();
             let other = |place: &&(Scheme, Option<String>, Span)| {
@@ -83,7 +83,10 @@ fn is_same(one: &Option<String>, other: Option<&str>) -> bool {
 }
 
 /// What a block is bound to: its addresses and interfaces, or `None` for all.
-fn addresses(block: &Block) -> Vec<Option<String>> {
+/// What a block is bound to: its addresses and interfaces, or `None` for all. Blocks that share one, a transport and a port share a
+/// listener.
+#[must_use]
+pub fn bound_to(block: &Block) -> Vec<Option<String>> {
     let mut bound: Vec<Option<String>> = Vec::new();
     for bind in block.directives("bind") {
         let except: Vec<String> = bind

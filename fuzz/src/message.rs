@@ -31,6 +31,7 @@ pub fn message(data: &[u8]) {
         arrived: Moment(0),
         reentries: 0,
         refresh: false,
+        chased: None,
     };
     let Ok(answer) = Answer::from_upstream(&query, data) else { return };
     let (_, _, _) = (answer.is_negative(), answer.true_for(), answer.size());

@@ -182,7 +182,7 @@ impl Blocks for Entrance {
     fn remembered(&self, query: &Query) -> Option<Reply> {
         let block = self.0.find(query.name.as_wire())?;
         let policy = block.store.as_ref()?;
-        self.0.shared.store.read().remembered(&key_of(block, query), policy, self.0.shared.clock.now())
+        self.0.shared.store.remembered(&key_of(block, query), policy, self.0.shared.clock.now())
     }
 
     fn renew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
@@ -245,10 +245,7 @@ impl Entrance {
         match shared.flights.board(key.as_bytes()) {
             Seat::Wait(flight) => {
                 shared.coalesced.increment();
-                match query.chased {
-                    None => self.wait(flight.landed(), aged).await,
-                    Some(_) => self.wait_as_link(flight.landed(), &block, &query, aged).await,
-                }
+                self.wait(self.landed(flight.landed(), &block, &query), aged).await
             }
             Seat::Lead(lead) => {
                 let (entrance, is_candidate) = (self.clone(), query.reentries > 0);
@@ -323,21 +320,17 @@ impl Entrance {
         Ok(reply)
     }
 
-    /// Waits for a question of somebody else as the target of a CNAME: not for long, since the other one may be waiting for us.
-    async fn wait_as_link(
-        &self,
-        flight: impl Future<Output = Served>,
-        block: &Arc<Block>,
-        query: &Query,
-        aged: Option<Aged>,
-    ) -> Served {
-        let own = async {
-            match timeout(CHASED_PATIENCE, flight).await {
-                Ok(served) => served,
-                Err(_) => Box::pin(self.ask(block, query, None)).await,
-            }
+    /// What somebody else's question comes to. The target of a CNAME waits for it a while only, since the other one may be
+    /// waiting for us; and whose own chain is shorter than the other's asks for itself.
+    async fn landed(&self, flight: impl Future<Output = Served>, block: &Arc<Block>, query: &Query) -> Served {
+        let served = match query.chased {
+            None => Some(flight.await),
+            Some(_) => timeout(CHASED_PATIENCE, flight).await.ok(),
         };
-        self.wait(own, aged).await
+        match served {
+            Some(served) if !matches!(served, Err(Failure::CnameTooLong { .. })) => served,
+            _ => Box::pin(self.ask(block, query, None)).await,
+        }
     }
 
     /// What the store says, or goes on with what may be told where nobody answers in time.
@@ -389,6 +382,8 @@ impl Entrance {
         let now = shared.clock.now();
         match served {
             Ok(reply) => Ok(shared.store.insert(key, reply, policy, now)),
+            // behind a CNAME a chain may be too long that is not by itself
+            Err(failure) if query.chased.is_some() && matches!(failure, Failure::CnameTooLong { .. }) => Err(failure),
             Err(failure) => {
                 shared.store.failed(key, &failure, policy, now);
                 Err(failure)

@@ -10,6 +10,9 @@
 //!     +--ApiServer: put, fails, .. (scripted, for what a real one does not do on demand)
 //!     +--Api: create_pod, watch, ..      +-------------------------> ControlPlane (a real kube-apiserver, etcd)
 //!
+//!     Knot (a real knotd, authoritative) <--RFC 2136-- ExternalDns (a real one) <--watch-- ControlPlane
+//!       ^--- Relay (counts, or is a black hole) <--- nearpath
+//!
 //!   Node (networks as root: pods, the host, central servers) --starts--> nearpath, as a DaemonSet does
 //!     '--Load: questions on schedule from all of them, each asked once --> Report: lost, wrong, who answered
 //! ```
@@ -23,8 +26,10 @@ pub mod client;
 pub mod controlplane;
 pub mod coredns;
 pub mod daemon;
+pub mod externaldns;
 pub mod http;
 pub mod https;
+pub mod knot;
 pub mod load;
 pub mod manifest;
 pub mod message;
@@ -37,6 +42,7 @@ pub mod place;
 pub mod program;
 pub mod random;
 pub mod record;
+pub mod relay;
 pub mod sandbox;
 pub mod upstream;
 pub mod watch;
@@ -48,8 +54,11 @@ pub use client::{Tcp, Udp};
 pub use controlplane::ControlPlane;
 pub use coredns::CoreDns;
 pub use daemon::Daemon;
+pub use externaldns::ExternalDns;
+pub use knot::Knot;
 pub use load::Load;
 pub use message::{Ask, Reply, ask};
 pub use node::Node;
+pub use relay::Relay;
 pub use sandbox::Sandbox;
 pub use upstream::{Behaviour, Upstream};

@@ -283,22 +283,22 @@ fn framed(octets: &[u8]) -> Vec<u8> {
     [&(octets.len() as u16).to_be_bytes(), octets].concat()
 }
 
-fn next_frame(pending: &mut Vec<u8>) -> Option<Vec<u8>> {
+/// Takes the next whole message out of what has come over a connection.
+pub(crate) fn next_frame(pending: &mut Vec<u8>) -> Option<Vec<u8>> {
     let length = usize::from(u16::from_be_bytes(*pending.first_chunk::<2>()?));
     (pending.len() >= 2 + length).then(|| pending.drain(..2 + length).skip(2).collect())
 }
 
 impl Script {
     fn notes(&self, question: &Question, tcp: bool) -> Behaviour {
-        let seen = Seen { name: question.name.clone(), rtype: question.rtype, tcp, at: Instant::now() };
-        held(&self.seen).push(seen);
+        held(&self.seen).push(question.seen(tcp));
         let general = *held(&self.behaviour);
         held(&self.by_name).get(&question.name).copied().unwrap_or(general)
     }
 }
 
 /// A question as it came.
-struct Question {
+pub(crate) struct Question {
     wire: Vec<u8>,
     end: usize,
     name: String,
@@ -307,7 +307,8 @@ struct Question {
 }
 
 impl Question {
-    fn read(wire: &[u8]) -> Option<Self> {
+    /// The first question of a message; `None` if there is no whole one.
+    pub(crate) fn read(wire: &[u8]) -> Option<Self> {
         let (mut at, mut name) = (12, String::new());
         loop {
             let length = usize::from(*wire.get(at)?);
@@ -322,6 +323,11 @@ impl Question {
         let rtype = u16::from_be_bytes([*wire.get(at)?, *wire.get(at + 1)?]);
         let name = if name.is_empty() { ".".to_owned() } else { name };
         Some(Self { wire: wire.to_vec(), end: at + 4, name, rtype, edns: wire[11] > 0 })
+    }
+
+    /// What is remembered of it: it came just now.
+    pub(crate) fn seen(&self, tcp: bool) -> Seen {
+        Seen { name: self.name.clone(), rtype: self.rtype, tcp, at: Instant::now() }
     }
 
     fn header(&self, flags: u16, counts: [usize; 3]) -> Vec<u8> {
@@ -345,7 +351,7 @@ impl Question {
         }
         let table = held(&script.table);
         let (mut answers, mut current, mut exists) = (Vec::new(), self.name.clone(), false);
-        for _ in 0..8 {
+        for _ in 0..16 {
             let here: Vec<Record> = at(&table, &current);
             exists = !here.is_empty() || table.iter().any(|record| record.owner.ends_with(&format!(".{current}")));
             let wanted: Vec<_> = here.iter().filter(|record| record.rtype == self.rtype).cloned().collect();

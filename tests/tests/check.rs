@@ -10,6 +10,8 @@ use nearpath_tests::mode::{self, note};
 use nearpath_tests::place::{self, Folder};
 use nearpath_tests::{Daemon, ask};
 
+mod private;
+
 const WITHIN: Duration = Duration::from_secs(20);
 
 fn text(output: &Output) -> String {
@@ -196,7 +198,8 @@ fn runs(place: &str, example: &str) -> bool {
         }
     }
     note(place);
-    let mut daemon = if example.contains('@') { away_from_its_cluster(&text) } else { Daemon::given(&text, &[]) };
+    let is_watched = example.contains('@') || example.contains(" watch");
+    let mut daemon = if is_watched { away_from_its_cluster(&text) } else { Daemon::given(&text, &[]) };
     let zone = if example.contains("cluster.local") { "x.cluster.local" } else { "x.example.org" };
     // any reply will do: the upstreams of an example are not there
     let client = daemon.client();
@@ -207,7 +210,7 @@ fn runs(place: &str, example: &str) -> bool {
     true
 }
 
-/// What is named by an `@` is watched, and its API server is away.
+/// What is named by an `@`, and what private zones `watch`, is watched; and its API server is away.
 fn away_from_its_cluster(corefile: &str) -> Daemon {
     let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{name: c, cluster: {server: \
                       \"http://127.0.0.1:1\"}}]\nusers: [{name: c, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: \

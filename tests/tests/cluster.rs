@@ -10,6 +10,7 @@ mod marks;
 mod memory;
 mod outage;
 mod pods;
+mod privatezone;
 mod role;
 mod roll;
 mod takeover;

@@ -7,6 +7,7 @@ mod control;
 mod failure;
 mod front;
 mod kubernetes;
+mod privatezone;
 mod store;
 mod stream;
 mod upstreams;

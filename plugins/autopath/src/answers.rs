@@ -62,13 +62,17 @@ fn finish(composer: Composer, composed: Result<(), Full>, rcode: Rcode, from: &R
     if composed.is_err() {
         return Err(Failure::Bound { bound: Bound::MessageSize });
     }
-    let told = from.ede.clone().or_else(|| from.answer.ede().cloned());
     let ede = match facts.is_proof_stale() {
         true => Some(Ede::new(ede::STALE_NXDOMAIN, "expired proofs of names tried before this one were used")),
-        false => told,
+        false => from.ede.clone(),
     };
+    let answer = Answer::composed(composer.finish(), rcode);
     Ok(Reply {
-        answer: Arc::new(Answer::composed(composer.finish(), rcode)),
+        // what is said of the answer itself is said of it in memory as well
+        answer: Arc::new(match from.answer.ede() {
+            Some(ede) => answer.with_ede(ede.clone()),
+            None => answer,
+        }),
         age: facts.age(),
         lifetime: Some(facts.lifetime()),
         storable: facts.is_storable(),

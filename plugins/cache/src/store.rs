@@ -98,13 +98,6 @@ impl Reader<'_> {
         let told = entry.is_fresh(now) && entry.class() != Class::Failure;
         told.then(|| entry.reply(policy.fresh_age(entry, now), now))
     }
-
-    /// What is known, fresh or past its end, if it is no failure. Leaves no mark.
-    pub fn remembered(&self, key: &KeyBuffer, policy: &Policy, now: Moment) -> Option<Reply> {
-        let entry = self.answers.get(key.as_bytes())?;
-        let told = entry.is_usable(now) && entry.class() != Class::Failure;
-        told.then(|| entry.reply_now(policy, now))
-    }
 }
 
 impl Store {
@@ -201,6 +194,13 @@ impl Store {
     /// Who said what an entry holds.
     pub fn source(&self, entry: &Entry) -> Source {
         self.sources.of(entry.source())
+    }
+
+    /// What is known, fresh or past its end, if it is no failure, and who said so. Leaves no mark.
+    pub fn remembered(&self, key: &KeyBuffer, policy: &Policy, now: Moment) -> Option<Reply> {
+        let pin = self.answers.pin();
+        let entry = pin.get(key.as_bytes()).filter(|entry| entry.is_usable(now) && entry.class() != Class::Failure)?;
+        Some(Reply { source: self.source(entry), ..entry.reply_now(policy, now) })
     }
 
     /// Octets that the answers take, by the estimate that the bound goes by.

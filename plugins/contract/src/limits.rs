@@ -40,12 +40,50 @@ pub const UPSTREAM_TURN_WITHIN: Duration = Duration::from_millis(1_500);
 pub const VANISHED_MAX: usize = 4_096;
 /// Names that are known to be published into the private zones of one directive, of all objects together.
 pub const PUBLISHED_NAMES_MAX: usize = 200_000;
+/// The same in octets, with the objects' own names and all targets, as they are kept.
+pub const PUBLISHED_OCTETS_MAX: usize = 64 << 20;
+/// Records of one type that one object publishes under a name, counted as one, of all its names together.
+pub const PUBLISHED_PER_OBJECT_MAX: usize = 4_096;
+/// Targets of one of them; with more of them they count as not known.
+pub const PUBLISHED_TARGETS_MAX: usize = 256;
+/// Octets of one target; a longer one counts as not known.
+pub const PUBLISHED_TARGET_OCTETS_MAX: usize = 4_096;
 /// Changes of such names that are remembered one by one; who is further behind looks at all of them.
 pub const PUBLISHED_CHANGES_MAX: usize = 4_096;
 /// Names that were published and are no more, as far as that is remembered,
 pub const WITHDRAWN_MAX: usize = 16_384;
 /// and for how long: whoever publishes takes some time to remove it from the zone, and longer where a removal is put off.
 pub const WITHDRAWN_FOR: Duration = Duration::from_secs(3_600);
+/// The TTL of a record that is made of what an object says, seconds at most.
+pub const MADE_TTL_MAX: u32 = 30;
+/// Names of private zones that are pursued at once after what objects say of them has changed; the rest waits in order,
+pub const PURSUITS_MAX: usize = 256;
+/// and wildcards, which are asked for although nobody here has,
+pub const PURSUED_WILDCARDS_MAX: usize = 16;
+/// with so many questions at once.
+pub const PURSUIT_QUESTIONS_MAX: usize = 16;
+/// Whoever publishes has shown a change within this, or it is not waited for any longer.
+pub const PURSUIT_WITHIN: Duration = Duration::from_secs(60);
+/// But while its resolver does not answer it is, up to this:
+pub const PURSUIT_OUTAGE_MAX: Duration = Duration::from_secs(600);
+/// then with such pauses.
+pub const PURSUIT_PAUSE_OUTAGE: Duration = Duration::from_secs(2);
+/// A pursuit ends when memory has forgotten its name so often: a zone that shows other records each time spreads its clients.
+pub const PURSUIT_FORGETS_MAX: u32 = 16;
+/// The pause before a pursued name is asked for again, which doubles each time,
+pub const PURSUIT_PAUSE_MIN: Duration = Duration::from_millis(250);
+/// up to this. As often it is seen whether anybody has asked for a changed name meanwhile.
+pub const PURSUIT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// After this it is looked once more for what questions that were under way have brought back.
+pub const PURSUIT_SETTLES_AFTER: Duration = Duration::from_secs(1);
+/// Changed names that nobody here has asked for yet, as far as they are watched for it.
+pub const PURSUITS_DORMANT_MAX: usize = 4_096;
+/// Names that memory forgets in one walk.
+pub const FORGOTTEN_TOGETHER_MAX: usize = 256;
+/// Between two such walks, so that names that change together are forgotten together.
+pub const FORGETS_APART: Duration = Duration::from_millis(50);
+/// Names that are known to be seen in their zone, in one half of that memory; the older half goes when the younger one is full.
+pub const SIGHTINGS_HALF_MAX: usize = 8_192;
 /// Links of a CNAME chain that are followed in a reply.
 pub const CNAME_LINKS_MAX: usize = 16;
 /// Search domains of one pod (kubelet's own bound).
@@ -263,6 +301,12 @@ const _: () = {
     assert!(STALE_AFTER.as_millis() < ATTEMPT_WITHIN.as_millis());
     assert!(UPSTREAM_TURN_WITHIN.as_millis() < STALE_AFTER.as_millis(), "then a stale answer goes out");
     assert!(CHASED_LINKS_MAX < CNAME_LINKS_MAX);
+    assert!(PURSUED_WILDCARDS_MAX <= PURSUITS_MAX && PURSUIT_QUESTIONS_MAX <= PURSUITS_MAX);
+    assert!(PURSUIT_PAUSE_MIN.as_millis() < PURSUIT_PAUSE_MAX.as_millis());
+    assert!(PURSUIT_PAUSE_MAX.as_millis() < PURSUIT_WITHIN.as_millis());
+    assert!(PURSUIT_PAUSE_MAX.as_millis() < PURSUIT_PAUSE_OUTAGE.as_millis());
+    assert!(PURSUIT_WITHIN.as_millis() < PURSUIT_OUTAGE_MAX.as_millis());
+    assert!(PURSUIT_OUTAGE_MAX.as_millis() < WITHDRAWN_FOR.as_millis());
     assert!(UPSTREAM_MEMBERS_WITHIN.as_millis() < STALE_AFTER.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < 5_000, "glibc asks again after 5 s");
     assert!(MISSES_PER_CLIENT_MAX < MISSES_MAX);

@@ -1,5 +1,15 @@
 //! What the objects of the cluster say that ExternalDNS should publish into private zones: filled by a watch, read by whoever
 //! serves such a zone. Nothing here says that the zone shows it: that only its resolver knows.
+//!
+//! ```text
+//!   a watch --set, replace--> Published: Store of what objects say --at, covering------> whoever serves the zone
+//!                                        Withdrawn: what they said --was_withdrawn-----'
+//!                                        the latest changes -------changes_since-------'
+//! ```
+
+mod held;
+mod store;
+mod withdrawn;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -10,6 +20,9 @@ use tokio::sync::watch;
 use crate::clock::Moment;
 use crate::limits;
 use crate::wire::{Name, RecordType};
+
+use store::{Change, Store};
+use withdrawn::Withdrawn;
 
 /// What is to be watched for a private zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,22 +110,13 @@ pub struct Published {
 
 #[derive(Debug, Default)]
 struct State {
-    objects: HashMap<Arc<Object>, Box<[Publication]>>,
-    by_name: HashMap<Name, Vec<Arc<Object>>>,
-    /// Publications of all objects together.
-    count: usize,
-    /// The latest changes with their versions, ascending.
-    changes: VecDeque<(u64, Name)>,
-    /// What was published and is no more, and since when.
-    withdrawn: HashMap<Name, (Withdrawn, Moment)>,
-    /// The same, the oldest first; some are withdrawn no more.
-    withdrawals: VecDeque<Name>,
+    store: Store,
+    /// The latest changes, one for each version up to that of now.
+    changes: VecDeque<Name>,
+    withdrawn: Withdrawn,
     /// Kinds that are not listed yet.
     unlisted: Vec<Kind>,
 }
-
-/// Which types of a name were withdrawn; `None` among them: any may have been.
-type Withdrawn = Vec<Option<RecordType>>;
 
 impl Published {
     /// Nothing yet: these kinds are to be listed.
@@ -121,76 +125,87 @@ impl Published {
         Self { state: Mutex::new(state), version: watch::Sender::new(0) }
     }
 
-    /// An object says this now; nothing any more if it is empty. False if there was no room for all of it.
+    /// An object says this now; nothing any more if it is empty. False if there was no room for all of it: then its first ones
+    /// are kept.
     pub fn set(&self, object: Object, publications: Vec<Publication>, now: Moment) -> bool {
         let mut state = self.state();
-        let (changed, whole) = state.set(object, publications, now);
-        self.told(&mut state, changed);
+        let mut changed = BTreeSet::new();
+        let whole = state.set(&object, &publications, now, &mut changed);
+        self.tell(&mut state, changed, false);
         whole
     }
 
-    /// All objects of a kind, at once: those that are not among them are gone. False if there was no room for all of them.
+    /// All objects of a kind, at once: those that are not among them are gone. Of an object that is there twice the last word
+    /// counts. False if there was no room for all of them.
     pub fn replace(&self, kind: Kind, objects: Vec<(Object, Vec<Publication>)>, now: Moment) -> bool {
         let mut state = self.state();
-        let there: HashSet<&Object> = objects.iter().map(|(object, _)| object).collect();
-        let gone = state.objects.keys().filter(|object| object.kind == kind && !there.contains(object.as_ref()));
-        let gone: Vec<Object> = gone.map(|object| Object::clone(object)).collect();
-        let (mut changed, mut whole) = (Vec::new(), true);
-        for (object, publications) in gone.into_iter().map(|object| (object, Vec::new())).chain(objects) {
-            let (names, fits) = state.set(object, publications, now);
-            changed.extend(names);
-            whole &= fits;
+        let (mut changed, mut whole) = (BTreeSet::new(), true);
+        for gone in state.store.others(kind, objects.iter().map(|(object, _)| object)) {
+            state.set(&gone, &[], now, &mut changed);
         }
+        let last: HashMap<Object, usize> = objects.iter().map(|(object, _)| object.clone()).zip(0..).collect();
+        for (number, (object, publications)) in objects.into_iter().enumerate() {
+            if last.get(&object) == Some(&number) {
+                whole &= state.set(&object, &publications, now, &mut changed);
+            }
+        }
+        let unlisted = state.unlisted.len();
         state.unlisted.retain(|one| *one != kind);
-        self.told(&mut state, changed);
+        let news = state.unlisted.len() < unlisted;
+        self.tell(&mut state, changed, news);
         whole
     }
 
-    /// What is published under this very name, and by whom.
+    /// What is published under this very name, and by whom; in the order of the objects.
     pub fn at(&self, name: &Name) -> Vec<(Arc<Object>, Publication)> {
-        self.state().at(name)
+        self.state().store.at(name)
     }
 
-    /// What is published for a question of this name: under it, or under the next wildcard above it (RFC 4592).
+    /// What is published for a question of this name: under it, or under the next wildcard above it, unless names that are
+    /// published show that it exists without records, or another one between the two does (RFC 4592 2.2.2, 3.3.1).
     pub fn covering(&self, name: &Name) -> Vec<(Arc<Object>, Publication)> {
         let state = self.state();
-        std::iter::once(name.clone())
-            .chain(wildcards(name))
-            .map(|name| state.at(&name))
-            .find(|found| !found.is_empty())
-            .unwrap_or_default()
+        for source in state.sources(name) {
+            let found = state.store.at(&source);
+            if !found.is_empty() {
+                let is_hidden = source != *name && state.is_hidden(name, &source);
+                return if is_hidden { Vec::new() } else { found };
+            }
+        }
+        Vec::new()
     }
 
     /// True if records of that type were published under the name, or under a wildcard above it, and were withdrawn on purpose: a
     /// short while ago, and nobody publishes them now.
     pub fn was_withdrawn(&self, name: &Name, rtype: RecordType, now: Moment) -> bool {
         let state = self.state();
-        let is_of = |one: Option<RecordType>| one.is_none_or(|one| one == rtype || one == RecordType::CNAME);
-        for name in std::iter::once(name.clone()).chain(wildcards(name)) {
-            if state.at(&name).iter().any(|(_, publication)| is_of(publication.rtype)) {
+        let mut was = false;
+        for source in state.sources(name) {
+            let types = state.store.types(&source);
+            if types.iter().any(|one| is_of(*one, rtype)) {
                 return false;
             }
-            if let Some((types, since)) = state.withdrawn.get(&name) {
-                return now.since(*since) < limits::WITHDRAWN_FOR && types.iter().any(|one| is_of(*one));
+            was |= state.withdrawn.was(&source, rtype, now);
+            if !types.is_empty() {
+                break; // what stands above it says nothing of this name
             }
         }
-        false
+        was
     }
 
     /// Which names have changed since that version, and the version of now.
     pub fn changes_since(&self, version: u64) -> (u64, Changes) {
         let state = self.state();
         let now = *self.version.borrow();
-        let oldest = state.changes.front().map_or(now + 1, |(version, _)| *version);
-        if version < now && version + 1 < oldest {
+        let missed = usize::try_from(now.saturating_sub(version)).unwrap_or(usize::MAX);
+        let Some(known) = state.changes.len().checked_sub(missed) else {
             return (now, Changes::Any);
-        }
-        let later = state.changes.iter().filter(|(at, _)| *at > version);
-        let names: BTreeSet<Name> = later.map(|(_, name)| name.clone()).collect();
-        (now, Changes::Names(names.into_iter().collect()))
+        };
+        let names: BTreeSet<&Name> = state.changes.range(known..).collect();
+        (now, Changes::Names(names.into_iter().cloned().collect()))
     }
 
-    /// Tells when something changes: the number of changes so far.
+    /// Tells when something changes: the number of changes so far. Tells the same number again once a kind was listed.
     pub fn versions(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
@@ -200,92 +215,73 @@ impl Published {
         self.state().unlisted.is_empty()
     }
 
+    /// Every name that is published, or was withdrawn as far as that is remembered, each once. Looks at everything.
+    pub fn names(&self) -> Vec<Name> {
+        let state = self.state();
+        let names: HashSet<&[u8]> = state.store.names().chain(state.withdrawn.names()).collect();
+        names.into_iter().filter_map(Name::from_wire).collect()
+    }
+
     /// How many names objects publish, each as often as it is published.
     pub fn count(&self) -> usize {
-        self.state().count
+        self.state().store.count()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn told(&self, state: &mut State, changed: Vec<Name>) {
-        let mut version = *self.version.borrow();
-        for name in changed {
-            version += 1;
-            state.changes.push_back((version, name));
-        }
+    fn tell(&self, state: &mut State, changed: BTreeSet<Name>, news: bool) {
+        let count = changed.len();
+        state.changes.extend(changed);
         let excess = state.changes.len().saturating_sub(limits::PUBLISHED_CHANGES_MAX);
         state.changes.drain(..excess);
-        self.version.send_if_modified(|now| std::mem::replace(now, version) != version);
+        state.changes.shrink_to(limits::PUBLISHED_CHANGES_MAX);
+        self.version.send_if_modified(|version| {
+            *version += count as u64;
+            count > 0 || news
+        });
     }
 }
 
 impl State {
-    /// Which names are others now, and whether there was room.
-    fn set(&mut self, object: Object, mut publications: Vec<Publication>, now: Moment) -> (Vec<Name>, bool) {
-        let object = Arc::new(object);
-        let before = self.objects.remove(&object).unwrap_or_default();
-        self.count -= before.len();
-        let room = limits::PUBLISHED_NAMES_MAX - self.count;
-        let whole = publications.len() <= room;
-        publications.truncate(room);
-        self.count += publications.len();
-        let of = |all: &[Publication], name: &Name| -> Vec<Publication> {
-            all.iter().filter(|one| one.name == *name).cloned().collect()
-        };
-        let names: BTreeSet<Name> = before.iter().chain(&publications).map(|one| one.name.clone()).collect();
-        let mut changed = Vec::new();
-        for name in names {
-            let (old, new) = (of(&before, &name), of(&publications, &name));
-            if old == new {
-                continue;
-            }
-            let holders = self.by_name.entry(name.clone()).or_default();
-            holders.retain(|holder| *holder != object);
-            holders.extend((!new.is_empty()).then(|| Arc::clone(&object)));
-            if holders.is_empty() {
-                self.by_name.remove(&name);
-            }
-            let gone = old.iter().map(|one| one.rtype).filter(|rtype| !new.iter().any(|one| one.rtype == *rtype));
-            let gone: Withdrawn = gone.collect();
-            if gone.is_empty() {
-                self.withdrawn.remove(&name);
-            } else {
-                self.withdraw(name.clone(), gone, now);
-            }
-            changed.push(name);
-        }
-        if !publications.is_empty() {
-            self.objects.insert(object, publications.into());
-        }
-        (changed, whole)
+    /// Takes one object in, and notes whose names are others now. False if there was no room.
+    fn set(
+        &mut self,
+        object: &Object,
+        publications: &[Publication],
+        now: Moment,
+        changed: &mut BTreeSet<Name>,
+    ) -> bool {
+        let Change { names, gone, is_whole } = self.store.set(object, publications);
+        // what is said again was not taken away, even if there is no room for it
+        publications.iter().for_each(|one| self.withdrawn.forget(&one.name, one.rtype));
+        gone.into_iter().for_each(|(name, rtype)| self.withdrawn.note(name, rtype, now));
+        changed.extend(names);
+        is_whole
     }
 
-    fn withdraw(&mut self, name: Name, types: Withdrawn, now: Moment) {
-        self.withdrawals.push_back(name.clone());
-        self.withdrawn.insert(name, (types, now));
-        while self.withdrawals.len() > limits::WITHDRAWN_MAX {
-            let oldest = self.withdrawals.pop_front();
-            oldest.and_then(|name| self.withdrawn.remove(&name));
-        }
+    /// Where the records for a question may stand: under the name, then under the wildcards above it, up to the next name that
+    /// is published itself.
+    fn sources(&self, name: &Name) -> impl Iterator<Item = Name> {
+        let exists = |above: &Name| !self.store.types(above).is_empty();
+        let above =
+            std::iter::successors(name.parent(), move |above| (!exists(above)).then(|| above.parent()).flatten());
+        std::iter::once(name.clone()).chain(above.filter_map(|above| Name::join(b"\x01*", &above)))
     }
 
-    fn at(&self, name: &Name) -> Vec<(Arc<Object>, Publication)> {
-        let holders = self.by_name.get(name).into_iter().flatten();
-        let of = |holder: &Arc<Object>| {
-            let publications = self.objects.get(holder).into_iter().flat_map(|all| all.iter());
-            publications
-                .filter(|one| one.name == *name)
-                .map(|one| (Arc::clone(holder), one.clone()))
-                .collect::<Vec<_>>()
-        };
-        holders.flat_map(of).collect()
+    /// Whether a name that is published proves that this one exists without records, or one between it and the wildcard does.
+    fn is_hidden(&self, name: &Name, wildcard: &Name) -> bool {
+        let between = std::iter::successors(Some(name.clone()), Name::parent);
+        let topmost = between.take_while(|one| one.label_count() >= wildcard.label_count()).last();
+        topmost.is_some_and(|topmost| self.store.any_below(&topmost))
     }
 }
 
-/// The wildcards that cover a name, the nearest first.
-fn wildcards(name: &Name) -> impl Iterator<Item = Name> {
-    let above = std::iter::successors(name.parent(), Name::parent);
-    above.filter_map(|parent| Name::join(b"\x01*", &parent))
+/// Whether records of a published type answer a question of this one: a CNAME does for all, and one that is not known may.
+fn is_of(published: Option<RecordType>, asked: RecordType) -> bool {
+    published.is_none_or(|published| published == asked || published == RecordType::CNAME)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ use contract::testing;
 use contract::wire::{Flags, HEADER, Name, Rcode, RecordType};
 use contract::{
     Blocks, Boxed, BuildError, Client, Cluster, Context, Endpoint, Endpoints, Failure, Next, NoCluster, Plugin,
-    PodIndex, Query, RuntimeClock, SearchLists, Served, ServicePort, Source, Spec as _, Transport, limits,
+    PodIndex, Published, Query, RuntimeClock, SearchLists, Served, ServicePort, Source, Spec as _, Transport, Wanted,
+    limits,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
@@ -32,6 +33,10 @@ impl Cluster for Script {
     fn endpoints(&self, port: &ServicePort) -> Result<watch::Receiver<Arc<Endpoints>>, BuildError> {
         assert_eq!(port.to_string(), "@dns/resolver");
         Ok(self.0.subscribe())
+    }
+
+    fn published(&self, wanted: &Wanted) -> Result<Arc<Published>, BuildError> {
+        NoCluster.published(wanted)
     }
 }
 

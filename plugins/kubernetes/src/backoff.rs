@@ -66,6 +66,11 @@ pub(crate) fn knock(random: &mut impl Rng) -> Duration {
     random.random_range(KNOCK_EVERY.0..=KNOCK_EVERY.1)
 }
 
+/// The wait for what may never be there: about a minute.
+pub(crate) fn seldom(random: &mut impl Rng) -> Duration {
+    LAST.mul_f64(random.random_range(0.8..=1.2))
+}
+
 /// The wait of this node once somebody is there again.
 pub(crate) fn spread(random: &mut impl Rng) -> Duration {
     SPREAD.mul_f64(random.random::<f64>())

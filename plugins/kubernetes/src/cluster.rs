@@ -20,13 +20,14 @@ use crate::herald::{self, Withdrawn};
 use crate::kubelet::NodeDns;
 use crate::node::{self, HostFiles};
 use crate::pods::{Parts, Pods};
+use crate::published;
 use crate::reflector::{Reflector, Subject};
 use crate::service::{self, Service};
 use crate::settings::Settings;
 use crate::trouble::Trouble;
 
 /// Words that wait to be taken in; then the watch waits.
-const WORDS_MAX: usize = 1_024;
+pub(crate) const WORDS_MAX: usize = 1_024;
 /// The work beside the queries begins anew so long after it ended.
 const ANEW_AFTER: Duration = Duration::from_secs(5);
 
@@ -44,6 +45,7 @@ pub struct Kubernetes {
     /// By the cluster's domain.
     pods: Mutex<HashMap<Name, Weak<PodIndex>>>,
     services: Services,
+    published: Mutex<HashMap<Wanted, Weak<Published>>>,
 }
 
 /// The Services that are watched. Whoever finds under the lock that nobody receives ends the watch.
@@ -65,7 +67,8 @@ impl Kubernetes {
         runtime: Handle,
     ) -> Self {
         let zone = watch::Sender::new(settings.zone.clone());
-        Self { settings, clock, metrics, lists, runtime, zone, pods: Mutex::default(), services: Arc::default() }
+        let (pods, services, published) = Default::default();
+        Self { settings, clock, metrics, lists, runtime, zone, pods, services, published }
     }
 
     fn watch_pods(&self, node: NodeDns, host: HostFiles) -> Arc<PodIndex> {
@@ -73,6 +76,7 @@ impl Kubernetes {
         let subject = Subject {
             path: "/api/v1/pods".to_owned(),
             selector: format!("fieldSelector=spec.nodeName%3D{}", self.settings.node_name),
+            is_optional: false,
         };
         let (settings, clock, metrics) = (self.settings.clone(), Arc::clone(&self.clock), Arc::clone(&self.metrics));
         let (lists, zone, out) = (Arc::clone(&self.lists), self.zone.clone(), Arc::downgrade(&index));
@@ -110,6 +114,7 @@ impl Kubernetes {
         let subject = Subject {
             path: format!("/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices", port.namespace),
             selector: format!("labelSelector=kubernetes.io%2Fservice-name%3D{}", port.service),
+            is_optional: false,
         };
         let (settings, metrics, port) = (self.settings.clone(), Arc::clone(&self.metrics), port.clone());
         let (zone, known, services) = (self.zone.clone(), out.borrow().service, Arc::clone(&self.services));
@@ -196,9 +201,19 @@ impl Cluster for Kubernetes {
         Ok(receiver)
     }
 
-    fn published(&self, _wanted: &Wanted) -> Result<Arc<Published>, BuildError> {
-        let reason = "it is not watched yet".to_owned();
-        Err(BuildError::Unavailable { what: "what is published into private zones".to_owned(), reason })
+    fn published(&self, wanted: &Wanted) -> Result<Arc<Published>, BuildError> {
+        self.is_known("what is published into private zones")?;
+        let mut wanted = wanted.clone();
+        wanted.zones.sort_unstable();
+        wanted.zones.dedup();
+        let mut known = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, published| published.strong_count() > 0);
+        if let Some(published) = known.get(&wanted).and_then(Weak::upgrade) {
+            return Ok(published);
+        }
+        let published = published::watch(&self.settings, &self.clock, &self.metrics, &self.runtime, &wanted);
+        known.insert(wanted, Arc::downgrade(&published));
+        Ok(published)
     }
 }
 
@@ -209,7 +224,7 @@ fn stands_for(named: &str, service: &str) -> bool {
 }
 
 /// Work that is begun anew if it panics or ends, for as long as it is wanted.
-async fn lasting<F>(what: &'static str, work: impl Fn() -> F, is_wanted: impl Fn() -> bool)
+pub(crate) async fn lasting<F>(what: &'static str, work: impl Fn() -> F, is_wanted: impl Fn() -> bool)
 where
     F: Future<Output = ()> + Send + 'static,
 {

@@ -1,9 +1,11 @@
-//! What is watched of the Kubernetes cluster: this node's pods, and the endpoints of Services. A library, no directive:
-//! `autopath @kubernetes` and `forward ZONE @NAMESPACE/SERVICE` stand on it, through [`contract::Cluster`].
+//! What is watched of the Kubernetes cluster: this node's pods, the endpoints of Services, and what ExternalDNS is told to
+//! publish. A library, no directive: `autopath @kubernetes`, `forward ZONE @NAMESPACE/SERVICE` and the `watch` of `privatezone`
+//! stand on it, through [`contract::Cluster`].
 //!
 //! ```text
 //!   API server <--Api-- Reflector: list, watch, wait --Word--> Pods ----> Index --> contract::PodIndex   (the hit path)
-//!                                  '-----------------Word--> Service -> Slices -> contract::Endpoints  (forward)
+//!                                  |-----------------Word--> Service -> Slices -> contract::Endpoints  (forward)
+//!                                  '-----------------Word--> Publisher ---------> contract::Published  (privatezone)
 //!   kernel (netlink) --> witness --> herald --Testimony-----> Pods, and the address out of the index at once
 //! ```
 //!
@@ -20,6 +22,7 @@ mod lines;
 mod node;
 mod pod;
 mod pods;
+mod published;
 mod reflector;
 mod service;
 mod settings;

@@ -76,8 +76,20 @@ pub(crate) enum Word<T> {
 pub(crate) struct Subject {
     /// The collection's path.
     pub(crate) path: String,
-    /// `fieldSelector=...` or `labelSelector=...`, as it stands in a query.
+    /// `fieldSelector=...` or `labelSelector=...`, as it stands in a query; empty: all of them.
     pub(crate) selector: String,
+    /// It may well be that there is no such collection (404), or no right to it, for as long as the daemon runs: it is asked for
+    /// about once a minute then.
+    pub(crate) is_optional: bool,
+}
+
+impl Subject {
+    /// The path with this query and the selector.
+    fn with(&self, query: &str) -> String {
+        let parts = [query, self.selector.as_str()].into_iter().filter(|part| !part.is_empty());
+        let query = parts.collect::<Vec<_>>().join("&");
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
 }
 
 /// The watch at work.
@@ -219,14 +231,13 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
 
     /// `None`: it is a watch like any other, which tells of no end of the list.
     async fn streamed_list(&mut self) -> Result<Option<(Vec<T>, Version, Lines)>, Trouble> {
-        let Subject { path, selector } = &self.subject;
         let floor = self.floor.as_ref().map_or("", |floor| &floor.0);
         let seconds = self.random.random_range(WATCH_FOR.0..=WATCH_FOR.1);
         self.ends_at = Instant::now() + Duration::from_secs(seconds);
-        let path = format!(
-            "{path}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
-             &resourceVersion={floor}&timeoutSeconds={seconds}&{selector}"
-        );
+        let path = self.subject.with(&format!(
+            "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
+             &resourceVersion={floor}&timeoutSeconds={seconds}"
+        ));
         // no answer at all says nothing of what the server can
         let silent = |_| Err(Trouble::Silent(STREAMED_WITHIN));
         let mut lines = Lines::new(timeout(STREAMED_WITHIN, self.api.get(&path)).await.unwrap_or_else(silent)?);
@@ -247,13 +258,12 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     }
 
     async fn plain_list(&mut self) -> Result<(Vec<T>, Version), Trouble> {
-        let Subject { path, selector } = &self.subject;
         // "0": from the server's memory, as the kubelet asks; without it older servers would read all pods of the cluster.
         // But a server that has not come so far as what is known would then tell of pods that are gone
         let floor = self.floor.as_ref().map_or("0", |floor| &floor.0);
         let path = match self.anew {
-            true => format!("{path}?{selector}"),
-            false => format!("{path}?resourceVersion={floor}&resourceVersionMatch=NotOlderThan&{selector}"),
+            true => self.subject.with(""),
+            false => self.subject.with(&format!("resourceVersion={floor}&resourceVersionMatch=NotOlderThan")),
         };
         words::list(&whole(self.api.get(&path).await?, API_LIST_MAX).await?)
     }
@@ -283,13 +293,12 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
     }
 
     async fn watch(&mut self) -> Result<Body, Trouble> {
-        let Subject { path, selector } = &self.subject;
         let version = self.version.as_ref().map_or("", |version| &version.0);
         let seconds = self.random.random_range(WATCH_FOR.0..=WATCH_FOR.1);
         self.ends_at = Instant::now() + Duration::from_secs(seconds);
-        let path = format!(
-            "{path}?watch=true&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}&{selector}"
-        );
+        let path = self
+            .subject
+            .with(&format!("watch=true&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={seconds}"));
         let body = self.api.get(&path).await;
         if let Err(Trouble::Gone(_)) = body {
             self.version = None;
@@ -392,7 +401,12 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
             sleep(wait).await;
             return;
         }
-        let until = Instant::now() + backoff.after(trouble, &mut self.random);
+        let is_absent = matches!(trouble, Trouble::Status { status: 404, .. } | Trouble::Denied { status: 403, .. });
+        let wait = match self.subject.is_optional && is_absent {
+            true => backoff::seldom(&mut self.random),
+            false => backoff.after(trouble, &mut self.random),
+        };
+        let until = Instant::now() + wait;
         let renewable = matches!(trouble, Trouble::Denied { .. } | Trouble::Distrusted(_) | Trouble::Credentials(_));
         while Instant::now() < until {
             sleep_until(until.min(Instant::now() + Duration::from_secs(1))).await;
@@ -406,6 +420,6 @@ impl<A: Transport, T: Watched> Reflector<A, T> {
 #[cfg(test)]
 mod herd;
 #[cfg(test)]
-mod script;
+pub(crate) mod script;
 #[cfg(test)]
 mod tests;

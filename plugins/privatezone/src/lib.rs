@@ -14,9 +14,12 @@
 
 mod across;
 mod build;
+mod chain;
 mod follow;
 mod plugin;
+mod section;
 mod spec;
+mod vanished;
 
 pub use across::check_blocks;
 pub use spec::{PrivateZoneSpec, check};

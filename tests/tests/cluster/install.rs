@@ -3,6 +3,7 @@
 //! No kubelet is here: what the objects say is checked, not that pods come of them.
 
 mod chart;
+mod private_zone;
 
 use std::path::Path;
 use std::process::Command;

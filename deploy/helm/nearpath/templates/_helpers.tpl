@@ -75,4 +75,37 @@ in-addr.arpa:53 ip6.arpa:53 {
     forward . {{ if .Values.outside }}{{ join " " .Values.outside }}{{ else }}__PILLAR__UPSTREAM__SERVERS__{{ end }}
     prometheus :{{ .Values.ports.metrics }}
 }
+{{- range .Values.privateZones }}
+{{ join ":53 " .zones }}:53 {
+    errors
+    cache 30
+    reload
+    loop
+    bind __PILLAR__LOCAL__DNS__
+    privatezone {
+        to {{ join " " .to }}
+        max_qps {{ int .maxQps }}
+        {{- with .burst }}
+        burst {{ int . }}
+        {{- end }}
+        {{- if hasKey . "watch" }}
+        {{- include "nearpath.watch" .watch | nindent 8 }}
+        {{- end }}
+    }
+    prometheus :{{ $.Values.ports.metrics }}
+}
+{{- end }}
+{{- end }}
+
+{{/* `watch` of a private zone: in braces what differs from the default, which is DNSEndpoint objects alone. */}}
+{{- define "nearpath.watch" -}}
+{{- $lines := list }}
+{{- if .services }}{{ $lines = append $lines "services" }}{{ end }}
+{{- if .ingresses }}{{ $lines = append $lines "ingresses" }}{{ end }}
+{{- if eq (toString .endpoints) "false" }}{{ $lines = append $lines "endpoints off" }}{{ end }}
+{{- with .namespace }}watch {{ . }}{{ else }}watch{{ end }}
+{{- with $lines }} {
+    {{- join "\n" . | nindent 4 }}
+}
+{{- end }}
 {{- end }}

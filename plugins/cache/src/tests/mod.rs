@@ -1,6 +1,7 @@
 //! The store as the daemon sees it: given what was stored, when time passes, then this is told.
 
 mod bounds;
+mod forget;
 mod prefetch;
 mod spec;
 mod stale;

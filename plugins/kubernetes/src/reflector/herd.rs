@@ -109,7 +109,8 @@ async fn play(outage: Duration, fall: impl FnOnce(&mut State), rise: impl FnOnce
     let (heard, mut in_step) = mpsc::unbounded_channel();
     for node in 0..NODES {
         let (out, mut words) = mpsc::channel::<Word<Thing>>(16);
-        let subject = Subject { path: "/things".to_owned(), selector: "fieldSelector=x".to_owned() };
+        let subject =
+            Subject { path: "/things".to_owned(), selector: "fieldSelector=x".to_owned(), is_optional: false };
         let (server, heard) = (Arc::clone(&server), heard.clone());
         tokio::spawn(async move {
             sleep(Duration::from_millis(node as u64 * 7)).await; // they were not all started at once

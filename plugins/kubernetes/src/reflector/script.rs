@@ -49,7 +49,7 @@ impl Watched for Thing {
 
 /// What becomes of one request.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// Bookmarks every minute, from this version, for as long as it was asked to last; before them the end of the list, if
     /// one was asked for.
     Lasts(u64),
@@ -66,15 +66,34 @@ pub(super) enum Reply {
 
 /// The server. What it has no words for, it does not answer.
 #[derive(Debug, Default)]
-pub(super) struct Script {
+pub(crate) struct Script {
     replies: Mutex<VecDeque<Reply>>,
     asked: Mutex<Vec<(Instant, String)>>,
     pub(super) is_there: Mutex<bool>,
     pub(super) renewed: Mutex<bool>,
 }
 
+/// The way to it.
 #[derive(Debug)]
-struct Way(Arc<Script>);
+pub(crate) struct Way(pub(crate) Arc<Script>);
+
+impl Script {
+    /// One reply for each request.
+    pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Arc<Self> {
+        let is_there = Mutex::new(true);
+        Arc::new(Self { replies: Mutex::new(replies.into_iter().collect()), is_there, ..Self::default() })
+    }
+
+    /// One more.
+    pub(crate) fn then(&self, reply: Reply) {
+        self.replies.lock().unwrap().push_back(reply);
+    }
+
+    /// What was asked, and when.
+    pub(crate) fn asked(&self) -> Vec<(Instant, String)> {
+        self.asked.lock().unwrap().clone()
+    }
+}
 
 impl Transport for Way {
     fn get<'a>(&'a mut self, path: &'a str) -> Boxed<'a, Result<Body, Trouble>> {
@@ -148,7 +167,7 @@ pub(super) async fn streamed(texts: impl Stream<Item = std::io::Result<String>> 
 
 // how lines are written
 
-pub(super) fn at_once(line: impl Into<String>) -> (Duration, String) {
+pub(crate) fn at_once(line: impl Into<String>) -> (Duration, String) {
     (Duration::ZERO, line.into())
 }
 
@@ -156,19 +175,19 @@ pub(super) fn event(kind: &str, name: &str, version: u64) -> String {
     format!(r#"{{"type":"{kind}","object":{{"metadata":{{"name":"{name}","resourceVersion":"{version}"}}}}}}"#)
 }
 
-pub(super) fn bookmark(version: u64) -> String {
+pub(crate) fn bookmark(version: u64) -> String {
     format!(r#"{{"type":"BOOKMARK","object":{{"metadata":{{"resourceVersion":"{version}"}}}}}}"#)
 }
 
 /// The bookmark that ends a streamed list.
-pub(super) fn end(version: u64) -> String {
+pub(crate) fn end(version: u64) -> String {
     let annotations = r#"{"k8s.io/initial-events-end":"true"}"#;
     format!(
         r#"{{"type":"BOOKMARK","object":{{"metadata":{{"resourceVersion":"{version}","annotations":{annotations}}}}}}}"#
     )
 }
 
-pub(super) fn gone() -> String {
+pub(crate) fn gone() -> String {
     r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#.to_owned()
 }
 
@@ -190,10 +209,10 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
-        let script = Arc::new(Script { replies: Mutex::new(replies.into_iter().collect()), ..Script::default() });
-        *script.is_there.lock().unwrap() = true;
+        let script = Script::new(replies);
         let (ask, (told, words)) = (Arc::new(Notify::new()), mpsc::channel(1_000));
-        let subject = Subject { path: "/things".to_owned(), selector: "fieldSelector=x".to_owned() };
+        let subject =
+            Subject { path: "/things".to_owned(), selector: "fieldSelector=x".to_owned(), is_optional: false };
         let work = tokio::spawn(Reflector::new(Way(Arc::clone(&script)), subject, Arc::clone(&ask)).run(told));
         Self { script, ask, words, begun: Instant::now(), work }
     }
@@ -205,7 +224,7 @@ impl Scene {
     }
 
     pub(super) fn then(&mut self, reply: Reply) {
-        self.script.replies.lock().unwrap().push_back(reply);
+        self.script.then(reply);
     }
 
     /// What was told since the last look, a word each.
@@ -229,12 +248,12 @@ impl Scene {
 
     /// What was asked: `stream V`, `list V`, `watch V`, where `V` is the version that is gone on from or the floor.
     pub(super) fn asked(&self) -> Vec<String> {
-        self.script.asked.lock().unwrap().iter().map(|(_, path)| request(path)).collect()
+        self.script.asked().iter().map(|(_, path)| request(path)).collect()
     }
 
     /// When it was asked, since the beginning.
     pub(super) fn asked_at(&self) -> Vec<Duration> {
-        self.script.asked.lock().unwrap().iter().map(|(at, _)| *at - self.begun).collect()
+        self.script.asked().iter().map(|(at, _)| *at - self.begun).collect()
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -1,0 +1,133 @@
+//! CNAMEs that lead out of a private zone: where a chain has to be followed, and how the rest is joined to it. The zone's own
+//! servers follow a chain only inside of what they serve.
+
+use std::sync::Arc;
+
+use contract::limits::{self, CHASED_LINKS_MAX};
+use contract::wire::{Composer, Ede, Name, Rcode, RecordType, Section, ede};
+use contract::{Age, Answer, Bound, Failure, Query, Reply, Served, Source};
+
+/// A CNAME of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) owner: Name,
+    pub(crate) target: Name,
+}
+
+/// The chain of an answer, from QNAME on. An error if it comes back to a name that was passed, or is longer than may be.
+pub(crate) fn links(query: &Query, answer: &Answer) -> Result<Vec<Link>, Failure> {
+    let mut links: Vec<Link> = Vec::new();
+    if matches!(query.rtype, RecordType::CNAME | RecordType::ANY) {
+        return Ok(links);
+    }
+    let message = answer.message();
+    let passed = query.chased.as_deref().unwrap_or_default();
+    let mut at = query.name.clone();
+    loop {
+        let here = message.section(Section::Answer).find(|record| {
+            record.rtype == RecordType::CNAME && message.name(record.owner).is_some_and(|owner| owner == at)
+        });
+        let Some(target) = here.and_then(|record| message.name(record.rdata)) else { return Ok(links) };
+        let owner = std::mem::replace(&mut at, target.clone());
+        links.push(Link { owner, target });
+        if passed.contains(&at) || links.iter().any(|link| link.owner == at) {
+            return Err(Failure::CnameLoop { at: at.to_string() });
+        }
+        if passed.len() + links.len() > CHASED_LINKS_MAX {
+            return Err(Failure::CnameTooLong { most: CHASED_LINKS_MAX });
+        }
+    }
+}
+
+/// Whom a target belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The zone that was asked.
+    Here,
+    /// Another zone that the configuration names: nobody else is to be believed about it.
+    Elsewhere,
+    /// The rest of the world.
+    Outside,
+}
+
+/// The link behind which the chain has to be followed by us: its target is another zone's, or it is outside and the upstream
+/// did not come to records there. `None`: the answer is whole.
+pub(crate) fn open_end(answer: &Answer, links: &[Link], place: impl Fn(&Name) -> Place) -> Option<usize> {
+    let leaves = links.iter().position(|link| place(&link.target) != Place::Here);
+    match leaves.map(|at| (at, place(&links[at].target))) {
+        Some((at, Place::Elsewhere)) => Some(at),
+        Some((at, _)) => {
+            // later on it may come to a zone of ours
+            let ours = links.iter().skip(at).position(|link| place(&link.target) == Place::Elsewhere);
+            match ours {
+                Some(later) => Some(at + later),
+                None => answer.is_negative().then_some(at),
+            }
+        }
+        // a denial from inside the zone has its SOA; without one nobody has looked behind the last link
+        None => (answer.is_nodata() && answer.negative_ttl().is_none()).then(|| links.len().checked_sub(1)).flatten(),
+    }
+}
+
+/// The links up to an open end, and what was found behind it: one answer to the query. TTLs of the links are made of `ttl`.
+pub(crate) fn join(query: &Query, answer: &Answer, links: &[Link], rest: &Reply, ttl: impl Fn(u32) -> u32) -> Served {
+    let rcode = rest.answer.rcode();
+    let target = &links.last().expect("an open end stands behind a link").target;
+    if !matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN) {
+        let told = rest.ede.as_ref().or(rest.answer.ede());
+        let (code, more) = told.map_or((ede::OTHER, String::new()), |ede| (ede.code, format!(", {}", ede.text)));
+        let text = format!("{target}, to which its CNAME leads: {rcode}{more}");
+        let failed =
+            Answer::empty(&query.name, query.rtype, query.class, Rcode::SERVFAIL).with_ede(Ede::new(code, text));
+        return Ok(Reply::fresh(failed, Source::Plugin("privatezone")).unstored());
+    }
+    let passed = query.chased.as_ref().map_or(0, |names| names.len());
+    let (first, then) = (answer.message(), rest.answer.message());
+    let more = then.section(Section::Answer).filter(|record| record.rtype == RecordType::CNAME).count();
+    if passed + links.len() + more > CHASED_LINKS_MAX {
+        return Err(Failure::CnameTooLong { most: CHASED_LINKS_MAX });
+    }
+    let mut composer = Composer::new(&query.name, query.rtype, query.class);
+    composer.rcode(rcode);
+    let is_link = |owner: &Name, rtype| match rtype {
+        RecordType::DNAME => links.iter().any(|link| owner.encloses(&link.owner)),
+        _ => links.iter().any(|link| link.owner == *owner),
+    };
+    let mut copy = || {
+        for record in first.section(Section::Answer) {
+            if first.name(record.owner).is_some_and(|owner| is_link(&owner, record.rtype)) {
+                composer.copy(&first, &record, ttl(record.ttl))?;
+            }
+        }
+        for record in then.records().flatten().filter(|record| record.rtype != RecordType::OPT) {
+            composer.copy(&then, &record, aged(rest.age, record.ttl))?;
+        }
+        Ok::<(), contract::wire::Full>(())
+    };
+    if copy().is_err() {
+        return Err(Failure::Bound { bound: Bound::MessageSize });
+    }
+    let whole = Answer::composed(composer.finish(), rcode);
+    let whole = match rest.ede.as_ref().or(rest.answer.ede()) {
+        Some(ede) => whole.with_ede(ede.clone()),
+        None => whole,
+    };
+    Ok(Reply {
+        answer: Arc::new(whole),
+        age: Age::Fresh(0),
+        lifetime: rest.true_for(),
+        storable: rest.storable && !rest.is_stale(),
+        source: rest.source,
+        ede: None,
+    })
+}
+
+/// What is left of a record's TTL, seconds.
+fn aged(age: Age, ttl: u32) -> u32 {
+    match age {
+        Age::Fresh(seconds) => ttl.saturating_sub(seconds),
+        Age::Stale => limits::STALE_TTL,
+        Age::StaleWith(seconds) => seconds,
+        Age::Kept => ttl,
+    }
+}

@@ -1,0 +1,216 @@
+//! The work after changes: names are looked at again and again, and memory forgets what their zone no longer shows.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use contract::limits::{FORGETS_APART, FORGOTTEN_TOGETHER_MAX, PURSUIT_QUESTIONS_MAX};
+use contract::wire::Name;
+use contract::{Blocks, Changes, Clock, Moment, Published};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::JoinHandle;
+
+use super::counts::Counts;
+use super::look::{is_remembered, look};
+use super::pursuit::{Look, Next};
+use super::pursuits::{Due, Pursuits, is_wildcard};
+use super::said::Said;
+
+/// So many names are dealt with before other work of the thread has its turn.
+const SHARE: usize = 64;
+
+/// What the work stands on.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) published: &'a Published,
+    pub(super) blocks: &'a Arc<dyn Blocks>,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) counts: &'a Counts,
+}
+
+/// Pursues every name that changes after this version, until it is dropped.
+pub(super) async fn chase(ground: Ground<'_>, version: u64) {
+    let mut versions = ground.published.versions();
+    let mut chase = Chase::new(ground, version);
+    let mut looks = FuturesUnordered::new();
+    loop {
+        chase.take_changes(*versions.borrow_and_update());
+        while let Some(name) = chase.next_look(PURSUIT_QUESTIONS_MAX - looks.len()) {
+            let types = Said::of(ground.published, &name, ground.clock.now()).types();
+            looks.push(look(ground.blocks.as_ref(), ground.clock, name, types));
+        }
+        chase.forgetting.start(ground.blocks);
+        let (is_busy, next) = (chase.is_busy(), chase.pursuits.next_due());
+        let timer = async {
+            match next {
+                _ if is_busy => tokio::task::yield_now().await,
+                Some(at) => tokio::time::sleep(at.since(ground.clock.now())).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some((name, look)) = looks.next() => chase.judge(&name, &look),
+            () = chase.forgetting.done() => {}
+            Ok(()) = versions.changed() => {}
+            // without a free place for a look, what is due waits for one
+            () = timer, if is_busy || looks.len() < PURSUIT_QUESTIONS_MAX => {}
+        }
+    }
+}
+
+/// The state of the work but for the questions under way.
+struct Chase<'a> {
+    ground: Ground<'a>,
+    version: u64,
+    /// Changed names that were not looked into yet. False: it is not said that this one has changed, so it is pursued only if
+    /// memory knows it.
+    changed: VecDeque<(Name, bool)>,
+    pursuits: Pursuits,
+    forgetting: Forgetting,
+    jitter: RandomState,
+    /// What is due was left for later, so that others have their turn.
+    is_left: bool,
+}
+
+impl<'a> Chase<'a> {
+    fn new(ground: Ground<'a>, version: u64) -> Self {
+        let (pursuits, forgetting) = (Pursuits::new(), Forgetting::default());
+        let (changed, jitter) = (VecDeque::new(), RandomState::new());
+        Self { ground, version, changed, pursuits, forgetting, jitter, is_left: false }
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.changed.is_empty() || self.is_left
+    }
+
+    /// Looks into a share of what has changed up to this version.
+    fn take_changes(&mut self, latest: u64) {
+        let Ground { published, clock, .. } = self.ground;
+        if latest != self.version {
+            let (version, changes) = published.changes_since(self.version);
+            self.version = version;
+            match changes {
+                // what is still to be looked into is among them
+                Changes::Any => self.changed = published.names().into_iter().map(|name| (name, false)).collect(),
+                Changes::Names(names) => self.changed.extend(names.into_iter().map(|name| (name, true))),
+            }
+        }
+        let now = clock.now();
+        for _ in 0..SHARE {
+            let Some((name, is_certain)) = self.changed.pop_front() else { return };
+            self.take_change(name, is_certain, now);
+        }
+    }
+
+    fn take_change(&mut self, name: Name, is_certain: bool, now: Moment) {
+        let Ground { published, blocks, clock, counts } = self.ground;
+        if self.pursuits.changed_again(&name, now) {
+            counts.changes.increment();
+            return;
+        }
+        let types = Said::of(published, &name, now).types();
+        let is_asked_for = is_wildcard(&name) || is_remembered(blocks.as_ref(), clock, &name, &types);
+        let fits = match (is_asked_for, is_certain) {
+            (true, _) => self.pursuits.found(name, now),
+            (false, true) => self.pursuits.sleep(name, types, now),
+            (false, false) => return,
+        };
+        counts.changes.increment();
+        if !fits {
+            counts.unseen.increment();
+        }
+    }
+
+    /// The next name to look at, if there is a place for it.
+    fn next_look(&mut self, places: usize) -> Option<Name> {
+        let Ground { blocks, clock, .. } = self.ground;
+        let now = clock.now();
+        self.is_left = false;
+        if places == 0 {
+            return None;
+        }
+        for _ in 0..SHARE {
+            match self.pursuits.take_due(now)? {
+                Due::Look(name) => return Some(name),
+                Due::Dormant(name, types) => match is_remembered(blocks.as_ref(), clock, &name, &types) {
+                    true => {
+                        self.pursuits.found(name, now);
+                    }
+                    false => self.pursuits.sleep_on(name, now),
+                },
+            }
+        }
+        self.is_left = true;
+        None
+    }
+
+    /// Draws the consequences of a look.
+    fn judge(&mut self, name: &Name, look: &Look) {
+        let Ground { published, clock, counts, .. } = self.ground;
+        let now = clock.now();
+        let said = Said::of(published, name, now);
+        let jitter = self.jitter.hash_one((name, now));
+        let verdict = self.pursuits.judged(name, now, |pursuit| pursuit.judge(look, &said, now, jitter));
+        if verdict.forget {
+            self.forgetting.add(name, look.began);
+        }
+        if verdict.newly_seen {
+            counts.seen.increment();
+        }
+        if verdict.next == Next::End(true) {
+            counts.unseen.increment();
+            tracing::debug!(
+                "privatezone: {name} was not seen in its zone as objects say, and is not waited for any longer"
+            );
+        }
+    }
+}
+
+/// Names that memory is to forget, and the walk through memory that is under way.
+#[derive(Default)]
+struct Forgetting {
+    names: Vec<Name>,
+    /// The earliest beginning of a look at one of them: what was stored since then may be what it has brought.
+    before: Option<Moment>,
+    walk: Option<JoinHandle<()>>,
+}
+
+impl Forgetting {
+    fn add(&mut self, name: &Name, before: Moment) {
+        if !self.names.contains(name) {
+            self.names.push(name.clone());
+        }
+        self.before = Some(self.before.map_or(before, |other| other.min(before)));
+    }
+
+    /// Begins a walk if there is something to forget and none is under way, or was a moment ago.
+    fn start(&mut self, blocks: &Arc<dyn Blocks>) {
+        if self.walk.is_some() {
+            return;
+        }
+        let Some(before) = self.before else { return };
+        let rest = self.names.len().saturating_sub(FORGOTTEN_TOGETHER_MAX);
+        let names = self.names.split_off(rest);
+        self.before = self.before.filter(|_| rest > 0);
+        let blocks = Arc::clone(blocks);
+        self.walk = Some(tokio::spawn(async move {
+            let walk = tokio::task::spawn_blocking(move || blocks.forget(&names, before));
+            if let Err(error) = walk.await {
+                tracing::error!(%error, "privatezone: forgetting what has changed failed");
+            }
+            tokio::time::sleep(FORGETS_APART).await;
+        }));
+    }
+
+    /// Waits for the end of the walk that is under way; for ever if there is none.
+    async fn done(&mut self) {
+        match &mut self.walk {
+            Some(walk) => {
+                let _ = walk.await; // it has said what went wrong
+                self.walk = None;
+            }
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A look at one name: what memory has, and then what the zone's resolver says.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use contract::wire::{Class, Flags, Name, RecordType, ede};
+use contract::{Blocks, Client, Clock, Query, Reply, Scope, Served, Transport};
+
+use super::data::View;
+use super::pursuit::{Look, Seen};
+use super::pursuits::is_wildcard;
+
+/// Where our own questions come from.
+const OURSELVES: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+/// DO and CD: what one resolver says is memorised for each on its own.
+const VARIANTS: [(bool, bool); 4] = [(false, false), (true, false), (false, true), (true, true)];
+
+/// True if memory has one of these types of the name, so that somebody here has asked for it.
+pub(super) fn is_remembered(blocks: &dyn Blocks, clock: &dyn Clock, name: &Name, types: &[RecordType]) -> bool {
+    types.iter().any(|rtype| variants(name, *rtype, clock).any(|query| blocks.remembered(&query).is_some()))
+}
+
+/// Asks for each type that memory has, one after the other; a wildcard in all types, as memory has the names below it.
+pub(super) async fn look(blocks: &dyn Blocks, clock: &dyn Clock, name: Name, types: Vec<RecordType>) -> (Name, Look) {
+    let mut look = Look { began: clock.now(), types: Vec::with_capacity(types.len()) };
+    for rtype in types {
+        let known: Vec<Reply> = variants(&name, rtype, clock).filter_map(|query| blocks.remembered(&query)).collect();
+        let memory = match (is_wildcard(&name), known.is_empty()) {
+            (true, _) => Vec::new(),
+            (false, true) => continue,
+            (false, false) => known.iter().filter_map(|reply| View::of(&reply.answer, &name, rtype)).collect(),
+        };
+        let served = blocks.renew(question(&name, rtype, clock)).await;
+        look.types.push(Seen { rtype, memory, shown: news(&served, &name, rtype) });
+    }
+    (name, look)
+}
+
+/// What the resolver says; `None` if it failed, or if somebody else speaks in its place: an answer past its end, one that is kept
+/// for a name that has vanished, one that was made.
+fn news(served: &Served, name: &Name, rtype: RecordType) -> Option<View> {
+    let reply = served.as_ref().ok().filter(|reply| !reply.is_stale())?;
+    let in_place = [ede::STALE_ANSWER, ede::STALE_NXDOMAIN, ede::SYNTHESIZED];
+    let mut said = [reply.ede.as_ref(), reply.answer.ede()].into_iter().flatten();
+    if said.any(|one| in_place.contains(&one.code)) {
+        return None;
+    }
+    View::of(&reply.answer, name, rtype)
+}
+
+fn variants(name: &Name, rtype: RecordType, clock: &dyn Clock) -> impl Iterator<Item = Query> {
+    let plain = question(name, rtype, clock);
+    VARIANTS.into_iter().map(move |(dnssec_ok, checking_disabled)| Query {
+        dnssec_ok,
+        checking_disabled,
+        ..plain.clone()
+    })
+}
+
+fn question(name: &Name, rtype: RecordType, clock: &dyn Clock) -> Query {
+    Query {
+        name: name.clone(),
+        rtype,
+        class: Class::IN,
+        dnssec_ok: false,
+        checking_disabled: false,
+        scope: Scope::Shared,
+        client: Client { address: OURSELVES, local: OURSELVES, transport: Transport::Udp },
+        edns: None,
+        header: (0, Flags::RD),
+        arrived: clock.now(),
+        reentries: 0,
+        refresh: true,
+        chased: None,
+    }
+}

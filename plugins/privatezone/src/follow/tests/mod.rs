@@ -1,0 +1,7 @@
+//! Objects change, a scripted zone follows or does not, and time is paused.
+
+mod made;
+mod outages;
+mod pursued;
+mod seen;
+mod world;

@@ -1,0 +1,68 @@
+//! Names that go and come again, as updates by deletion and creation make them.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use nearpath_tests::ask;
+
+use super::{CORP, node, with};
+
+/// The zone without one name, which still has another below its own.
+const WITHOUT: &[&str] = &[CORP[0], CORP[6]];
+
+#[test]
+fn a_name_that_vanishes_keeps_its_last_answer_for_a_while() {
+    let node = node(&with("vanish_grace 3s"));
+    let asked = || node.daemon.asked(&ask("brief.corp.example", "A").edns(1232));
+    asked().is("NOERROR");
+    node.zone.knows(WITHOUT);
+    sleep(Duration::from_millis(5_100)); // `cache` raises the TTL of 1 to 5
+    let kept = asked();
+    kept.is("NOERROR").answers_are(&["brief.corp.example. A 10.20.0.3"]).ttls_within(0..=1).ede(&[3]);
+    sleep(Duration::from_millis(1_500));
+    asked().is("NOERROR").ede(&[3]);
+    sleep(Duration::from_millis(2_000));
+    asked().is("NXDOMAIN").has_soa();
+    // no second grace, and no second life
+    asked().is("NXDOMAIN");
+    node.zone.knows(&[CORP[0], "brief.corp.example. 300 A 10.20.0.33"]);
+    sleep(Duration::from_millis(5_100));
+    assert_eq!(asked().is("NOERROR").answers(), ["brief.corp.example. A 10.20.0.33"]);
+}
+
+#[test]
+fn a_name_that_is_back_within_the_grace_is_seen_within_a_second() {
+    let node = node(&with("vanish_grace 20s"));
+    let asked = || node.daemon.asked(&ask("brief.corp.example", "A").edns(1232));
+    asked().is("NOERROR");
+    node.zone.knows(WITHOUT);
+    sleep(Duration::from_millis(5_100));
+    asked().is("NOERROR").ede(&[3]);
+    node.zone.knows(&[CORP[0], "brief.corp.example. 300 A 10.20.0.33"]);
+    sleep(Duration::from_millis(1_100));
+    let back = asked();
+    back.is("NOERROR").answers_are(&["brief.corp.example. A 10.20.0.33"]);
+    assert!(back.edes().is_empty(), "{back}");
+}
+
+#[test]
+fn records_of_one_type_that_vanish_are_kept_alike() {
+    let node = node(&with("ttl_max 1s\nvanish_grace 20s"));
+    node.daemon.asked(&ask("db.corp.example", "A")).is("NOERROR");
+    node.zone.knows(&[CORP[0], CORP[2]]); // its AAAA is still there: NODATA
+    sleep(Duration::from_millis(5_100));
+    let kept = node.daemon.asked(&ask("db.corp.example", "A").edns(1232));
+    kept.is("NOERROR").answers_are(&["db.corp.example. A 10.20.0.1"]).ede(&[3]);
+    // what never was there is not made up
+    node.daemon.asked(&ask("db.corp.example", "TXT")).is("NOERROR").answers_are(&[]);
+    node.daemon.asked(&ask("other.corp.example", "A")).is("NXDOMAIN");
+}
+
+#[test]
+fn without_grace_a_name_is_gone_at_once() {
+    let node = node(&with("vanish_grace 0s"));
+    node.daemon.asked(&ask("brief.corp.example", "A")).is("NOERROR");
+    node.zone.knows(WITHOUT);
+    sleep(Duration::from_millis(5_100));
+    node.daemon.asked(&ask("brief.corp.example", "A")).is("NXDOMAIN");
+}
