@@ -116,7 +116,7 @@ async fn five_thousand_questions_in_a_second_and_none_is_lost() {
         assert_eq!((seen.count(), seen.checks()), (answered, 0), "nothing is suspected for our own rate");
         assert!(seen.most() <= 150, "{}", seen.most());
         let waits = usize::try_from(counted(&context, &of("nearpath_upstream_rate_waits_total", address))).unwrap();
-        assert_eq!(waits, answered - 50 + waits.saturating_sub(answered - 50));
+        assert!((answered - 52..=answered - 45).contains(&waits), "all but the burst waited: {waits} of {answered}");
         let refusals = counted(&context, &of("nearpath_upstream_rate_refusals_total", address));
         assert_eq!(usize::try_from(refusals).unwrap(), 5_000 - answered);
         assert_eq!(group.upstreams()[0].outstanding(), 0);
