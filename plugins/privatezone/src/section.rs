@@ -174,7 +174,7 @@ impl Section {
 
     /// The last answer of a name that has just vanished, unless that was meant.
     fn last(&self, query: &Query, denial: &Reply, blocks: &dyn Blocks) -> Option<Reply> {
-        let known = blocks.remembered(query).filter(|known| {
+        let known = blocks.remembered(query).map(|known| known.reply).filter(|known| {
             known.answer.rcode() == Rcode::NOERROR && !known.answer.is_negative() && !self.may_be_foreign(query, known)
         })?;
         if self.follow.as_ref().is_some_and(|follow| follow.was_meant(query)) {
@@ -210,7 +210,8 @@ impl Section {
     /// What the cluster's objects say, where nobody can be asked and nothing is known.
     fn made(&self, query: &Query, blocks: &dyn Blocks) -> Option<Reply> {
         let follow = self.follow.as_ref()?;
-        let is_known = blocks.remembered(query).is_some_and(|known| known.source != Source::Plugin("privatezone"));
+        let is_known =
+            blocks.remembered(query).is_some_and(|known| known.reply.source != Source::Plugin("privatezone"));
         let answer = (!is_known).then(|| follow.answer(query)).flatten()?;
         self.counters.synthesized.increment();
         Some(Reply { lifetime: Some(MADE_FOR), ..Reply::fresh(answer, Source::Plugin("privatezone")) })
