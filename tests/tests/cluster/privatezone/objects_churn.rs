@@ -11,10 +11,10 @@ use super::house::House;
 use super::{ZONE, plane, reply_within};
 
 /// Changes of objects, each of all their names.
-const CHANGES: usize = 300;
-/// Objects, and the names of each.
-const OBJECTS: usize = 5;
-const NAMES: usize = 4;
+const CHANGES: usize = 400;
+/// Objects, each with a writer of its own so that their changes come together, and the names of each.
+const OBJECTS: usize = 4;
+const NAMES: usize = 40;
 /// Every well-formed question has a reply within 4 s; wider, for a busy machine.
 const WITHIN: Duration = Duration::from_secs(6);
 /// Between two questions of a client.
@@ -40,18 +40,14 @@ fn every_question_is_answered_while_objects_change() {
     let Some(plane) = plane() else { return };
     externaldns::is_defined(plane);
     // nobody publishes here: what objects say is never seen, so all their names are asked for again and again
-    let mut house = House::new(plane, "churn", &[(ZONE, "* 1 A 203.0.113.1")], PRIVATE);
+    let mut all = House::new(plane, "churn", &[(ZONE, "* 1 A 203.0.113.1")], PRIVATE);
+    let house = &all;
     let (stop, server) = (AtomicBool::new(false), house.daemon.address());
     let (answered, unanswered) = std::thread::scope(|scope| {
         let clients = [0, 1, 2].map(|_| scope.spawn(|| asks_until(&stop, server)));
         let stops = Stops(&stop);
-        for change in 0..mode::of(CHANGES, 10 * CHANGES) {
-            let (object, target) = (change % OBJECTS, format!("203.0.113.{}", 2 + change / OBJECTS % 200));
-            let names: Vec<String> = (0..NAMES).map(|name| format!("n{object}-{name}.corp.example")).collect();
-            let targets: &[&str] = &[&target];
-            let records: Vec<_> = names.iter().map(|name| (name.as_str(), "A", targets)).collect();
-            house.api.dns_endpoint(&house.namespace, &format!("object-{object}"), 60, &records);
-        }
+        let writers: Vec<_> = (0..OBJECTS).map(|object| scope.spawn(move || changes(house, object))).collect();
+        writers.into_iter().for_each(|writer| writer.join().expect("the API server takes every change"));
         drop(stops);
         let tallies = clients.map(|client| client.join().expect("a client does not panic"));
         tallies.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
@@ -62,7 +58,18 @@ fn every_question_is_answered_while_objects_change() {
     ));
     assert!(unanswered == 0, "{unanswered} questions without a reply");
     assert!(answered > 500 && changes > 100.0, "there was something to see");
-    house.daemon.is_well();
+    all.daemon.is_well();
+}
+
+/// Changes an object again and again.
+fn changes(house: &House, object: usize) {
+    let names: Vec<String> = (0..NAMES).map(|name| format!("n{object}-{name}.corp.example")).collect();
+    for change in 0..mode::of(CHANGES, 10 * CHANGES) / OBJECTS {
+        let target = format!("203.0.113.{}", 2 + change % 200);
+        let targets: &[&str] = &[&target];
+        let records: Vec<_> = names.iter().map(|name| (name.as_str(), "A", targets)).collect();
+        house.api.dns_endpoint(&house.namespace, &format!("object-{object}"), 60, &records);
+    }
 }
 
 /// Ends the clients however the test ends: they are waited for.
