@@ -84,6 +84,8 @@ pub const FORGOTTEN_TOGETHER_MAX: usize = 256;
 pub const FORGETS_APART: Duration = Duration::from_millis(50);
 /// Names that are known to be seen in their zone, in one half of that memory; the older half goes when the younger one is full.
 pub const SIGHTINGS_HALF_MAX: usize = 8_192;
+/// Targets of CNAMEs in answers of a private zone, in one half of that memory.
+pub const LINKED_HALF_MAX: usize = 8_192;
 /// Links of a CNAME chain that are followed in a reply.
 pub const CNAME_LINKS_MAX: usize = 16;
 /// Search domains of one pod (kubelet's own bound).

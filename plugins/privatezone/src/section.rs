@@ -177,7 +177,7 @@ impl Section {
         let known = blocks.remembered(query).map(|known| known.reply).filter(|known| {
             known.answer.rcode() == Rcode::NOERROR && !known.answer.is_negative() && !self.may_be_foreign(query, known)
         })?;
-        if self.follow.as_ref().is_some_and(|follow| follow.was_meant(query)) {
+        if self.follow.as_ref().is_some_and(|follow| follow.was_meant(query, &known.answer)) {
             return None;
         }
         let left = self.vanished.stands(&query.name, query.rtype, self.clock.as_ref())?;
