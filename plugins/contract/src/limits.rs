@@ -42,6 +42,8 @@ pub const VANISHED_MAX: usize = 4_096;
 pub const PUBLISHED_NAMES_MAX: usize = 200_000;
 /// The same in octets, with the objects' own names and all targets, as they are kept.
 pub const PUBLISHED_OCTETS_MAX: usize = 64 << 20;
+/// So many octets of that are taken for each name above others.
+pub const PUBLISHED_ABOVE_OCTETS: usize = 24;
 /// Records of one type that one object publishes under a name, counted as one, of all its names together.
 pub const PUBLISHED_PER_OBJECT_MAX: usize = 4_096;
 /// Targets of one of them; with more of them they count as not known.
