@@ -8,8 +8,8 @@ use std::time::Duration;
 use contract::testing::{context, query};
 use contract::wire::{Class, Composer, Ede, Name, Rcode, RecordType, Section, ede};
 use contract::{
-    Answer, Blocks, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query, Remembered,
-    Reply, RuntimeClock, Served, Source,
+    Answer, Blocks, Bound, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query,
+    Remembered, Reply, RuntimeClock, Served, Source,
 };
 use tokio::time::sleep;
 
@@ -55,6 +55,8 @@ pub(super) enum Mood {
     Answers,
     /// Does not answer.
     Down,
+    /// Clients have all that it may be sent.
+    Busy,
     /// What is asked for has vanished, and the section tells the last answer for a while.
     Grace,
     /// Does not answer, and the section makes up what objects say.
@@ -174,6 +176,7 @@ impl Blocks for World {
             let said = match script.mood {
                 Mood::Answers => Self::zone_says(&script, &query.name, query.rtype),
                 Mood::Down => return Err(Failure::AllDown { count: 2 }),
+                Mood::Busy => return Err(Failure::Bound { bound: Bound::UpstreamRate }),
                 Mood::Grace => {
                     let mut reply = Reply::fresh(Answer::clone(&script.memory[&key].0), Source::Plugin("privatezone"));
                     reply.ede = Some(Ede::new(ede::STALE_ANSWER, "vanished"));
