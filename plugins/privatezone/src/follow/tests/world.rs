@@ -235,6 +235,15 @@ impl House {
         Self { world, published, follow, context, work }
     }
 
+    /// The configuration is read anew: another watch takes over what is published, and what memory has.
+    pub(super) fn reload(&mut self) {
+        let published = Arc::clone(&self.published);
+        self.follow = Arc::new(Follow::new(published, true, &name("corp.example"), &self.context));
+        self.work.abort();
+        let (at_work, blocks) = (Arc::clone(&self.follow), Arc::clone(&self.world) as Arc<dyn Blocks>);
+        self.work = tokio::spawn(async move { at_work.run(blocks).await });
+    }
+
     pub(super) fn now(&self) -> Moment {
         self.world.clock.now()
     }
