@@ -6,4 +6,4 @@ mod outages;
 mod pursued;
 mod reloads;
 mod seen;
-mod world;
+pub(super) mod world;

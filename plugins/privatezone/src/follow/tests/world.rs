@@ -38,7 +38,12 @@ pub(super) fn publication(owner: &str, rtype: RecordType, targets: &[&str]) -> P
 }
 
 /// An answer with these records, NXDOMAIN if the zone has nothing of the name.
-pub(super) fn answer(asked: &Name, rtype: RecordType, records: &[(RecordType, &str)], exists: bool) -> Answer {
+pub(in crate::follow) fn answer(
+    asked: &Name,
+    rtype: RecordType,
+    records: &[(RecordType, &str)],
+    exists: bool,
+) -> Answer {
     let mut composer = Composer::new(asked, rtype, Class::IN);
     for (held, target) in records {
         let data = Data::of_target(*held, target).unwrap();
