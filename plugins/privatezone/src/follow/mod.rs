@@ -66,7 +66,8 @@ impl Follow {
         is_gone(&query.name) || targets(known, &query.name, query.rtype).iter().any(is_gone)
     }
 
-    /// An answer made of what objects say, if they say all that the zone would; EDE 29, a TTL of 30 s at most.
+    /// An answer made of what objects say, if they say all that the zone would; EDE 29, a TTL of 30 s at most. One that
+    /// says that there is no such address has no SOA: how long it holds is its asker's to say.
     pub(crate) fn answer(&self, query: &Query) -> Option<Answer> {
         if !self.answers {
             return None;
