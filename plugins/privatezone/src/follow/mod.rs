@@ -13,6 +13,7 @@ mod changed;
 mod chase;
 mod counts;
 mod data;
+mod forgetting;
 mod linked;
 mod look;
 mod made;
