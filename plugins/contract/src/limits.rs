@@ -31,9 +31,11 @@ pub const MISSES_UNDER_PRESSURE_MAX: usize = 64;
 pub const REENTRIES_MAX: u8 = 4;
 /// Links of a CNAME chain of a private zone, those that its upstream followed among them; a longer one is a failure.
 pub const CHASED_LINKS_MAX: usize = 8;
-/// Whoever follows a CNAME waits so long for the same question of somebody else; then it asks for itself: two chains that lead
-/// into each other would wait for one another for ever.
+/// Whoever follows a CNAME waits so long for the same question of somebody else; then it asks again, together with others who
+/// follow one: two chains that lead into each other would wait for one another for ever.
 pub const CHASED_PATIENCE: Duration = Duration::from_millis(200);
+/// And so long for those; then it asks alone.
+pub const CHASED_TOGETHER: Duration = Duration::from_millis(2_000);
 /// How long a question waits for its turn at an upstream with a bound of questions per second.
 pub const UPSTREAM_TURN_WITHIN: Duration = Duration::from_millis(1_500);
 /// Names of one private zone that are missing from it for a moment, as far as that is remembered.

@@ -167,9 +167,10 @@ impl Section {
                 self.counters.chased.increment();
                 let owners: Vec<Name> = links[..=open].iter().map(|link| link.owner.clone()).collect();
                 let rest = blocks.resolve(query.chase(&owners, links[open].target.clone())?).await?;
-                let lifetime = joined.lifetime;
+                let (lifetime, personal) = (joined.lifetime, joined.personal);
                 joined = chain::join(query, &joined.answer, &links[..=open], &rest, |ttl| self.bounded(ttl))?;
                 joined.lifetime = [lifetime, joined.lifetime].into_iter().flatten().min();
+                joined.personal |= personal;
                 links = chain::links(query, &joined.answer)?;
                 match chain::open_end(&joined.answer, &links, open + 1, places) {
                     Some(more) => open = more,
