@@ -68,7 +68,8 @@ fn rated(context: &Context, address: SocketAddr, protocol: Protocol, per_second:
 }
 
 fn group(context: &Context, upstreams: Vec<Upstream>) -> Group {
-    Group::new(upstreams, GroupSettings { policy: Policy::Sequential, ..GroupSettings::default() }, context)
+    let settings = GroupSettings { policy: Policy::Sequential, overlapping_checks: true, ..GroupSettings::default() };
+    Group::new(upstreams, settings, context)
 }
 
 /// Asks a question at a moment after now. An answer must be its own. Says how long it took as well.
