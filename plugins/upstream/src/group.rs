@@ -128,6 +128,12 @@ impl Group {
         self.members.now().upstreams.iter().filter(|upstream| !self.is_down(upstream)).count()
     }
 
+    /// Whether somebody failed a check or an exchange and answered nobody since. With it, a question that was refused at a
+    /// bound says that nobody answers; without it, that too much is asked. Cheap, and without a lock.
+    pub fn is_ailing(&self) -> bool {
+        self.members.now().upstreams.iter().any(|upstream| upstream.health.is_ailing())
+    }
+
     /// Whether somebody at one of these addresses is not down.
     pub fn is_up(&self, among: impl Fn(SocketAddr) -> bool) -> bool {
         let lineup = self.members.now();
