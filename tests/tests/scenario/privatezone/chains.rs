@@ -220,8 +220,7 @@ fn an_acl_of_the_target_speaks_for_each_client_by_itself() {
 
 #[test]
 fn many_names_of_one_slow_target_ask_for_it_together() {
-    let lines: Vec<String> =
-        (0..40).map(|index| format!("a{index}.corp.example. 300 CNAME lb.example.com.")).collect();
+    let lines: Vec<String> = (0..40).map(|index| format!("a{index}.corp.example. 300 CNAME lb.example.com.")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let place = place(&lines, &[]);
     place.centre.knows(&[TABLE, &["lb.example.com. 300 A 192.0.2.80"]].concat());
