@@ -72,6 +72,22 @@ fn what_other_blocks_make_of_a_private_zone_is_a_warning_by_the_daemons_port() {
 }
 
 #[test]
+fn what_private_zones_together_send_is_a_warning() {
+    let zone =
+        |zone: &str, qps: u32| format!("{zone} {{\ncache\nprivatezone {{\nto 169.254.169.253\nmax_qps {qps}\n}}\n}}\n");
+    let (code, said) = checked(&(zone("a.example", 300) + &zone("b.example", 300)), &[]);
+    assert!(code == Some(0) && !said.contains("warning"), "the same figures are one bound:\n{said}");
+    let (code, said) = checked(&(zone("a.example", 300) + &zone("b.example", 301)), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    for wanted in [
+        "Corefile:12:9: warning: 169.254.169.253:53 has another bound at Corefile:5:9: 300 a second and 300 at once, and here 301 a second and 301 at once",
+        "Corefile:12:9: warning: AWS is sent up to 1202 messages in a second, and takes 1024 packets of a network interface per second",
+    ] {
+        assert!(said.lines().any(|line| line == wanted), "expected {wanted} in:\n{said}");
+    }
+}
+
+#[test]
 fn no_example_of_its_readme_is_warned_of() {
     let readme = std::fs::read_to_string(mode::root().join("plugins/privatezone/README.md")).expect("a readable file");
     let all = examples(&readme);

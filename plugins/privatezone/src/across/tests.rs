@@ -1,5 +1,7 @@
 //! Server blocks side by side: what is told of them, and what is right.
 
+mod rates;
+
 use contract::corefile::{Memory, parse};
 
 use super::*;
