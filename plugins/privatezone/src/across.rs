@@ -4,7 +4,7 @@
 //! ```text
 //!   Corefile --Listeners--> which block a name enters, at each address, transport and port: the longest zone
 //!            --cluster-----> the cluster's own domains
-//!   each Private: twice, hides, never_asked, leads_nowhere, without_memory
+//!   each Private: twice, hides, reverse, never_asked, leads_nowhere, without_memory
 //!   all of them: rates
 //! ```
 
@@ -17,6 +17,7 @@ use listeners::Listeners;
 mod cluster;
 mod listeners;
 mod rates;
+mod reverse;
 
 /// Warns of private zones that other blocks take the names of, that take those of the cluster, or that together send more than a
 /// resolver takes; refuses a zone that stands twice in a server block. `dns_port` is the port of plain DNS for keys that name none.
@@ -31,6 +32,7 @@ pub fn check_blocks(corefile: &Corefile, dns_port: u16, report: &mut Report) {
                 hides(zone, *span, &listeners.of(index), &cluster, report);
                 never_asked(zone, *span, &listeners.of(index), corefile, report);
             }
+            reverse::check(&private.zones, &listeners.of(index), report);
             leads_nowhere(private, &privates, block, report);
             without_memory(private, block, report);
         }
