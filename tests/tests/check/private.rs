@@ -46,7 +46,7 @@ fn every_mistake_of_a_private_zone_has_its_place_in_one_run() {
         "11:12: error: wrong address `ns.b.example.org`: a host name is not looked up",
         "12:9: error: `burst` without `max_qps`",
         "14:31: error: the private zone b.example.org. stands twice in this server block",
-        "15:9: warning: no bound on how many questions a second are asked here",
+        "15:9: warning: no bound on how many messages a second are sent here",
         "15:12: warning: the resolver of Alibaba Cloud, 100.100.2.136, is asked over TCP",
         "17:9: warning: `fallthrough` leads nowhere: nothing behind it answers for c.example.org.",
     ] {

@@ -33,7 +33,7 @@ pub(crate) fn read(
         upstreams.extend(addresses.iter().map(|(address, _)| upstream(*address, &manner, zone)));
         clouds::check(&addresses, manner.transport.unwrap_or_default(), report);
         if manner.max_qps.is_none() && !words.is_empty() {
-            let warning = report.warning(line.name.span, "no bound on how many questions a second are asked here");
+            let warning = report.warning(line.name.span, "no bound on how many messages a second are sent here");
             warning
                 .help("write `max_qps N`, or `max_qps 0` if none is meant: many resolvers drop what is above theirs");
         }
