@@ -1,11 +1,14 @@
 //! What the API server itself counts of its work for those that list and watch.
 
 use std::ops::Sub;
+use std::time::{Duration, Instant};
 
 use nearpath_tests::{ControlPlane, metrics};
 
 /// What anybody of interest lists or watches.
-const RESOURCES: &[&str] = &["pods", "endpointslices", "services", "namespaces"];
+const RESOURCES: &[&str] = &["pods", "endpointslices", "services", "namespaces", "ingresses", "dnsendpoints"];
+/// After something was done, so long until the API server has sent what follows from it.
+pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 
 /// Figures since it started; a difference of two is what came between.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -47,6 +50,41 @@ impl Counts {
             octets: of("apiserver_watch_events_sizes_sum", None) + of("apiserver_response_sizes_sum", Some("LIST")),
             cpu: metrics::sum(page, "process_cpu_seconds_total", &[]),
         }
+    }
+}
+
+/// Counts while something is done, beside what the API server's own watches take all the time.
+#[derive(Debug)]
+pub(crate) struct Meter<'p> {
+    plane: &'p ControlPlane,
+    /// That, of a second in which nothing changes.
+    pub(crate) own: Counts,
+}
+
+impl<'p> Meter<'p> {
+    /// To be made while nobody watches and nothing changes; looks on for so long.
+    pub(crate) fn new(plane: &'p ControlPlane, quiet: Duration) -> Self {
+        let mut meter = Self { plane, own: Counts::default() };
+        std::thread::sleep(SETTLE); // what was made before has been told
+        let begun = Instant::now();
+        let (counts, ()) = meter.during(|| std::thread::sleep(quiet));
+        meter.own = counts.times(1.0 / begun.elapsed().as_secs_f64());
+        meter
+    }
+
+    /// What was counted while something was done, and until what follows from it was sent.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> (Counts, T) {
+        let before = Counts::of(self.plane);
+        let done = work();
+        std::thread::sleep(SETTLE);
+        (Counts::of(self.plane) - before, done)
+    }
+
+    /// The same without the API server's own.
+    pub(crate) fn less_own<T>(&self, work: impl FnOnce() -> T) -> (Counts, T) {
+        let begun = Instant::now();
+        let (counts, done) = self.during(work);
+        (counts - self.own.times(begun.elapsed().as_secs_f64()), done)
     }
 }
 
