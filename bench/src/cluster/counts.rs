@@ -21,6 +21,8 @@ pub(crate) struct Counts {
     pub(crate) events: f64,
     /// Octets of these events, and of lists, as encoded.
     pub(crate) octets: f64,
+    /// Those of lists that were not streamed, among them what the API server asks itself.
+    pub(crate) listed: f64,
     /// CPU time, seconds.
     pub(crate) cpu: f64,
 }
@@ -43,11 +45,13 @@ impl Counts {
         let watches = of("apiserver_longrunning_requests", Some("WATCH"));
         // a watch is counted as a request once it has ended
         let ended = ["GET", "LIST", "WATCH"].map(|verb| of("apiserver_request_total", Some(verb)));
+        let listed = of("apiserver_response_sizes_sum", Some("LIST"));
         Self {
             requests: ended.iter().sum::<f64>() + watches,
             watches,
             events: of("apiserver_watch_events_total", None),
-            octets: of("apiserver_watch_events_sizes_sum", None) + of("apiserver_response_sizes_sum", Some("LIST")),
+            octets: of("apiserver_watch_events_sizes_sum", None) + listed,
+            listed,
             cpu: metrics::sum(page, "process_cpu_seconds_total", &[]),
         }
     }
@@ -89,6 +93,11 @@ impl<'p> Meter<'p> {
 }
 
 impl Counts {
+    /// Octets of events, streamed lists among them.
+    pub(crate) fn streamed(self) -> f64 {
+        self.octets - self.listed
+    }
+
     /// Each figure multiplied.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self {
@@ -96,6 +105,7 @@ impl Counts {
             watches: self.watches * factor,
             events: self.events * factor,
             octets: self.octets * factor,
+            listed: self.listed * factor,
             cpu: self.cpu * factor,
         }
     }
@@ -110,6 +120,7 @@ impl Sub for Counts {
             watches: self.watches - other.watches,
             events: self.events - other.events,
             octets: self.octets - other.octets,
+            listed: self.listed - other.listed,
             cpu: self.cpu - other.cpu,
         }
     }
@@ -131,8 +142,8 @@ mod tests {
                     apiserver_response_sizes_sum{resource=\"services\",verb=\"LIST\"} 40\n\
                     apiserver_response_sizes_sum{resource=\"services\",verb=\"GET\"} 5\n\
                     process_cpu_seconds_total 1.5\n";
-        let expected = Counts { requests: 6.0, watches: 1.0, events: 9.0, octets: 940.0, cpu: 1.5 };
-        assert_eq!(Counts::read(page), expected);
+        let expected = Counts { requests: 6.0, watches: 1.0, events: 9.0, octets: 940.0, listed: 40.0, cpu: 1.5 };
+        assert_eq!((Counts::read(page), expected.streamed()), (expected, 900.0));
         assert_eq!(expected - expected, Counts::default());
     }
 }

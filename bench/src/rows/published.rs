@@ -111,16 +111,18 @@ impl Course<'_> {
             ensure!((heard, names) == expected, "{heard} changes heard and {names} names known, not {expected:?}");
         }
         let (first, churned) = (first.times(each), churned.times(each));
+        let objects = published.objects() as f64;
+        ensure!(first.events.round() >= objects, "{} objects were streamed, not {objects}", first.events);
         let quiet = quiet.times(each * TEN_MINUTES / self.quiet.as_secs_f64());
         let mut values = Values::from([
             ("watches", first.watches),
             ("requests", first.requests),
             ("objects", first.events),
-            ("start", first.octets / KB),
+            ("start", first.streamed() / KB),
             ("start_cpu", first.cpu * MS),
-            ("quiet", quiet.octets / KB),
+            ("quiet", quiet.streamed() / KB),
             ("events", churned.events),
-            ("churn", churned.octets / KB),
+            ("churn", churned.streamed() / KB),
             ("cpu", cpu * MS),
             ("names", published.names() as f64),
             ("resident", resident),
@@ -142,7 +144,8 @@ fn caveats(quiet: Duration) -> Vec<String> {
             quiet.as_secs()
         ),
         format!(
-            "Octets are those of the JSON before TLS. The churn of {CHANGED} objects of each kind takes some seconds, and so the \
+            "Octets are those of the JSON before TLS, in watches: lists are streamed in them, and the API server's own list of all \
+             Services each three minutes is none. The churn of {CHANGED} objects of each kind takes some seconds, and so the \
              daemon's CPU time has bookmarks and the reading of its metrics in it: the line without a watch shows them. No name \
              is in memory, so none is asked for again."
         ),
