@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use contract::wire::Name;
-use contract::{Blocks, Boxed, Failure, Moment, Query, Reply, Served};
+use contract::{Blocks, Boxed, Failure, Moment, Query, Remembered, Served};
 
 use super::zones::{Entrance, Zones};
 
@@ -23,7 +23,7 @@ impl Blocks for Handle {
         Box::pin(async move { self.entrance()?.ask_anew(query).await })
     }
 
-    fn remembered(&self, query: &Query) -> Option<Reply> {
+    fn remembered(&self, query: &Query) -> Option<Remembered> {
         self.entrance().ok()?.remembered(query)
     }
 

@@ -18,8 +18,8 @@ use contract::limits::{CHAIN_WITHIN, CHASED_PATIENCE, MISSES_MAX, REENTRIES_MAX,
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Fault, ListId, Moment, Next, Plugin, Query, Reply,
-    Scope, SearchLists, Served, Source, Verdict,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Fault, ListId, Moment, Next, Plugin, Query,
+    Remembered, Reply, Scope, SearchLists, Served, Source, Verdict,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -179,7 +179,7 @@ impl Blocks for Entrance {
         })
     }
 
-    fn remembered(&self, query: &Query) -> Option<Reply> {
+    fn remembered(&self, query: &Query) -> Option<Remembered> {
         let block = self.0.find(query.name.as_wire())?;
         let policy = block.store.as_ref()?;
         self.0.shared.store.remembered(&key_of(block, query), policy, self.0.shared.clock.now())

@@ -138,6 +138,11 @@ impl Entry {
         Duration::from_millis(u64::from(self.fresh_for).saturating_sub(self.elapsed(now)))
     }
 
+    /// How long it has been past its end.
+    pub(crate) fn past(&self, now: Moment) -> Duration {
+        Duration::from_millis(self.elapsed(now).saturating_sub(self.fresh_for.into()))
+    }
+
     /// How long it may still be served.
     pub(crate) fn usable_for(&self, now: Moment) -> Duration {
         Duration::from_millis(u64::from(self.usable_for).saturating_sub(self.elapsed(now)))

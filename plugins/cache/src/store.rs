@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::metrics::{Gauge, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
-use contract::{Age, Answer, Failure, Fault, Moment, Reply, Source};
+use contract::{Age, Answer, Failure, Fault, Moment, Remembered, Reply, Source};
 use foldhash::quality::SeedableRandomState;
 
 use crate::capacity::{Answers, BlockLabels, Class, Rooms};
@@ -197,10 +197,11 @@ impl Store {
     }
 
     /// What is known, fresh or past its end, if it is no failure, and who said so. Leaves no mark.
-    pub fn remembered(&self, key: &KeyBuffer, policy: &Policy, now: Moment) -> Option<Reply> {
+    pub fn remembered(&self, key: &KeyBuffer, policy: &Policy, now: Moment) -> Option<Remembered> {
         let pin = self.answers.pin();
         let entry = pin.get(key.as_bytes()).filter(|entry| entry.is_usable(now) && entry.class() != Class::Failure)?;
-        Some(Reply { source: self.source(entry), ..entry.reply_now(policy, now) })
+        let reply = Reply { source: self.source(entry), ..entry.reply_now(policy, now) };
+        Some(Remembered { reply, past_end: entry.past(now) })
     }
 
     /// Octets that the answers take, by the estimate that the bound goes by.

@@ -29,8 +29,8 @@ pub use cluster::{Cluster, Endpoint, Endpoints, NoCluster, ServicePort};
 pub use corefile_compat as corefile;
 pub use failure::{Bound, Failure, Fault};
 pub use plugin::{
-    Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Reply, Served, Server, Source, Spec,
-    Storing, Verdict,
+    Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Remembered, Reply, Served, Server, Source,
+    Spec, Storing, Verdict,
 };
 pub use pods::{Pod, PodIndex, Resident};
 pub use published::{Changes, Kind, Object, Publication, Published, Wanted};

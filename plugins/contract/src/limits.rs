@@ -178,7 +178,7 @@ pub const HERALD_WORDS_MAX: usize = 256;
 pub const TOMBSTONES_MAX: usize = PODS_MAX;
 /// One line of a watch, octets: an object, of which the API server keeps none larger than 1.5 MiB, as JSON.
 pub const API_LINE_MAX: usize = 8 << 20;
-/// A list of the API server, octets: the pods of one node, or the endpoints of one Service.
+/// A list of the API server, octets: the pods of one node, the endpoints of one Service, or the objects that publish names.
 pub const API_LIST_MAX: usize = 64 << 20;
 
 /// The largest reply over UDP, octets, whatever the client says it can take (DNS flag day 2020).

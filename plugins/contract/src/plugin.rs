@@ -73,6 +73,15 @@ impl Reply {
     }
 }
 
+/// What memory last knew of a question.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// The answer as it would be told now, and who said it.
+    pub reply: Reply,
+    /// Since when it is past its end; zero if it is not.
+    pub past_end: Duration,
+}
+
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -190,7 +199,7 @@ pub trait Blocks: Send + Sync {
 
     /// What memory last knew of that question, however long ago: fresh, or past its end and still there. No failure. Leaves no
     /// mark and lets no gate speak: it is for the plugin's own judgement.
-    fn remembered(&self, _query: &Query) -> Option<Reply> {
+    fn remembered(&self, _query: &Query) -> Option<Remembered> {
         None
     }
 

@@ -104,14 +104,16 @@ pub enum Changes {
 #[derive(Debug)]
 pub struct Published {
     state: Mutex<State>,
-    /// Counts changes.
+    /// The number of changes. Told without the lock, which readers take while they look at it.
     version: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     store: Store,
-    /// The latest changes, one for each version up to that of now.
+    /// Counts changes.
+    version: u64,
+    /// The latest of them, one for each version up to that of now.
     changes: VecDeque<Name>,
     withdrawn: Withdrawn,
     /// Kinds that are not listed yet.
@@ -131,7 +133,9 @@ impl Published {
         let mut state = self.state();
         let mut changed = BTreeSet::new();
         let whole = state.set(&object, &publications, now, &mut changed);
-        self.tell(&mut state, changed, false);
+        let version = state.note(changed);
+        drop(state);
+        self.tell(version, false);
         whole
     }
 
@@ -151,8 +155,10 @@ impl Published {
         }
         let unlisted = state.unlisted.len();
         state.unlisted.retain(|one| *one != kind);
-        let news = state.unlisted.len() < unlisted;
-        self.tell(&mut state, changed, news);
+        let is_news = state.unlisted.len() < unlisted;
+        let version = state.note(changed);
+        drop(state);
+        self.tell(version, is_news);
         whole
     }
 
@@ -162,7 +168,8 @@ impl Published {
     }
 
     /// What is published for a question of this name: under it, or under the next wildcard above it, unless names that are
-    /// published show that it exists without records, or another one between the two does (RFC 4592 2.2.2, 3.3.1).
+    /// published show that it exists without records, or another one between the two does (RFC 4592 2.2.2, 3.3.1). All
+    /// that is known is looked at for that: not for the hit path.
     pub fn covering(&self, name: &Name) -> Vec<(Arc<Object>, Publication)> {
         let state = self.state();
         for source in state.sources(name) {
@@ -196,7 +203,7 @@ impl Published {
     /// Which names have changed since that version, and the version of now.
     pub fn changes_since(&self, version: u64) -> (u64, Changes) {
         let state = self.state();
-        let now = *self.version.borrow();
+        let now = state.version;
         let missed = usize::try_from(now.saturating_sub(version)).unwrap_or(usize::MAX);
         let Some(known) = state.changes.len().checked_sub(missed) else {
             return (now, Changes::Any);
@@ -231,15 +238,12 @@ impl Published {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, state: &mut State, changed: BTreeSet<Name>, news: bool) {
-        let count = changed.len();
-        state.changes.extend(changed);
-        let excess = state.changes.len().saturating_sub(limits::PUBLISHED_CHANGES_MAX);
-        state.changes.drain(..excess);
-        state.changes.shrink_to(limits::PUBLISHED_CHANGES_MAX);
-        self.version.send_if_modified(|version| {
-            *version += count as u64;
-            count > 0 || news
+    /// Tells of a version, unless a later one was told of already.
+    fn tell(&self, version: u64, is_news: bool) {
+        self.version.send_if_modified(|known| {
+            let is_later = version > *known;
+            *known = version.max(*known);
+            is_later || is_news
         });
     }
 }
@@ -259,6 +263,16 @@ impl State {
         gone.into_iter().for_each(|(name, rtype)| self.withdrawn.note(name, rtype, now));
         changed.extend(names);
         is_whole
+    }
+
+    /// These names are others now. The version that this makes.
+    fn note(&mut self, changed: BTreeSet<Name>) -> u64 {
+        self.version += changed.len() as u64;
+        self.changes.extend(changed);
+        let excess = self.changes.len().saturating_sub(limits::PUBLISHED_CHANGES_MAX);
+        self.changes.drain(..excess);
+        self.changes.shrink_to(limits::PUBLISHED_CHANGES_MAX);
+        self.version
     }
 
     /// Where the records for a question may stand: under the name, then under the wildcards above it, up to the next name that

@@ -124,6 +124,17 @@ mod tests {
     }
 
     #[test]
+    fn what_may_never_be_there_is_asked_for_about_once_a_minute() {
+        let mut random = StdRng::seed_from_u64(4);
+        let waits: Vec<Duration> = (0..1_000).map(|_| seldom(&mut random)).collect();
+        let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+        assert!(
+            (48.0..49.0).contains(&least.as_secs_f64()) && (71.0..72.01).contains(&most.as_secs_f64()),
+            "{least:?} to {most:?}"
+        );
+    }
+
+    #[test]
     fn what_was_forgotten_is_listed_soon_unless_it_is_forgotten_again_and_again() {
         let mut random = StdRng::seed_from_u64(3);
         let gone = Trouble::Gone(String::new());

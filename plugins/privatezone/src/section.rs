@@ -1,14 +1,16 @@
 //! One private zone at work: its upstreams, and what is made of their answers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::limits::STALE_RECHECK;
 use contract::metrics::Counter;
-use contract::wire::{Ede, Name, Rcode, ede};
-use contract::{Answer, Blocks, Boxed, Clock, Context, Failure, Query, Reply, Served, Source};
+use contract::wire::{Composer, Ede, Name, Rcode, RecordType, Section as Part, ede};
+use contract::{Age, Answer, Blocks, Boxed, Clock, Context, Failure, Query, Remembered, Reply, Served, Source};
 use upstream::Group;
 
-use crate::chain::{self, Place};
+use crate::chain::{self, Link, Places};
 use crate::follow::Follow;
 use crate::spec::SectionSpec;
 use crate::vanished::Vanished;
@@ -17,6 +19,9 @@ use crate::vanished::Vanished;
 const VANISHED_TTL: u32 = 1;
 /// An answer made of the cluster's objects is memorised for this long; then the resolver is tried again.
 const MADE_FOR: Duration = Duration::from_secs(5);
+
+/// A denial without an SOA is memorised for this long at most.
+const BARE_DENIAL_FOR: Duration = Duration::from_secs(5);
 
 /// One statement at work.
 #[derive(Debug)]
@@ -59,9 +64,6 @@ impl Counters {
     }
 }
 
-/// Whose name it is, for a chain that leads out of a zone.
-pub(crate) type Owner<'o> = dyn Fn(&Name) -> Place + Send + Sync + 'o;
-
 impl Section {
     pub(crate) fn new(spec: &SectionSpec, group: Group, follow: Option<Follow>, context: &Context) -> Self {
         let zone = spec.zones.first().map(ToString::to_string).unwrap_or_default();
@@ -86,7 +88,7 @@ impl Section {
     /// Whether somebody else is to be asked, since the zone has no such name.
     pub(crate) fn hands_on(&self, query: &Query, reply: &Reply) -> bool {
         let may = self.fallthrough.iter().any(|zone| zone.encloses(&query.name));
-        let bare = || reply.answer.message().section(contract::wire::Section::Answer).next().is_none();
+        let bare = || reply.answer.message().section(Part::Answer).next().is_none();
         may && reply.answer.rcode() == Rcode::NXDOMAIN && bare()
     }
 
@@ -96,19 +98,19 @@ impl Section {
     }
 
     /// Asks the zone's upstreams and makes a reply of their answer.
-    pub(crate) async fn serve(&self, query: &Query, blocks: &dyn Blocks, owner: &Owner<'_>) -> Served {
+    pub(crate) async fn serve(&self, query: &Query, blocks: &dyn Blocks, places: &dyn Places) -> Served {
         if self.group.up() == 0
             && let Some(made) = self.made(query, blocks)
         {
-            return self.whole(query, made, blocks, owner).await;
+            return self.whole(query, made, blocks, places).await;
         }
-        let (answer, upstream) = match self.group.exchange(query).await {
+        let (answer, upstream) = match self.exchange(query).await {
             Ok(found) => found,
             Err(failure) => {
                 let failure = self.told(failure);
                 let is_away = !matches!(failure, Failure::Bound { .. });
                 return match self.made(query, blocks).filter(|_| is_away) {
-                    Some(made) => self.whole(query, made, blocks, owner).await,
+                    Some(made) => self.whole(query, made, blocks, places).await,
                     None => Err(failure),
                 };
             }
@@ -116,27 +118,27 @@ impl Section {
         let source = Source::Upstream(upstream);
         if !matches!(answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN) {
             return match self.made(query, blocks).filter(|_| answer.rcode() == Rcode::SERVFAIL) {
-                Some(made) => self.whole(query, made, blocks, owner).await,
+                Some(made) => self.whole(query, made, blocks, places).await,
                 None => Ok(Reply::fresh(answer, source)),
             };
         }
         if let Some(follow) = &self.follow {
             follow.saw(query, &answer);
         }
-        self.whole(query, Reply::fresh(answer.without_authority(), source), blocks, owner).await
+        self.whole(query, Reply::fresh(answer.without_authority(), source), blocks, places).await
     }
 
     /// The reply with its chain followed to the end, its TTLs within their bounds; or the last answer where the name has just
     /// vanished.
-    async fn whole(&self, query: &Query, reply: Reply, blocks: &dyn Blocks, owner: &Owner<'_>) -> Served {
+    async fn whole(&self, query: &Query, reply: Reply, blocks: &dyn Blocks, places: &dyn Places) -> Served {
         let answer = &reply.answer;
         if answer.is_truncated() {
             return Ok(reply.unstored());
         }
         let links = chain::links(query, answer)?;
-        if let Some(open) = chain::open_end(answer, &links, owner) {
+        if let Some(open) = chain::open_end(answer, &links, 0, places) {
             // rare, and boxed: its state would make every question as large
-            return self.followed(query, &reply, &links[..=open], blocks).await;
+            return self.followed(query, reply, (links, open), blocks, places).await;
         }
         if answer.is_negative() {
             return Ok(match self.last(query, &reply, blocks) {
@@ -149,44 +151,94 @@ impl Section {
         Ok(Reply { answer: Arc::new(answer), ..reply })
     }
 
-    /// The chain up to its open end, and behind it what the server blocks say.
+    /// The chain up to its open end, and behind it what the server blocks say; again, for as long as that leads to somebody
+    /// else's names.
     fn followed<'a>(
         &'a self,
         query: &'a Query,
-        reply: &'a Reply,
-        links: &'a [chain::Link],
+        reply: Reply,
+        (mut links, mut open): (Vec<Link>, usize),
         blocks: &'a dyn Blocks,
+        places: &'a dyn Places,
     ) -> Boxed<'a, Served> {
         Box::pin(async move {
-            self.counters.chased.increment();
-            let owners: Vec<Name> = links.iter().map(|link| link.owner.clone()).collect();
-            let target = links.last().map(|link| link.target.clone()).expect("an open end stands behind a link");
-            let rest = blocks.resolve(query.chase(&owners, target)?).await?;
-            let joined = chain::join(query, &reply.answer, links, &rest, |ttl| self.bounded(ttl))?;
-            let lifetime = [reply.lifetime, joined.lifetime].into_iter().flatten().min();
+            let (source, mut joined) = (reply.source, reply);
+            loop {
+                self.counters.chased.increment();
+                let owners: Vec<Name> = links[..=open].iter().map(|link| link.owner.clone()).collect();
+                let rest = blocks.resolve(query.chase(&owners, links[open].target.clone())?).await?;
+                let lifetime = joined.lifetime;
+                joined = chain::join(query, &joined.answer, &links[..=open], &rest, |ttl| self.bounded(ttl))?;
+                joined.lifetime = [lifetime, joined.lifetime].into_iter().flatten().min();
+                links = chain::links(query, &joined.answer)?;
+                match chain::open_end(&joined.answer, &links, open + 1, places) {
+                    Some(more) => open = more,
+                    None => break,
+                }
+            }
             if !joined.answer.is_negative() {
                 self.vanished.is_there(&query.name, query.rtype);
             }
+            if joined.is_stale() && blocks.remembered(query).is_none() {
+                // nothing older stands in: it is told for as long as a stale answer keeps its upstream from being asked
+                joined = Reply { age: Age::Fresh(0), lifetime: Some(STALE_RECHECK), ..joined };
+            }
             // the CNAME is ours: when it vanishes its last answer stands
-            Ok(Reply { lifetime, source: reply.source, ..joined })
+            Ok(Reply { source, ..joined })
         })
     }
 
-    /// The last answer of a name that has just vanished, unless that was meant.
+    /// Asks the upstreams, and once more whenever one of them is back: a question that was asked of a dead one would wait to its
+    /// end, and all who ask the same with it.
+    async fn exchange(&self, query: &Query) -> Result<(Answer, SocketAddr), Failure> {
+        let mut recoveries = self.group.recoveries();
+        loop {
+            tokio::select! {
+                biased;
+                outcome = self.group.exchange(query) => return outcome,
+                Ok(()) = recoveries.changed() => {}
+            }
+        }
+    }
+
+    /// The last answer of a name that has just vanished, unless that was meant. For the other type of address, of which the name
+    /// had none, it is that it has none: a resolver that asks for both must not hear that there is no such name.
     fn last(&self, query: &Query, denial: &Reply, blocks: &dyn Blocks) -> Option<Reply> {
-        let known = blocks.remembered(query).filter(|known| {
-            known.answer.rcode() == Rcode::NOERROR && !known.answer.is_negative() && !self.may_be_foreign(query, known)
-        })?;
-        if self.follow.as_ref().is_some_and(|follow| follow.was_meant(query)) {
+        let known = blocks.remembered(query).filter(|known| self.is_of_zone(query, known));
+        let positive = |known: &Remembered| !known.reply.answer.is_negative();
+        let sibling = || {
+            let other = match query.rtype {
+                RecordType::A => RecordType::AAAA,
+                RecordType::AAAA => RecordType::A,
+                _ => return None,
+            };
+            let query = Query { rtype: other, ..query.clone() };
+            let known = blocks.remembered(&query).filter(|known| self.is_of_zone(&query, known) && positive(known))?;
+            Some((query, known))
+        };
+        let (query, known, is_sibling) = match known {
+            Some(known) if positive(&known) => (query.clone(), known, false),
+            _ if denial.answer.rcode() == Rcode::NXDOMAIN => sibling().map(|(query, known)| (query, known, true))?,
+            _ => return None,
+        };
+        if self.follow.as_ref().is_some_and(|follow| follow.was_meant(&query)) {
             return None;
         }
-        let left = self.vanished.stands(&query.name, query.rtype, self.clock.as_ref())?;
+        let left = self.vanished.stands(&query.name, query.rtype, known.past_end, self.clock.as_ref())?;
         self.counters.vanished.increment();
         let text = format!("{} is missing from its zone for a moment, or for good", query.name);
-        let answer =
-            Answer::clone(&known.answer).with_ttls(|_| VANISHED_TTL).with_ede(Ede::new(ede::STALE_ANSWER, text));
+        let answer = match is_sibling {
+            false => Answer::clone(&known.reply.answer),
+            true => without_records(&denial.answer),
+        };
+        let answer = answer.with_ttls(|_| VANISHED_TTL).with_ede(Ede::new(ede::STALE_ANSWER, text));
         let lifetime = left.min(Duration::from_secs(VANISHED_TTL.into()));
         Some(Reply { lifetime: Some(lifetime), ..Reply::fresh(answer, denial.source) })
+    }
+
+    /// Whether what is known is an answer of this zone.
+    fn is_of_zone(&self, query: &Query, known: &Remembered) -> bool {
+        known.reply.answer.rcode() == Rcode::NOERROR && !self.may_be_foreign(query, &known.reply)
     }
 
     /// Whether what is known may be of those to whom the question is handed on.
@@ -198,19 +250,26 @@ impl Section {
         !is_own && self.fallthrough.iter().any(|zone| zone.encloses(&query.name))
     }
 
-    /// A denial, told and memorised no longer than may be.
+    /// A denial, told and memorised no longer than may be. Without an SOA only one that says nothing is memorised at all, and
+    /// briefly (`cache` does so by itself).
     fn denied(&self, reply: Reply) -> Reply {
         let most = self.negative_ttl_max;
         let answer = Answer::clone(&reply.answer).with_ttls(|ttl| ttl.min(most));
         let cap = Duration::from_secs(most.into());
-        let lifetime = answer.negative_ttl().map(|_| reply.lifetime.map_or(cap, |known| known.min(cap)));
-        Reply { answer: Arc::new(answer), lifetime: lifetime.or(reply.lifetime), ..reply }
+        let cap = reply.lifetime.map_or(cap, |known| known.min(cap));
+        let lifetime = match (answer.negative_ttl(), answer.rcode()) {
+            (Some(_), _) => Some(cap),
+            (None, Rcode::NOERROR) => Some(cap.min(BARE_DENIAL_FOR)),
+            (None, _) => reply.lifetime,
+        };
+        Reply { answer: Arc::new(answer), lifetime, ..reply }
     }
 
     /// What the cluster's objects say, where nobody can be asked and nothing is known.
     fn made(&self, query: &Query, blocks: &dyn Blocks) -> Option<Reply> {
         let follow = self.follow.as_ref()?;
-        let is_known = blocks.remembered(query).is_some_and(|known| known.source != Source::Plugin("privatezone"));
+        let is_known =
+            blocks.remembered(query).is_some_and(|known| known.reply.source != Source::Plugin("privatezone"));
         let answer = (!is_known).then(|| follow.answer(query)).flatten()?;
         self.counters.synthesized.increment();
         Some(Reply { lifetime: Some(MADE_FOR), ..Reply::fresh(answer, Source::Plugin("privatezone")) })
@@ -254,4 +313,15 @@ impl Section {
         };
         tokio::join!(self.group.run(), follow, returns);
     }
+}
+
+/// NOERROR without records in place of a denial of the name, with the same SOA.
+fn without_records(denial: &Answer) -> Answer {
+    let message = denial.message();
+    let (name, rtype) = (message.question_name().expect("an answer has its question"), message.question_type());
+    let mut composer = Composer::new(&name, rtype, message.question_class());
+    for record in message.section(Part::Authority).filter(|record| record.rtype == RecordType::SOA) {
+        composer.copy(&message, &record, record.ttl).expect("one SOA fits");
+    }
+    Answer::composed(composer.finish(), Rcode::NOERROR)
 }

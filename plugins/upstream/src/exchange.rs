@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use contract::{Answer, Bound, Boxed, Failure, Query, limits};
+use contract::{Answer, Bound, Failure, Query, limits};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::attempt::{Attempt, Event};
 use crate::group::Group;
-use crate::health::Begun;
-use crate::pace::Progress;
 use crate::round::Round;
 use crate::upstream::Upstream;
 
@@ -39,46 +38,6 @@ pub(crate) struct Exchange<'g> {
     attempts: Vec<Attempt<'g>>,
     /// What to say if nothing better comes.
     last: Option<(SocketAddr, Result<Answer, Failure>)>,
-}
-
-/// An attempt under way.
-struct Attempt<'g> {
-    upstream: Arc<Upstream>,
-    /// One that waited for its turn began with it.
-    begun: Instant,
-    health: Begun,
-    is_hedge: bool,
-    /// When it will count as failed; `None` once it does.
-    late_at: Option<Instant>,
-    /// Alarms that were raised before it began.
-    alarms: u32,
-    /// Only where there are turns to wait for; and how often that was seen to change.
-    progress: Option<(Arc<Progress>, u32)>,
-    work: Boxed<'g, Result<Answer, Failure>>,
-}
-
-/// What becomes of an attempt.
-enum Event<'g> {
-    Ended(Attempt<'g>, Result<Answer, Failure>),
-    /// The upstream of the one with this index left or fell silent; the attempt goes on.
-    Alarm(usize),
-    /// The one with this index waits for its turn, or has it.
-    Turn(usize),
-}
-
-impl Attempt<'_> {
-    fn is_waiting(&self) -> bool {
-        self.progress.as_ref().is_some_and(|(progress, _)| progress.is_waiting())
-    }
-
-    fn has_turned(&self) -> bool {
-        self.progress.as_ref().is_some_and(|(progress, seen)| progress.changes() != *seen)
-    }
-
-    /// Whether it was not made, as its upstream is sent all that it may be.
-    fn is_refused(&self, outcome: &Result<Answer, Failure>) -> bool {
-        self.upstream.turns.is_some() && matches!(outcome, Err(Failure::Bound { .. }))
-    }
 }
 
 /// A usable answer, and who gave it.
@@ -153,7 +112,7 @@ impl<'g> Exchange<'g> {
         match event {
             Event::Ended(attempt, outcome) => self.judge(&attempt, outcome),
             Event::Turn(index) => {
-                self.turned(index);
+                self.attempts[index].turned(self.deadline);
                 None
             }
             Event::Alarm(_) => None,
@@ -207,7 +166,7 @@ impl<'g> Exchange<'g> {
                         }
                     }
                     Event::Alarm(index) => due = self.join(index),
-                    Event::Turn(index) => slow_at = self.turned(index).unwrap_or(slow_at),
+                    Event::Turn(index) => slow_at = self.attempts[index].turned(self.deadline).unwrap_or(slow_at),
                 },
                 () = timer.as_mut() => {
                     if is_hedge && waiting.is_free() && self.group.hedge.spend() && self.take_attempt() {
@@ -280,42 +239,11 @@ impl<'g> Exchange<'g> {
         left
     }
 
-    /// Begins an attempt; says when it will count as slow. A hedge does not wait for its turn.
+    /// Begins an attempt; says when it will count as slow.
     fn begin(&mut self, upstream: Option<Arc<Upstream>>, fresh: bool, is_hedge: bool) -> Option<Instant> {
-        let (begun, upstream) = (Instant::now(), upstream?);
-        let (query, deadline, asked) = (self.query, self.deadline, Arc::clone(&upstream));
-        let (alarms, health) = (upstream.alarms(), upstream.health.begin());
-        let until = if is_hedge { begun } else { deadline.min(begun + limits::UPSTREAM_TURN_WITHIN) };
-        let patience = upstream.patience(until);
-        let progress = patience.as_ref().map(|patience| (Arc::clone(&patience.progress), 0));
-        let work: Boxed<'g, _> = match upstream.vigil.clone() {
-            None => Box::pin(async move { asked.attempt(query, deadline, fresh, patience).await }),
-            Some(vigil) => {
-                Box::pin(async move { asked.attempt_watched(&vigil, query, deadline, fresh, patience).await })
-            }
-        };
-        let (late_at, slow_at) = (Some(begun + upstream.attempt_within), begun + upstream.round_trip.hedge_wait());
-        self.attempts.push(Attempt { upstream, begun, health, is_hedge, late_at, alarms, progress, work });
+        let (attempt, slow_at) = Attempt::begin(upstream?, self.query, self.deadline, fresh, is_hedge);
+        self.attempts.push(attempt);
         Some(slow_at)
-    }
-
-    /// An attempt that waits for its turn is neither slow nor late; with its turn it begins anew. Says when it will count
-    /// as slow, unless it is late already.
-    fn turned(&mut self, index: usize) -> Option<Instant> {
-        let (now, deadline) = (Instant::now(), self.deadline);
-        let attempt = &mut self.attempts[index];
-        let waits = attempt.is_waiting();
-        if let Some((progress, seen)) = &mut attempt.progress {
-            *seen = progress.changes();
-        }
-        attempt.late_at?;
-        if waits {
-            attempt.late_at = Some(deadline);
-            return Some(deadline);
-        }
-        attempt.begun = now;
-        attempt.late_at = Some(now + attempt.upstream.attempt_within);
-        Some(now + attempt.upstream.round_trip.hedge_wait())
     }
 
     /// Notes that an attempt had no reply for so long that it counts as failed.

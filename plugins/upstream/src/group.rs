@@ -226,7 +226,7 @@ impl Group {
         }
         if self.moved.is_some() {
             let now = Instant::now();
-            numbers.sort_by_key(|&number| lineup.upstreams[number].is_suspected(now));
+            numbers.sort_by_cached_key(|&number| lineup.upstreams[number].is_suspected(now));
         }
         Round { lineup, numbers }
     }

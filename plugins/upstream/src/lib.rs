@@ -19,6 +19,7 @@
 //!
 //! Knows sockets and timers. Knows no Corefile, no zones, no store.
 
+mod attempt;
 mod bucket;
 mod care;
 mod check;

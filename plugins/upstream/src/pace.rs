@@ -30,7 +30,7 @@ struct Waiting<'p>(&'p Progress);
 /// For how long an attempt waits for its first turn, and where it says so.
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
-    pub(crate) until: Instant,
+    within: Duration,
     pub(crate) progress: Arc<Progress>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Pace<'u> {
 
 #[derive(Debug)]
 enum Kind<'u> {
-    /// Further messages wait no longer than this, and not beyond the moment.
+    /// Messages after the first one wait no longer than this, and none beyond the moment.
     Question { within: Duration, deadline: Instant, outstanding: bool, watched: Option<UnderWay<'u>> },
     /// Waits for as long as it takes.
     Check { watched: Option<Checking<'u>> },
@@ -93,8 +93,8 @@ impl Drop for Waiting<'_> {
 }
 
 impl Patience {
-    pub(crate) fn new(until: Instant) -> Self {
-        Self { until, progress: Arc::default() }
+    pub(crate) fn new(within: Duration) -> Self {
+        Self { within, progress: Arc::default() }
     }
 }
 
@@ -113,7 +113,7 @@ impl<'u> Pace<'u> {
 
     /// Of a health check.
     pub(crate) fn of_check(turns: &'u Turns, vigil: Option<&'u Vigil>, progress: Arc<Progress>) -> Self {
-        let patience = Patience { until: Instant::now(), progress };
+        let patience = Patience { within: Duration::ZERO, progress };
         Self { turns, patience, kind: Kind::Check { watched: None }, vigil, token: None, has_sent: false }
     }
 
@@ -138,7 +138,8 @@ impl<'u> Pace<'u> {
             }
             Kind::Question { within, deadline, outstanding, watched } => {
                 let now = Instant::now();
-                let until = if self.has_sent { (*deadline).min(now + *within) } else { self.patience.until };
+                let within = if self.has_sent { *within } else { self.patience.within };
+                let until = (*deadline).min(now + within);
                 match self.turns.join(!*outstanding, until, now)? {
                     Turn::Now => {}
                     Turn::Later(place) => {

@@ -127,15 +127,13 @@ impl Turns {
     }
 
     /// A message leaves now, or waits in line for a turn no later than `until`. `begins`: with it a question begins to be
-    /// outstanding.
+    /// outstanding; whether there is room for it is looked at when it leaves.
     pub(crate) fn join(&self, begins: bool, until: Instant, now: Instant) -> Result<Turn<'_>, Refusal> {
         let mut state = self.state();
-        if begins && state.outstanding >= self.outstanding_max {
-            return Err(Refusal::Full);
-        }
-        if state.queued == 0 && state.take(false, now) {
-            state.outstanding += usize::from(begins);
-            return Ok(Turn::Now);
+        if state.queued == 0
+            && let Some(left) = state.leave(begins, self.outstanding_max, now)
+        {
+            return left.map(|()| Turn::Now);
         }
         if now + state.wait(now) > until {
             drop(state);
@@ -194,6 +192,20 @@ impl State {
         self.bucket.as_ref().map_or(Duration::ZERO, |bucket| bucket.wait(before, now))
     }
 
+    /// A message leaves, if it is the first in line; `None`: not yet.
+    fn leave(&mut self, begins: bool, outstanding_max: usize, now: Instant) -> Option<Result<(), Refusal>> {
+        if self.urgent > 0 || !self.soonest(0, now).is_zero() {
+            return None;
+        }
+        if begins && self.outstanding >= outstanding_max {
+            return Some(Err(Refusal::Full));
+        }
+        self.take(false, now).then(|| {
+            self.outstanding += usize::from(begins);
+            Ok(())
+        })
+    }
+
     fn take(&mut self, urgent: bool, now: Instant) -> bool {
         (urgent || self.urgent == 0) && self.bucket.as_mut().is_none_or(|bucket| bucket.take(now))
     }
@@ -216,16 +228,92 @@ impl Place<'_> {
             let now = Instant::now();
             let wait = {
                 let mut state = turns.state();
-                if self.begins && state.outstanding >= turns.outstanding_max {
-                    return Err(Refusal::Full);
-                }
-                if state.take(false, now) {
-                    state.outstanding += usize::from(self.begins);
-                    return Ok(());
+                if let Some(left) = state.leave(self.begins, turns.outstanding_max, now) {
+                    return left;
                 }
                 state.soonest(state.urgent, now)
             };
             sleep(wait.max(Duration::from_millis(1))).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Rate;
+
+    fn turns(per_second: u32, burst: u32) -> Turns {
+        let settings = Settings { rate: Some(Rate { per_second, burst }), ..Settings::of("privatezone") };
+        Turns::of(&settings, &Metrics::default(), "dns").unwrap()
+    }
+
+    fn place<'t>(turns: &'t Turns, until: Instant) -> Place<'t> {
+        match turns.join(true, until, Instant::now()) {
+            Ok(Turn::Later(place)) => place,
+            Ok(Turn::Now) => panic!("nobody can leave now"),
+            Err(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    fn far() -> Instant {
+        Instant::now() + Duration::from_secs(1_000)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_came_first_leaves_first_and_who_goes_away_delays_nobody() {
+        let turns = turns(10, 1);
+        assert!(matches!(turns.join(true, Instant::now(), Instant::now()), Ok(Turn::Now)));
+        let (begun, mut order) = (Instant::now(), Vec::new());
+        let places: Vec<_> = (0..30).map(|_| place(&turns, far())).collect();
+        let left = Mutex::new(&mut order);
+        let goes = async |number: usize, place: Place<'_>| {
+            let turn = async {
+                place.turn().await.unwrap();
+                left.lock().unwrap().push(number);
+            };
+            let patience = Duration::from_millis(if number.is_multiple_of(3) { 50 } else { 1_000_000 });
+            let _ = tokio::time::timeout(patience, turn).await; // every third one gives up
+        };
+        let places = places.into_iter().enumerate();
+        futures_util::future::join_all(places.map(|(number, place)| goes(number, place))).await;
+        assert_eq!(turns.state().queued, 0);
+        assert_eq!(order, (0..30).filter(|number: &usize| !number.is_multiple_of(3)).collect::<Vec<_>>());
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_millis(2_000) && took <= Duration::from_millis(2_120), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whose_turn_would_come_too_late_hears_it_at_once() {
+        let turns = turns(10, 1);
+        let now = Instant::now();
+        assert!(matches!(turns.join(true, now, now), Ok(Turn::Now)));
+        assert_eq!(turns.join(true, now, now).err(), Some(Refusal::Rate));
+        let until = now + Duration::from_millis(250);
+        let line = [place(&turns, until), place(&turns, until)];
+        assert_eq!(turns.join(true, until, now).err(), Some(Refusal::Rate));
+        assert!(!turns.spare(now) && !turns.is_free(now));
+        assert!(turns.wait(now) > Duration::from_millis(300));
+        drop(line);
+        assert!(turns.wait(now) < Duration::from_millis(110));
+        assert_eq!(now, Instant::now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_goes_ahead_of_the_line() {
+        let turns = turns(10, 1);
+        let begun = Instant::now();
+        assert!(matches!(turns.join(true, begun, begun), Ok(Turn::Now)));
+        let places: Vec<_> = (0..10).map(|_| place(&turns, far())).collect();
+        let line = futures_util::future::join_all(places.into_iter().map(Place::turn));
+        let check = async {
+            turns.urgent().await;
+            begun.elapsed()
+        };
+        let (left, took) = tokio::join!(line, check);
+        assert!(left.iter().all(Result::is_ok));
+        assert!(took <= Duration::from_millis(110), "{took:?}");
+        assert!(begun.elapsed() >= Duration::from_millis(1_100));
+        assert_eq!(turns.state().urgent, 0);
     }
 }

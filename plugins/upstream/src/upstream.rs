@@ -131,7 +131,7 @@ impl Upstream {
     pub(crate) async fn attempt_until(&self, query: &Query, deadline: Instant, fresh: bool) -> Result<Answer, Failure> {
         let begun = Instant::now();
         let late = |_| Err(Failure::Timeout { upstream: self.address, waited: begun.elapsed() });
-        let patience = self.patience(deadline);
+        let patience = self.patience(deadline - begun);
         timeout_at(deadline, self.attempt(query, deadline, fresh, patience)).await.unwrap_or_else(late)
     }
 
@@ -233,8 +233,8 @@ impl Upstream {
     }
 
     /// For how long an attempt waits for its turn; `None` if there are no turns.
-    pub(crate) fn patience(&self, until: Instant) -> Option<Patience> {
-        self.turns.as_ref().map(|_| Patience::new(until))
+    pub(crate) fn patience(&self, within: Duration) -> Option<Patience> {
+        self.turns.as_ref().map(|_| Patience::new(within))
     }
 
     fn pace(&self, patience: Patience, deadline: Instant) -> Option<Box<Pace<'_>>> {

@@ -6,6 +6,7 @@ mod centre_is_spared;
 mod chains;
 mod delete_pause_create;
 mod house;
+mod objects_churn;
 mod resolver_dead;
 mod same_as_knot;
 

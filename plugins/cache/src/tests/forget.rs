@@ -75,9 +75,10 @@ fn what_was_known_last_is_told_with_who_said_it() {
     given.insert(&key, addresses("a.corp.example", &[5]));
     let remembered = |key: &KeyBuffer| given.store.remembered(key, &given.policy, given.now());
     let source = Source::Upstream("192.0.2.53:53".parse().unwrap());
-    assert!(remembered(&key).is_some_and(|reply| reply.source == source && !reply.is_stale()));
+    assert!(remembered(&key).is_some_and(|known| known.reply.source == source && known.past_end.is_zero()));
     given.wait(6_000);
-    assert!(remembered(&key).is_some_and(|reply| reply.source == source && reply.is_stale()));
+    let stale = remembered(&key).unwrap();
+    assert_eq!((stale.reply.source, stale.reply.is_stale(), stale.past_end), (source, true, Duration::from_secs(1)));
     assert!(remembered(&failed).is_none(), "a failure is no answer");
     given.wait(3_601_000);
     assert!(remembered(&key).is_none(), "gone");

@@ -227,6 +227,40 @@ fn beyond_the_bounds_nothing_is_kept_and_nothing_is_called_withdrawn() {
 }
 
 #[test]
+fn a_reader_may_ask_while_it_looks_at_the_version_and_misses_nothing_of_several_writers() {
+    let published = Published::new(&[]);
+    let mut versions = published.versions();
+    std::thread::scope(|threads| {
+        for writer in 0..4 {
+            let published = &published;
+            threads.spawn(move || {
+                for number in 0..250 {
+                    published.set(
+                        object(&format!("{writer}-{number}")),
+                        vec![a(&format!("n{number}.w{writer}.z"))],
+                        NOW,
+                    );
+                }
+            });
+        }
+        let (mut known, mut seen) = (0, BTreeSet::new());
+        while known < 1_000 {
+            let (now, changes) = {
+                let version = versions.borrow_and_update(); // held meanwhile
+                assert!(*version <= 1_000);
+                published.changes_since(known)
+            };
+            assert!(now >= known);
+            known = now;
+            let Changes::Names(names) = changes else { panic!("it is not far behind") };
+            seen.extend(names);
+        }
+        assert_eq!(seen.len(), 1_000);
+    });
+    assert_eq!((published.count(), *versions.borrow()), (1_000, 1_000));
+}
+
+#[test]
 fn all_names_are_those_published_and_those_withdrawn_of_late() {
     let published = Published::new(&[]);
     assert!(published.set(object("one"), vec![a("a.z"), records("a.z", AAAA, &["2001:db8::1"]), a("*.z")], NOW));

@@ -1,6 +1,8 @@
 //! What objects publish, object by object; and a scripted API server that tells of them, in paused time.
 
+mod cluster;
 mod objects;
+mod said;
 mod watched;
 
 use contract::Publication;

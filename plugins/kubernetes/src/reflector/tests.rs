@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::script::{Reply, Scene, at_once, bookmark, end, event, gone, list};
-use super::{ASKED_EVERY, RELIST, SILENT_MAX};
+use super::{ASKED_EVERY, RELIST, SILENT_MAX, Subject};
 use crate::trouble::Trouble;
 
 fn status(status: u16) -> Reply {
@@ -297,4 +297,11 @@ async fn it_ends_when_nobody_listens() {
         scene.after(1).await;
         assert!(scene.is_over(), "there: {there}");
     }
+}
+
+#[test]
+fn a_subject_without_a_selector_leaves_no_trace_of_it() {
+    let subject = |selector: &str| Subject { path: "/x".to_owned(), selector: selector.to_owned(), is_optional: true };
+    assert_eq!((subject("").with(""), subject("").with("a=b")), ("/x".to_owned(), "/x?a=b".to_owned()));
+    assert_eq!((subject("s=1").with(""), subject("s=1").with("a=b")), ("/x?s=1".to_owned(), "/x?a=b&s=1".to_owned()));
 }

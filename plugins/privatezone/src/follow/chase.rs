@@ -35,7 +35,9 @@ pub(super) async fn chase(ground: Ground<'_>, version: u64) {
     let mut chase = Chase::new(ground, version);
     let mut looks = FuturesUnordered::new();
     loop {
-        chase.take_changes(*versions.borrow_and_update());
+        // not held while changes are read: whoever publishes has those locked, and waits for this
+        let latest = *versions.borrow_and_update();
+        chase.take_changes(latest);
         while let Some(name) = chase.next_look(PURSUIT_QUESTIONS_MAX - looks.len()) {
             let types = Said::of(ground.published, &name, ground.clock.now()).types();
             looks.push(look(ground.blocks.as_ref(), ground.clock, name, types));

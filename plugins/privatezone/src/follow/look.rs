@@ -23,7 +23,8 @@ pub(super) fn is_remembered(blocks: &dyn Blocks, clock: &dyn Clock, name: &Name,
 pub(super) async fn look(blocks: &dyn Blocks, clock: &dyn Clock, name: Name, types: Vec<RecordType>) -> (Name, Look) {
     let mut look = Look { began: clock.now(), types: Vec::with_capacity(types.len()) };
     for rtype in types {
-        let known: Vec<Reply> = variants(&name, rtype, clock).filter_map(|query| blocks.remembered(&query)).collect();
+        let known: Vec<Reply> =
+            variants(&name, rtype, clock).filter_map(|query| Some(blocks.remembered(&query)?.reply)).collect();
         let memory = match (is_wildcard(&name), known.is_empty()) {
             (true, _) => Vec::new(),
             (false, true) => continue,

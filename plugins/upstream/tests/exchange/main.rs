@@ -8,6 +8,8 @@ mod group;
 mod health;
 mod late;
 mod members;
+mod rates;
+mod recoveries;
 mod script;
 mod silent;
 mod streams;

@@ -116,6 +116,7 @@ pub(crate) async fn read_frame<S: AsyncRead + Unpin>(stream: &mut S) -> Option<V
 pub(crate) async fn write_frame<S: AsyncWrite + Unpin>(stream: &mut S, message: &[u8]) {
     let length = u16::try_from(message.len()).unwrap();
     let _ = stream.write_all(&[&length.to_be_bytes(), message].concat()).await;
+    let _ = stream.flush().await; // under TLS the last octets may wait for it
 }
 
 /// An upstream over TCP: `serve` has each connection and its number, from 0.
@@ -141,6 +142,7 @@ pub(crate) async fn accept<F>(
 {
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
+        stream.set_nodelay(true).unwrap(); // replies must not wait for an acknowledgement in real time where time is paused
         tokio::spawn(serve(stream, count.0.fetch_add(1, Ordering::SeqCst)));
     }
 }

@@ -3,8 +3,8 @@
 use contract::Failure;
 use futures_util::future::join_all;
 use tokio_rustls::TlsAcceptor;
-use upstream::Protocol;
 use upstream::rustls::pki_types::ServerName;
+use upstream::{Protocol, TlsFiles};
 
 use crate::certificates::ends;
 use crate::script::{
@@ -49,4 +49,34 @@ async fn questions_go_over_tls_to_the_server_that_is_named() {
     let upstream = upstream(&context, address, Protocol::Tls { server_name, config: client });
     let failure = upstream.ask(&query(&context, "n1.example"), soon()).await.unwrap_err();
     assert!(matches!(&failure, Failure::Unreachable { reason, .. } if reason.contains("certificate")), "{failure}");
+}
+
+#[tokio::test]
+async fn certificates_are_read_from_files_and_a_bad_one_is_named() {
+    let folder = std::env::temp_dir().join(format!("upstream-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["dns.example".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["dns.example".to_owned()]).unwrap();
+    let file = |name: &str, content: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let certificate = file("certificate.pem", &made.cert.pem());
+    let key = file("key.pem", &made.signing_key.serialize_pem());
+    let other_key = file("other.pem", &other.signing_key.serialize_pem());
+    let empty = file("empty.pem", "");
+    let client = Some((certificate.clone(), key));
+    TlsFiles { client, authority: Some(certificate.clone()) }.load().unwrap();
+    TlsFiles::default().load().unwrap();
+    for (client, authority, named) in [
+        (None, Some(folder.join("missing.pem")), "missing.pem"),
+        (None, Some(empty.clone()), "empty.pem"),
+        (Some((certificate.clone(), empty)), None, "empty.pem"),
+        (Some((certificate, other_key)), None, "certificate.pem"),
+    ] {
+        let error = TlsFiles { client, authority }.load().unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }

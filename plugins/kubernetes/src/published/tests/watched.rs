@@ -17,8 +17,8 @@ use crate::reflector::script::{Reply, Script, Way, at_once, bookmark, end, gone}
 use crate::trouble::Trouble;
 
 /// A watch of one kind at work.
-struct Scene {
-    script: Arc<Script>,
+pub(super) struct Scene {
+    pub(super) script: Arc<Script>,
     published: Option<Arc<Published>>,
     metrics: Arc<Metrics>,
     parts: Parts,
@@ -27,13 +27,13 @@ struct Scene {
 
 impl Scene {
     /// Of DNSEndpoints, in the zones `z` and `y`.
-    fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub(super) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut scene = Self::of(&[Kind::DnsEndpoint], None, Script::new(replies));
         scene.follow::<DnsEndpoint>(Arc::clone(&scene.script));
         scene
     }
 
-    fn of(kinds: &[Kind], namespace: Option<&str>, script: Arc<Script>) -> Self {
+    pub(super) fn of(kinds: &[Kind], namespace: Option<&str>, script: Arc<Script>) -> Self {
         let published = Arc::new(Published::new(kinds));
         let metrics = Arc::new(Metrics::default());
         let parts = Parts {
@@ -47,7 +47,7 @@ impl Scene {
         Self { script, published: Some(published), metrics, parts, works: Vec::new() }
     }
 
-    fn follow<T: Publishes>(&mut self, script: Arc<Script>) {
+    pub(super) fn follow<T: Publishes>(&mut self, script: Arc<Script>) {
         self.works.push(tokio::spawn(follow::<T>(Way(script), self.parts.clone())));
     }
 
@@ -55,7 +55,7 @@ impl Scene {
         self.published.as_ref().unwrap()
     }
 
-    async fn after(&self, seconds: u64) -> &Self {
+    pub(super) async fn after(&self, seconds: u64) -> &Self {
         sleep(Duration::from_secs(seconds)).await;
         self
     }
@@ -94,7 +94,7 @@ fn name(text: &str) -> Name {
 }
 
 /// A DNSEndpoint with an address for each of these names.
-fn object(object: &str, names: &[&str]) -> Value {
+pub(super) fn object(object: &str, names: &[&str]) -> Value {
     let endpoints: Vec<Value> =
         names.iter().map(|name| json!({"dnsName": name, "recordType": "A", "targets": ["192.0.2.1"]})).collect();
     json!({"metadata": {"name": object, "namespace": "shop", "uid": object, "resourceVersion": "7"}, "spec": {"endpoints": endpoints}})
@@ -110,19 +110,19 @@ fn later(seconds: u64, (_, line): (Duration, String)) -> (Duration, String) {
 }
 
 /// A streamed list, open as a watch with these lines.
-fn stream(objects: &[Value], lines: impl IntoIterator<Item = (Duration, String)>) -> Reply {
+pub(super) fn stream(objects: &[Value], lines: impl IntoIterator<Item = (Duration, String)>) -> Reply {
     let added = objects.iter().map(|object| event("ADDED", 7, object.clone()));
     Reply::Hangs(added.chain([at_once(end(10))]).chain(lines).collect())
 }
 
-fn absent() -> Reply {
+pub(super) fn absent() -> Reply {
     Reply::Refused(Trouble::Status {
         status: 404,
         message: "the server could not find the requested resource".to_owned(),
     })
 }
 
-fn denied() -> Reply {
+pub(super) fn denied() -> Reply {
     Reply::Refused(Trouble::Denied { status: 403, message: "forbidden".to_owned() })
 }
 
@@ -157,7 +157,7 @@ async fn a_list_then_a_change_then_an_end() {
 async fn a_list_after_an_outage_drops_what_is_gone_and_tells_of_nothing_else() {
     let (one, two) = (object("one", &["a.z"]), object("two", &["b.z"]));
     let first = stream(&[one.clone(), two], [later(5, at_once(gone()))]);
-    let second = stream(&[one.clone()], []);
+    let second = stream(std::slice::from_ref(&one), []);
     let scene = Scene::new([first, second]);
     let mut versions = scene.published().versions();
     scene.after(2).await;

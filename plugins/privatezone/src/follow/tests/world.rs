@@ -8,8 +8,8 @@ use std::time::Duration;
 use contract::testing::{context, query};
 use contract::wire::{Class, Composer, Ede, Name, Rcode, RecordType, Section, ede};
 use contract::{
-    Answer, Blocks, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query, Reply,
-    RuntimeClock, Served, Source,
+    Answer, Blocks, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query, Remembered,
+    Reply, RuntimeClock, Served, Source,
 };
 use tokio::time::sleep;
 
@@ -137,10 +137,11 @@ impl Blocks for World {
         panic!("{} is not to be resolved", query.name)
     }
 
-    fn remembered(&self, query: &Query) -> Option<Reply> {
+    fn remembered(&self, query: &Query) -> Option<Remembered> {
         let key = (query.name.clone(), query.rtype, query.dnssec_ok, query.checking_disabled);
         let (answer, _) = self.script().memory.get(&key)?.clone();
-        Some(Reply::fresh(Answer::clone(&answer), Source::Store))
+        let reply = Reply::fresh(Answer::clone(&answer), Source::Store);
+        Some(Remembered { reply, past_end: Duration::ZERO })
     }
 
     fn renew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {

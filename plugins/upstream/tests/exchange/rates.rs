@@ -1,0 +1,405 @@
+//! Upstreams that may be sent only so many messages per second, or have so many questions outstanding.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use contract::wire::{Flags, HEADER, Name, Question, Rcode, RecordType};
+use contract::{Bound, Context, Failure, limits};
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_rustls::TlsAcceptor;
+use upstream::rustls::pki_types::ServerName;
+use upstream::{Group, GroupSettings, Policy, Protocol, Rate, Settings, Upstream};
+
+use crate::certificates::ends;
+use crate::script::{
+    Connections, accept, address_in, answer_datagrams, both, context, counted, expected, good, query, read_frame,
+    refusing, reply, tcp, udp, upstream, write_frame,
+};
+
+const OVER_RATE: Failure = Failure::Bound { bound: Bound::UpstreamRate };
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// When messages came, and whether they were checks.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<(Instant, bool)>>>);
+
+impl Seen {
+    /// Notes a message.
+    fn note(&self, message: &[u8]) {
+        let is_check = Question::parse(message).unwrap().rtype == RecordType::NS;
+        self.0.lock().unwrap().push((Instant::now(), is_check));
+    }
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    fn checks(&self) -> usize {
+        self.0.lock().unwrap().iter().filter(|(_, is_check)| *is_check).count()
+    }
+
+    /// The most that came within one second, wherever it begins.
+    fn most(&self) -> usize {
+        let seen = self.0.lock().unwrap();
+        let within = |first: usize| seen[first..].iter().take_while(|at| at.0 - seen[first].0 <= A_SECOND).count();
+        (0..seen.len()).map(within).max().unwrap_or(0)
+    }
+}
+
+/// An upstream over UDP that answers, and who came.
+async fn well() -> (SocketAddr, Seen) {
+    let seen = Seen::default();
+    let noted = seen.clone();
+    let serve = move |question: &[u8], _| {
+        noted.note(question);
+        vec![good(question)]
+    };
+    (udp(serve).await, seen)
+}
+
+fn settings(per_second: u32, burst: u32) -> Settings {
+    Settings { rate: Some(Rate { per_second, burst }), ..Settings::of("privatezone") }
+}
+
+fn rated(context: &Context, address: SocketAddr, protocol: Protocol, per_second: u32, burst: u32) -> Upstream {
+    Upstream::new(address, protocol, &settings(per_second, burst), &context.metrics)
+}
+
+fn group(context: &Context, upstreams: Vec<Upstream>) -> Group {
+    Group::new(upstreams, GroupSettings { policy: Policy::Sequential, ..GroupSettings::default() }, context)
+}
+
+/// Asks a question at a moment after now. An answer must be its own. Says how long it took as well.
+async fn ask(
+    group: &Group,
+    context: &Context,
+    number: usize,
+    after: Duration,
+) -> (Result<SocketAddr, Failure>, Duration) {
+    sleep_until(Instant::now() + after).await;
+    let (begun, asked) = (Instant::now(), query(context, &format!("n{number}.example")));
+    let outcome = group.exchange(&asked).await.map(|(answer, from)| {
+        assert_eq!(address_in(&answer), expected(&asked));
+        from
+    });
+    (outcome, begun.elapsed())
+}
+
+/// Asks so many questions, evenly within so long; how many are answered. All others must be refused for their rate.
+async fn ask_all(group: &Group, context: &Context, count: usize, within: Duration) -> usize {
+    let after = |number: usize| within * u32::try_from(number).unwrap() / u32::try_from(count).unwrap();
+    let all = join_all((0..count).map(|number| ask(group, context, number, after(number)))).await;
+    assert!(all.iter().all(|(_, took)| *took < limits::ANSWER_WITHIN));
+    let answered = all.iter().filter(|(outcome, _)| outcome.is_ok()).count();
+    assert_eq!(all.iter().filter(|(outcome, _)| *outcome == Err(OVER_RATE)).count(), count - answered);
+    answered
+}
+
+fn of(name: &str, address: SocketAddr) -> String {
+    format!("{name}{{to=\"{address}\"}}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_thousand_questions_in_a_second_and_none_is_lost() {
+    // a burst at once, then the rate for as long as anybody waits: 1.5 s after the last has come
+    for (within, least) in [(Duration::ZERO, 50 + 143), (A_SECOND, 50 + 240)] {
+        let context = context();
+        let (address, seen) = well().await;
+        let group = group(&context, vec![rated(&context, address, Protocol::Udp, 100, 50)]);
+        let running = tokio::spawn(group.run());
+        let begun = Instant::now();
+        let answered = ask_all(&group, &context, 5_000, within).await;
+        assert!(begun.elapsed() <= within + limits::UPSTREAM_TURN_WITHIN + Duration::from_millis(50));
+        assert!(answered >= least && answered <= least + 12, "{answered} of {least}");
+        assert_eq!((seen.count(), seen.checks()), (answered, 0), "nothing is suspected for our own rate");
+        assert!(seen.most() <= 150, "{}", seen.most());
+        let waits = usize::try_from(counted(&context, &of("nearpath_upstream_rate_waits_total", address))).unwrap();
+        assert!((answered - 52..=answered - 45).contains(&waits), "all but the burst waited: {waits} of {answered}");
+        let refusals = counted(&context, &of("nearpath_upstream_rate_refusals_total", address));
+        assert_eq!(usize::try_from(refusals).unwrap(), 5_000 - answered);
+        assert_eq!(group.upstreams()[0].outstanding(), 0);
+        running.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_is_kept_over_tcp_and_while_a_connection_is_opened() {
+    let context = context();
+    let (server, client) = ends(&["dns.example"]);
+    for tls in [false, true] {
+        let seen = Seen::default();
+        let (acceptor, noted) = (TlsAcceptor::from(Arc::clone(&server)), seen.clone());
+        let (address, _) = tcp(move |mut stream, _| {
+            let (acceptor, noted) = (acceptor.clone(), noted.clone());
+            async move {
+                if !tls {
+                    return serve(&mut stream, &noted).await;
+                }
+                sleep(A_SECOND).await; // questions that come meanwhile must not leave together
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    serve(&mut stream, &noted).await;
+                }
+            }
+        })
+        .await;
+        let server_name = ServerName::try_from("dns.example").unwrap();
+        let protocol = if tls { Protocol::Tls { server_name, config: Arc::clone(&client) } } else { Protocol::Tcp };
+        let group = group(&context, vec![rated(&context, address, protocol, 100, 50)]);
+        let answered = ask_all(&group, &context, 400, 2 * A_SECOND).await;
+        assert!(seen.most() <= 150, "{}", seen.most());
+        let again = usize::try_from(counted(&context, &of("nearpath_upstream_retries_total", address))).unwrap();
+        assert_eq!(seen.count(), answered + again);
+        assert!(answered >= 250, "{answered}");
+    }
+}
+
+/// Answers what comes on a stream.
+async fn serve<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(stream: &mut S, seen: &Seen) {
+    while let Some(question) = read_frame(stream).await {
+        seen.note(&question);
+        write_frame(stream, &good(&question)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_one_takes_over_what_is_above_the_rate() {
+    let context = context();
+    let ((first, seen), (second, _)) = (well().await, well().await);
+    let upstreams = vec![rated(&context, first, Protocol::Udp, 10, 3), upstream(&context, second, Protocol::Udp)];
+    let group = group(&context, upstreams);
+    let all = join_all((0..40).map(|number| ask(&group, &context, number, Duration::ZERO))).await;
+    let by = |who| all.iter().filter(|(outcome, _)| *outcome == Ok(who)).count();
+    assert_eq!((by(first), by(second), seen.count()), (3, 37, 3));
+    assert_eq!(counted(&context, &of("nearpath_upstream_rate_waits_total", first)), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_above_their_rate_the_one_whose_turn_comes_first_is_waited_for() {
+    let context = context();
+    let ((slow, _), (quick, _)) = (well().await, well().await);
+    let upstreams = vec![rated(&context, slow, Protocol::Udp, 1, 1), rated(&context, quick, Protocol::Udp, 10, 1)];
+    let group = group(&context, upstreams);
+    let all = join_all((0..5).map(|number| ask(&group, &context, number, Duration::ZERO))).await;
+    let order: Vec<_> = all.iter().map(|(outcome, _)| outcome.clone().unwrap()).collect();
+    assert_eq!(order, [slow, quick, quick, quick, quick]);
+    assert!(all[4].1 >= Duration::from_millis(300), "{:?}", all[4].1);
+    assert_eq!(counted(&context, "nearpath_upstream_hedges_total"), 0, "who waits for a turn is not slow");
+    let round_trip = group.upstreams()[1].round_trip().unwrap();
+    assert!(round_trip < Duration::from_millis(50), "waiting is not the upstream's time: {round_trip:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_one_that_cannot_be_reached_the_turn_is_waited_for() {
+    let context = context();
+    let (address, seen) = well().await;
+    for protocol in [Protocol::Udp, Protocol::Tcp] {
+        let upstreams =
+            vec![upstream(&context, refusing().await, protocol), rated(&context, address, Protocol::Udp, 10, 1)];
+        let group = group(&context, upstreams);
+        assert_eq!(ask(&group, &context, 1, Duration::ZERO).await.0, Ok(address));
+        let (outcome, took) = ask(&group, &context, 2, Duration::ZERO).await;
+        assert_eq!(outcome, Ok(address));
+        assert!(took >= Duration::from_millis(95), "{took:?}");
+    }
+    assert_eq!(seen.count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_does_not_wait() {
+    let context = context();
+    let (well, seen) = well().await;
+    let hung = udp(|_, _| vec![]).await;
+    let upstreams = vec![upstream(&context, hung, Protocol::Udp), rated(&context, well, Protocol::Udp, 1, 1)];
+    let group = group(&context, upstreams);
+    // with the first the only token goes, and it is a hedge's; the second has to wait for the other one to be late
+    let (first, took) = ask(&group, &context, 1, Duration::ZERO).await;
+    assert_eq!(first, Ok(well));
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    let (second, took) = ask(&group, &context, 2, Duration::ZERO).await;
+    assert_eq!(second, Ok(well));
+    assert!(took >= limits::ATTEMPT_WITHIN, "{took:?}");
+    assert_eq!((seen.count(), counted(&context, &of("nearpath_upstream_hedges_total", well))), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_counts_and_is_left_out_above_the_rate() {
+    let context = context();
+    let seen = Seen::default();
+    let (noted, known) = (seen.clone(), Mutex::new(std::collections::HashSet::new()));
+    let lossy = udp(move |question: &[u8], _| {
+        noted.note(question);
+        let is_again = !known.lock().unwrap().insert(question[HEADER..].to_vec());
+        if is_again { vec![good(question)] } else { vec![] }
+    })
+    .await;
+    let group_of = |per_second, burst| group(&context, vec![rated(&context, lossy, Protocol::Udp, per_second, burst)]);
+    let busy = group_of(20, 5);
+    let running = tokio::spawn(busy.run());
+    let answered = ask_all(&busy, &context, 30, A_SECOND).await;
+    let retries = usize::try_from(counted(&context, "nearpath_upstream_retries_total")).unwrap();
+    assert!(answered >= 20 && retries > 0, "{answered}, {retries}");
+    assert!(seen.count() >= answered + retries && seen.most() <= 25, "{}, {}", seen.count(), seen.most());
+    running.abort();
+
+    let (silent, before) = (group_of(1, 1), counted(&context, "nearpath_upstream_retries_total"));
+    let count = seen.count();
+    assert_eq!(ask(&silent, &context, 77, Duration::ZERO).await.0, Ok(lossy), "the second attempt is answered");
+    assert_eq!((seen.count() - count, counted(&context, "nearpath_upstream_retries_total") - before), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_repeat_over_tcp_waits_for_its_turn() {
+    let context = context();
+    let seen = Seen::default();
+    let (listener, socket, address) = both().await;
+    let (by_datagram, by_stream) = (seen.clone(), seen.clone());
+    tokio::spawn(answer_datagrams(socket, move |question, _| {
+        by_datagram.note(question);
+        vec![reply(question, Flags::TC, Rcode::NOERROR)]
+    }));
+    let stream = move |mut stream, _| {
+        let by_stream = by_stream.clone();
+        async move { serve(&mut stream, &by_stream).await }
+    };
+    tokio::spawn(accept(listener, stream, Connections::default()));
+    let group = group(&context, vec![rated(&context, address, Protocol::Udp, 10, 2)]);
+    let queries: Vec<_> = (0..20).map(|number| query(&context, &format!("n{number}.example"))).collect();
+    let running = tokio::spawn(group.run());
+    let outcomes = join_all(queries.iter().map(|asked| group.exchange(asked))).await;
+    let whole = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|(answer, _)| !answer.is_truncated()));
+    let refused = outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(|failure| *failure == OVER_RATE));
+    let (whole, refused) = (whole.count(), refused.count());
+    assert_eq!((whole + refused, seen.count()), (20, 2 * whole), "each was asked twice, and none is cut");
+    assert!(whole >= 15 && seen.most() <= 12, "{whole}, {}", seen.most());
+    assert_eq!(seen.checks(), 0, "nobody is late who waits for a turn");
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_repeat_without_edns_waits_for_its_turn() {
+    let context = context();
+    let seen = Seen::default();
+    let noted = seen.clone();
+    let address = udp(move |question: &[u8], _| {
+        noted.note(question);
+        let has_edns = Question::parse(question).unwrap().edns.is_some();
+        if has_edns { vec![reply(question, 0, Rcode::FORMERR)] } else { vec![good(question)] }
+    })
+    .await;
+    let group = group(&context, vec![rated(&context, address, Protocol::Udp, 5, 1)]);
+    let (outcome, took) = ask(&group, &context, 3, Duration::ZERO).await;
+    assert_eq!(outcome, Ok(address));
+    assert!(took >= Duration::from_millis(200), "{took:?}");
+    assert_eq!((seen.count(), seen.most()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_count_and_none_fails_for_lack_of_a_turn() {
+    let context = context();
+    let seen = Seen::default();
+    let noted = seen.clone();
+    let address = udp(move |question: &[u8], _| {
+        noted.note(question);
+        // one name is never answered, so that there is something to check
+        if question[12..].starts_with(b"\x02n1\x07") { vec![] } else { vec![good(question)] }
+    })
+    .await;
+    let name = Some(Name::parse("zone.example").unwrap());
+    let limited = Settings { check_name: name, ..settings(10, 5) };
+    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &limited, &context.metrics)]);
+    let running = tokio::spawn(group.run());
+    join_all((0..1_000).map(|number| {
+        let (group, context) = (&group, &context);
+        async move { ask(group, context, number % 50, Duration::from_millis(10) * u32::try_from(number).unwrap()).await }
+    }))
+    .await;
+    assert!(seen.checks() > 0 && seen.most() <= 15, "{} checks, {}", seen.checks(), seen.most());
+    assert_eq!((counted(&context, "coredns_proxy_healthcheck_failures_total"), group.up()), (0, 1));
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_of_one_that_is_gone_keep_to_the_rate() {
+    let context = context();
+    let seen = Seen::default();
+    let noted = seen.clone();
+    let silent = udp(move |question: &[u8], _| {
+        noted.note(question);
+        vec![]
+    })
+    .await;
+    let group = group(&context, vec![rated(&context, silent, Protocol::Udp, 2, 1)]);
+    let running = tokio::spawn(group.run());
+    ask(&group, &context, 1, Duration::ZERO).await.0.unwrap_err();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(group.up(), 0);
+    assert!(seen.checks() >= 30 && seen.most() <= 3, "{} checks, {}", seen.checks(), seen.most());
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_ask_for_the_upstreams_own_name() {
+    let context = context();
+    let names = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&names);
+    let address = udp(move |question: &[u8], _| {
+        let asked = Question::parse(question).unwrap();
+        if asked.rtype != RecordType::NS {
+            return vec![];
+        }
+        noted.lock().unwrap().push(Name::from_wire(asked.name()).unwrap().to_string());
+        vec![reply(question, 0, Rcode::REFUSED)]
+    })
+    .await;
+    let own = Settings { check_name: Some(Name::parse("zone.example").unwrap()), ..Settings::of("privatezone") };
+    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &own, &context.metrics)]);
+    let running = tokio::spawn(group.run());
+    ask(&group, &context, 1, Duration::ZERO).await.0.unwrap_err();
+    sleep(A_SECOND).await;
+    let names = names.lock().unwrap();
+    assert!(!names.is_empty() && names.iter().all(|name| name == "zone.example."), "{names:?}");
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn above_the_outstanding_ones_the_next_is_asked_or_it_is_said_at_once() {
+    let context = context();
+    let (well, _) = well().await;
+    let full = Failure::Bound { bound: Bound::UpstreamPipeline };
+    for has_another in [true, false] {
+        let seen = Seen::default();
+        let noted = seen.clone();
+        let hung = udp(move |question: &[u8], _| {
+            noted.note(question);
+            vec![]
+        })
+        .await;
+        let few = Settings { outstanding_max: Some(2), ..Settings::of("privatezone") };
+        let mut upstreams = vec![Upstream::new(hung, Protocol::Udp, &few, &context.metrics)];
+        upstreams.extend(has_another.then(|| upstream(&context, well, Protocol::Udp)));
+        let group = group(&context, upstreams);
+        let all = join_all((0..5).map(|number| ask(&group, &context, number, Duration::ZERO))).await;
+        let at_once: Vec<_> = all.iter().filter(|(_, took)| took.is_zero()).map(|(outcome, _)| outcome).collect();
+        let expected = if has_another { Ok(well) } else { Err(full.clone()) };
+        assert_eq!(at_once, vec![&expected; 3]);
+        // and once they have ended there is room again
+        let (_, took) = ask(&group, &context, 9, Duration::ZERO).await;
+        assert!(!took.is_zero());
+        assert!(seen.count() >= 3, "{}", seen.count());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_turn_is_not_outstanding() {
+    let context = context();
+    let (address, seen) = well().await;
+    let both = Settings { outstanding_max: Some(1), ..settings(10, 1) };
+    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &both, &context.metrics)]);
+    let asked: Vec<_> = (0..5).map(|number| ask(&group, &context, number, Duration::from_millis(5))).collect();
+    assert!(ask(&group, &context, 7, Duration::ZERO).await.0.is_ok());
+    let all = join_all(asked).await;
+    assert!(all.iter().all(|(outcome, _)| outcome.is_ok()), "{all:?}");
+    assert_eq!(seen.count(), 6);
+}
