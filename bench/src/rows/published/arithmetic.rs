@@ -35,7 +35,7 @@ impl Line {
         Some(Self {
             objects: published.objects() as f64, // bookmarks are none
             names: of("names")?,
-            requests: of("requests")?,
+            requests: of("requests")?.round(), // a part of one is the API server's own
             start: of("start")? * KB,
             start_cpu: of("start_cpu")? / MS,
             events: of("events")?,
