@@ -168,8 +168,7 @@ impl Published {
     }
 
     /// What is published for a question of this name: under it, or under the next wildcard above it, unless names that are
-    /// published show that it exists without records, or another one between the two does (RFC 4592 2.2.2, 3.3.1). All
-    /// that is known is looked at for that: not for the hit path.
+    /// published show that it exists without records, or another one between the two does (RFC 4592 2.2.2, 3.3.1).
     pub fn covering(&self, name: &Name) -> Vec<(Arc<Object>, Publication)> {
         let state = self.state();
         for source in state.sources(name) {

@@ -149,6 +149,7 @@ impl ForwardSpec {
             failover: self.failover.clone(),
             failfast: self.failfast,
             max_attempts: self.max_connect_attempts,
+            ..GroupSettings::default()
         }
     }
 }

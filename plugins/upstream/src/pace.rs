@@ -27,7 +27,7 @@ struct Seen {
 /// An attempt that waits for its turn. Dropped, it does not any more.
 struct Waiting<'p>(&'p Progress);
 
-/// For how long an attempt waits for its first turn, and where it says so.
+/// For how long an attempt waits for its first turn, zero: it leaves at once or not at all; and where it says so.
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
     within: Duration,
@@ -139,6 +139,9 @@ impl<'u> Pace<'u> {
             Kind::Question { within, deadline, outstanding, watched } => {
                 let now = Instant::now();
                 let within = if self.has_sent { *within } else { self.patience.within };
+                if within.is_zero() && !self.turns.wait(now).is_zero() {
+                    return Err(Broken::Rate); // nothing that anybody waits for is lost, and nothing is counted as lost
+                }
                 let until = (*deadline).min(now + within);
                 match self.turns.join(!*outstanding, until, now)? {
                     Turn::Now => {}

@@ -210,6 +210,7 @@ impl Upstream {
         self.plain_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks once: in a datagram, or over a connection, `fresh` on a new one.
     pub(crate) async fn exchange(
         &self,
         question: &Arc<Question>,
@@ -219,17 +220,26 @@ impl Upstream {
         pace: Option<&mut Pace<'_>>,
     ) -> Result<Reply, Broken> {
         match datagram {
-            // boxed beside the socket that it opens, so that questions over TCP stay small
-            true => {
-                let again = self.round_trip.retransmit_wait();
-                let reply = Box::pin(self.datagrams.exchange(question, edns, again, pace)).await;
-                if let (Some(vigil), Ok(_)) = (&self.vigil, &reply) {
-                    vigil.heard(Instant::now());
-                }
-                reply
-            }
+            true => self.exchange_datagram(question, edns, true, pace).await,
             false => self.pool.exchange(question, edns, fresh, pace).await,
         }
+    }
+
+    /// Asks in a datagram. `repeats`: it is sent again without a reply.
+    pub(crate) async fn exchange_datagram(
+        &self,
+        question: &Arc<Question>,
+        edns: bool,
+        repeats: bool,
+        pace: Option<&mut Pace<'_>>,
+    ) -> Result<Reply, Broken> {
+        let again = repeats.then(|| self.round_trip.retransmit_wait());
+        // boxed beside the socket that it opens, so that questions over TCP stay small
+        let reply = Box::pin(self.datagrams.exchange(question, edns, again, pace)).await;
+        if let (Some(vigil), Ok(_)) = (&self.vigil, &reply) {
+            vigil.heard(Instant::now());
+        }
+        reply
     }
 
     /// For how long an attempt waits for its turn; `None` if there are no turns.

@@ -5,13 +5,14 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use contract::limits::{FORGETS_APART, FORGOTTEN_TOGETHER_MAX, PURSUIT_QUESTIONS_MAX};
-use contract::wire::Name;
+use contract::wire::{Name, RecordType};
 use contract::{Blocks, Changes, Clock, Moment, Published};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinHandle;
 
 use super::counts::Counts;
+use super::linked::Linked;
 use super::look::{is_remembered, look};
 use super::pursuit::{Look, Next};
 use super::pursuits::{Due, Pursuits, is_wildcard};
@@ -27,6 +28,14 @@ pub(super) struct Ground<'a> {
     pub(super) blocks: &'a Arc<dyn Blocks>,
     pub(super) clock: &'a dyn Clock,
     pub(super) counts: &'a Counts,
+    pub(super) linked: &'a Linked,
+}
+
+impl Ground<'_> {
+    /// True if somebody here has asked for one of these types of it, or for a name whose answer rests on it.
+    fn is_asked_for(&self, name: &Name, types: &[RecordType]) -> bool {
+        self.linked.has(name) || is_remembered(self.blocks.as_ref(), self.clock, name, types)
+    }
 }
 
 /// Pursues every name that changes after this version, until it is dropped.
@@ -40,7 +49,8 @@ pub(super) async fn chase(ground: Ground<'_>, version: u64) {
         chase.take_changes(latest);
         while let Some(name) = chase.next_look(PURSUIT_QUESTIONS_MAX - looks.len()) {
             let types = Said::of(ground.published, &name, ground.clock.now()).types();
-            looks.push(look(ground.blocks.as_ref(), ground.clock, name, types));
+            let is_linked = ground.linked.has(&name);
+            looks.push(look(ground.blocks.as_ref(), ground.clock, name, types, is_linked));
         }
         chase.forgetting.start(ground.blocks);
         let (is_busy, next) = (chase.is_busy(), chase.pursuits.next_due());
@@ -106,13 +116,13 @@ impl<'a> Chase<'a> {
     }
 
     fn take_change(&mut self, name: Name, is_certain: bool, now: Moment) {
-        let Ground { published, blocks, clock, counts } = self.ground;
+        let Ground { published, counts, .. } = self.ground;
         if self.pursuits.changed_again(&name, now) {
             counts.changes.increment();
             return;
         }
         let types = Said::of(published, &name, now).types();
-        let is_asked_for = is_wildcard(&name) || is_remembered(blocks.as_ref(), clock, &name, &types);
+        let is_asked_for = is_wildcard(&name) || self.ground.is_asked_for(&name, &types);
         let fits = match (is_asked_for, is_certain) {
             (true, _) => self.pursuits.found(name, now),
             (false, true) => self.pursuits.sleep(name, types, now),
@@ -126,8 +136,7 @@ impl<'a> Chase<'a> {
 
     /// The next name to look at, if there is a place for it.
     fn next_look(&mut self, places: usize) -> Option<Name> {
-        let Ground { blocks, clock, .. } = self.ground;
-        let now = clock.now();
+        let now = self.ground.clock.now();
         self.is_left = false;
         if places == 0 {
             return None;
@@ -135,7 +144,7 @@ impl<'a> Chase<'a> {
         for _ in 0..SHARE {
             match self.pursuits.take_due(now)? {
                 Due::Look(name) => return Some(name),
-                Due::Dormant(name, types) => match is_remembered(blocks.as_ref(), clock, &name, &types) {
+                Due::Dormant(name, types) => match self.ground.is_asked_for(&name, &types) {
                     true => {
                         self.pursuits.found(name, now);
                     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use contract::Answer;
+use contract::limits::CNAME_LINKS_MAX;
 use contract::wire::{Composer, Message, Name, Rcode, Record, RecordType, Section};
 
 /// What one record holds.
@@ -46,6 +47,20 @@ impl View {
         let exists = answer.rcode() == Rcode::NOERROR || !records.is_empty();
         Some(Self { records, exists })
     }
+}
+
+/// The names to which the chain of an answer leads, in order; QNAME is not among them.
+pub(super) fn targets(answer: &Answer, name: &Name, rtype: RecordType) -> Vec<Name> {
+    if matches!(rtype, RecordType::CNAME | RecordType::ANY) {
+        return Vec::new(); // it rests on no other name
+    }
+    let message = answer.message();
+    let target = |owner: &Name| {
+        let mut aliases = message.section(Section::Answer).filter(|record| record.rtype == RecordType::CNAME);
+        let alias = aliases.find(|record| message.name(record.owner).as_ref() == Some(owner))?;
+        message.name(alias.rdata)
+    };
+    std::iter::successors(target(name), target).take(CNAME_LINKS_MAX).collect()
 }
 
 impl Data {

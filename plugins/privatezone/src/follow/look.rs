@@ -19,16 +19,23 @@ pub(super) fn is_remembered(blocks: &dyn Blocks, clock: &dyn Clock, name: &Name,
     types.iter().any(|rtype| variants(name, *rtype, clock).any(|query| blocks.remembered(&query).is_some()))
 }
 
-/// Asks for each type that memory has, one after the other; a wildcard in all types, as memory has the names below it.
-pub(super) async fn look(blocks: &dyn Blocks, clock: &dyn Clock, name: Name, types: Vec<RecordType>) -> (Name, Look) {
-    let mut look = Look { began: clock.now(), types: Vec::with_capacity(types.len()) };
+/// Asks for each type that memory has, one after the other; in all types for a wildcard, as memory has the names below it, and
+/// where answers rest on the name (`is_linked`).
+pub(super) async fn look(
+    blocks: &dyn Blocks,
+    clock: &dyn Clock,
+    name: Name,
+    types: Vec<RecordType>,
+    is_linked: bool,
+) -> (Name, Look) {
+    let mut look = Look { began: clock.now(), is_linked, types: Vec::with_capacity(types.len()) };
     for rtype in types {
         let known: Vec<Reply> =
             variants(&name, rtype, clock).filter_map(|query| Some(blocks.remembered(&query)?.reply)).collect();
         let memory = match (is_wildcard(&name), known.is_empty()) {
             (true, _) => Vec::new(),
-            (false, true) => continue,
-            (false, false) => known.iter().filter_map(|reply| View::of(&reply.answer, &name, rtype)).collect(),
+            (false, true) if !is_linked => continue,
+            (false, _) => known.iter().filter_map(|reply| View::of(&reply.answer, &name, rtype)).collect(),
         };
         let served = blocks.renew(question(&name, rtype, clock)).await;
         look.types.push(Seen { rtype, memory, shown: news(&served, &name, rtype) });

@@ -6,11 +6,13 @@
 //!             --covering-------------> an answer made of an object, while nobody else answers
 //!
 //!   the resolver's answers --> Sightings: since when the zone shows it
+//!                          --> Linked: names inside of chains, which pods rest on without asking for them
 //! ```
 
 mod chase;
 mod counts;
 mod data;
+mod linked;
 mod look;
 mod made;
 mod pursuit;
@@ -27,7 +29,8 @@ use contract::{Answer, Blocks, Clock, Context, Published, Query};
 
 use chase::{Ground, chase};
 use counts::Counts;
-use data::View;
+use data::{View, targets};
+use linked::Linked;
 use said::{Said, records};
 use sightings::Sightings;
 
@@ -41,6 +44,7 @@ pub(crate) struct Follow {
     /// How much was published when this was made: what changes later is pursued.
     version: u64,
     sightings: Sightings,
+    linked: Linked,
     counts: Counts,
 }
 
@@ -49,13 +53,16 @@ impl Follow {
     pub(crate) fn new(published: Arc<Published>, answers: bool, zone: &Name, context: &Context) -> Self {
         let version = *published.versions().borrow();
         let clock = Arc::clone(&context.clock);
-        let (sightings, counts) = (Sightings::default(), Counts::new(zone, context));
-        Self { published, clock, answers, version, sightings, counts }
+        let (sightings, linked, counts) = (Sightings::default(), Linked::default(), Counts::new(zone, context));
+        Self { published, clock, answers, version, sightings, linked, counts }
     }
 
-    /// Whether the records that this question asks for were taken away on purpose.
-    pub(crate) fn was_meant(&self, query: &Query) -> bool {
-        self.published.was_withdrawn(&query.name, query.rtype, self.clock.now())
+    /// Whether the records that this question asks for were taken away on purpose: those of its name, or those to which the
+    /// chain of the last answer led.
+    pub(crate) fn was_meant(&self, query: &Query, known: &Answer) -> bool {
+        let now = self.clock.now();
+        let is_gone = |name: &Name| self.published.was_withdrawn(name, query.rtype, now);
+        is_gone(&query.name) || targets(known, &query.name, query.rtype).iter().any(is_gone)
     }
 
     /// An answer made of what objects say, if they say all that the zone would; EDE 29, a TTL of 30 s at most.
@@ -66,12 +73,13 @@ impl Follow {
         made::answer(&self.published, query)
     }
 
-    /// The zone's resolver said this: it is noted since when what objects say is seen there.
+    /// The zone's resolver said this: it is noted since when what objects say is seen there, and on which names it rests.
     pub(crate) fn saw(&self, query: &Query, answer: &Answer) {
         if query.class != Class::IN {
             return;
         }
         let Some(view) = View::of(answer, &query.name, query.rtype) else { return };
+        self.linked.note(targets(answer, &query.name, query.rtype));
         let said = Said::published(&self.published, &query.name);
         if self.sightings.note(&query.name, query.rtype, &view, &said, self.clock.now())
             && let Some(object) = said.objects().first()
@@ -101,8 +109,8 @@ impl Follow {
 
     /// Has names that changed asked again, for as long as it is polled.
     pub(crate) async fn run(&self, blocks: Arc<dyn Blocks>) {
-        let Self { published, clock, counts, version, .. } = self;
+        let Self { published, clock, counts, linked, version, .. } = self;
         let (clock, blocks) = (clock.as_ref(), &blocks);
-        chase(Ground { published, blocks, clock, counts }, *version).await;
+        chase(Ground { published, blocks, clock, counts, linked }, *version).await;
     }
 }

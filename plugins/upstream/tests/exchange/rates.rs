@@ -1,6 +1,7 @@
 //! Upstreams that may be sent only so many messages per second, or have so many questions outstanding.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,7 +69,8 @@ fn rated(context: &Context, address: SocketAddr, protocol: Protocol, per_second:
 }
 
 fn group(context: &Context, upstreams: Vec<Upstream>) -> Group {
-    Group::new(upstreams, GroupSettings { policy: Policy::Sequential, ..GroupSettings::default() }, context)
+    let settings = GroupSettings { policy: Policy::Sequential, overlapping_checks: true, ..GroupSettings::default() };
+    Group::new(upstreams, settings, context)
 }
 
 /// Asks a question at a moment after now. An answer must be its own. Says how long it took as well.
@@ -392,6 +394,46 @@ async fn above_the_outstanding_ones_the_next_is_asked_or_it_is_said_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bound_of_ours_does_not_hide_what_an_upstream_did() {
+    let context = context();
+    let full = Failure::Bound { bound: Bound::UpstreamPipeline };
+    let hung = udp(|_, _| vec![]).await;
+    let none_at_all = Settings { outstanding_max: Some(0), ..Settings::of("privatezone") };
+    for (first, second) in [(hung, None), (refusing().await, Some(hung))] {
+        let bounded = Upstream::new(second.unwrap_or(first), Protocol::Udp, &none_at_all, &context.metrics);
+        let group = group(&context, vec![upstream(&context, first, Protocol::Udp), bounded]);
+        let (outcome, _) = ask(&group, &context, 1, Duration::ZERO).await;
+        match second {
+            None => assert!(matches!(outcome, Err(Failure::Timeout { .. })), "{outcome:?}"),
+            Some(_) => assert!(matches!(outcome, Err(Failure::Unreachable { .. })), "{outcome:?}"),
+        }
+    }
+    let other = upstream(&context, refusing().await, Protocol::Udp);
+    let bounded = Upstream::new(hung, Protocol::Udp, &none_at_all, &context.metrics);
+    let group = group(&context, vec![bounded, other]);
+    let (outcome, _) = ask(&group, &context, 1, Duration::ZERO).await;
+    assert!(outcome != Err(full) && outcome.is_err(), "nor if it came first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_because_nobody_answers_is_not_full_because_too_much_is_asked() {
+    let context = context();
+    let answers = Arc::new(AtomicBool::new(true));
+    let is_well = Arc::clone(&answers);
+    let serve = move |question: &[u8], _| {
+        if is_well.load(Ordering::SeqCst) { vec![good(question)] } else { vec![] }
+    };
+    let group = group(&context, vec![rated(&context, udp(serve).await, Protocol::Udp, 1, 1)]);
+    assert!(ask(&group, &context, 1, Duration::ZERO).await.0.is_ok());
+    let all = join_all((0..5).map(|number| ask(&group, &context, number, Duration::ZERO))).await;
+    assert!(all.iter().any(|(outcome, _)| *outcome == Err(OVER_RATE)) && !group.is_ailing(), "{all:?}");
+    answers.store(false, Ordering::SeqCst);
+    assert!(ask(&group, &context, 1, 2 * A_SECOND).await.0.is_err() && group.is_ailing());
+    answers.store(true, Ordering::SeqCst);
+    assert!(ask(&group, &context, 1, 2 * A_SECOND).await.0.is_ok() && !group.is_ailing());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_a_turn_is_not_outstanding() {
     let context = context();
     let (address, seen) = well().await;
@@ -402,4 +444,38 @@ async fn who_waits_for_a_turn_is_not_outstanding() {
     let all = join_all(asked).await;
     assert!(all.iter().all(|(outcome, _)| outcome.is_ok()), "{all:?}");
     assert_eq!(seen.count(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_client_waits_for_leaves_at_once_or_not_at_all() {
+    let context = context();
+    let ((one, first), (other, second)) = (well().await, well().await);
+    let upstreams = |number: usize| {
+        let addresses = [one, other].into_iter().take(number);
+        addresses.map(|address| rated(&context, address, Protocol::Udp, 10, 1)).collect::<Vec<_>>()
+    };
+    let look = |number: usize| contract::Query { refresh: true, ..query(&context, &format!("n{number}.example")) };
+    let alone = group(&context, upstreams(1));
+    assert!(alone.exchange(&look(0)).await.is_ok(), "the token is free");
+    sleep(A_SECOND).await;
+    let clients = join_all((0..5).map(|number| ask(&alone, &context, number, Duration::ZERO)));
+    let looks = async {
+        sleep(Duration::from_millis(1)).await;
+        let begun = Instant::now();
+        for number in 0..20 {
+            assert_eq!(alone.exchange(&look(number)).await.err(), Some(OVER_RATE));
+        }
+        begun.elapsed()
+    };
+    let (clients, looked) = tokio::join!(clients, looks);
+    assert_eq!(looked, Duration::ZERO, "it is said at once");
+    let (last, count) = (clients.iter().map(|(_, took)| *took).max().unwrap(), clients.len());
+    assert!(clients.iter().all(|(outcome, _)| outcome.is_ok()) && last < Duration::from_millis(420), "{last:?}");
+    assert_eq!((first.count(), second.count()), (1 + count, 0));
+    assert_eq!(counted(&context, &of("nearpath_upstream_rate_waits_total", one)), 4, "the clients'");
+    assert_eq!(counted(&context, &of("nearpath_upstream_rate_refusals_total", one)), 0, "no client's");
+    let both = group(&context, upstreams(2));
+    assert_eq!(both.exchange(&look(0)).await.map(|(_, from)| from), Ok(one));
+    assert_eq!(both.exchange(&look(1)).await.map(|(_, from)| from), Ok(other), "where a token is free");
+    assert_eq!(both.exchange(&look(2)).await.err(), Some(OVER_RATE));
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use contract::testing::{context, query};
 use contract::wire::{Class, Composer, Ede, Name, Rcode, RecordType, Section, ede};
 use contract::{
-    Answer, Blocks, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query, Remembered,
-    Reply, RuntimeClock, Served, Source,
+    Answer, Blocks, Bound, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query,
+    Remembered, Reply, RuntimeClock, Served, Source,
 };
 use tokio::time::sleep;
 
 use crate::follow::Follow;
-use crate::follow::data::Data;
+use crate::follow::data::{Data, targets};
 use crate::follow::pursuits::is_wildcard;
 
 /// How long the resolver takes.
@@ -55,6 +55,8 @@ pub(super) enum Mood {
     Answers,
     /// Does not answer.
     Down,
+    /// Clients have all that it may be sent.
+    Busy,
     /// What is asked for has vanished, and the section tells the last answer for a while.
     Grace,
     /// Does not answer, and the section makes up what objects say.
@@ -108,6 +110,22 @@ impl World {
         answer(asked, rtype, &records.collect::<Vec<_>>(), exists)
     }
 
+    /// The zone has an alias, and a pod here has asked for an address of it just now: memory has the whole chain under its name.
+    pub(super) fn pod_asks_alias(&self, follow: &Follow, alias: &str, target: &str) {
+        let mut script = self.script();
+        let held = script.zone.get(&(name(target), RecordType::A)).cloned().unwrap_or_default();
+        let (alias, target) = (name(alias), name(target));
+        let mut composer = Composer::new(&alias, RecordType::A, Class::IN);
+        composer.cname(&alias, &target, 300).unwrap();
+        for address in &held {
+            let data = Data::of_target(RecordType::A, address).unwrap();
+            composer.record(Section::Answer, &target, RecordType::A, 300, |to| data.write(to)).unwrap();
+        }
+        let said = Answer::composed(composer.finish(), Rcode::NOERROR);
+        follow.saw(&query(&alias.to_string(), RecordType::A), &said);
+        script.memory.insert((alias, RecordType::A, false, false), (Arc::new(said), self.clock.now()));
+    }
+
     /// A pod here has asked for it just now, as (DO, CD) says.
     pub(super) fn pod_asks(&self, asked: &str, rtype: RecordType, (dnssec_ok, checking_disabled): (bool, bool)) {
         let mut script = self.script();
@@ -158,6 +176,7 @@ impl Blocks for World {
             let said = match script.mood {
                 Mood::Answers => Self::zone_says(&script, &query.name, query.rtype),
                 Mood::Down => return Err(Failure::AllDown { count: 2 }),
+                Mood::Busy => return Err(Failure::Bound { bound: Bound::UpstreamRate }),
                 Mood::Grace => {
                     let mut reply = Reply::fresh(Answer::clone(&script.memory[&key].0), Source::Plugin("privatezone"));
                     reply.ede = Some(Ede::new(ede::STALE_ANSWER, "vanished"));
@@ -179,7 +198,10 @@ impl Blocks for World {
         };
         let mut script = self.script();
         script.forgotten.push((names.to_vec(), before));
-        script.memory.retain(|(asked, ..), (_, stored)| !(covers(asked) && *stored < before));
+        let rests = |asked: &Name, rtype, known: &Answer| targets(known, asked, rtype).iter().any(covers);
+        script.memory.retain(|(asked, rtype, ..), (known, stored)| {
+            *stored >= before || !(covers(asked) || rests(asked, *rtype, known))
+        });
     }
 }
 
