@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::line::Turn;
 use crate::pool::Broken;
-use crate::turns::{Refusal, Turn, Turns};
+use crate::turns::{Outstanding, Refusal, Turns};
 use crate::vigil::{Checking, UnderWay, Vigil};
 
 /// A message leaves so soon after its token was taken, or takes another one: a connection may have been opened meanwhile.
@@ -49,7 +50,12 @@ pub(crate) struct Pace<'u> {
 #[derive(Debug)]
 enum Kind<'u> {
     /// Messages after the first one wait no longer than this, and none beyond the moment.
-    Question { within: Duration, deadline: Instant, outstanding: bool, watched: Option<UnderWay<'u>> },
+    Question {
+        within: Duration,
+        deadline: Instant,
+        outstanding: Option<Outstanding<'u>>,
+        watched: Option<UnderWay<'u>>,
+    },
     /// Waits for as long as it takes.
     Check { watched: Option<Checking<'u>> },
 }
@@ -107,7 +113,7 @@ impl<'u> Pace<'u> {
         within: Duration,
         deadline: Instant,
     ) -> Self {
-        let kind = Kind::Question { within, deadline, outstanding: false, watched: None };
+        let kind = Kind::Question { within, deadline, outstanding: None, watched: None };
         Self { turns, patience, kind, vigil, token: None, has_sent: false }
     }
 
@@ -130,7 +136,7 @@ impl<'u> Pace<'u> {
         match &mut self.kind {
             Kind::Check { watched } => {
                 let waiting = self.patience.progress.wait();
-                self.turns.urgent().await;
+                self.turns.urgent(&mut || Ok(())).await?;
                 drop(waiting);
                 if watched.is_none() {
                     *watched = self.vigil.map(|vigil| vigil.check(Instant::now()));
@@ -140,14 +146,19 @@ impl<'u> Pace<'u> {
                 let now = Instant::now();
                 let within = if self.has_sent { *within } else { self.patience.within };
                 let until = (*deadline).min(now + within);
-                match self.turns.join(!*outstanding, until, now)? {
+                let mut enter = || {
+                    if outstanding.is_none() {
+                        *outstanding = Some(self.turns.begin()?);
+                    }
+                    Ok(())
+                };
+                match self.turns.join(until, now, &mut enter)? {
                     Turn::Now => {}
                     Turn::Later(place) => {
                         let _waiting = self.patience.progress.wait();
-                        place.turn().await?;
+                        place.turn(&mut enter).await?;
                     }
                 }
-                *outstanding = true;
                 if watched.is_none() {
                     *watched = self.vigil.map(|vigil| vigil.begin(Instant::now()));
                 }
@@ -171,14 +182,6 @@ impl<'u> Pace<'u> {
     /// How long was waited for turns.
     pub(crate) fn waited(&self) -> Duration {
         self.patience.progress.waited(Instant::now())
-    }
-}
-
-impl Drop for Pace<'_> {
-    fn drop(&mut self) {
-        if let Kind::Question { outstanding: true, .. } = self.kind {
-            self.turns.end();
-        }
     }
 }
 
