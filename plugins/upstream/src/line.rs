@@ -3,6 +3,7 @@
 //! ```text
 //!   message --> a token is free, nobody waits --------------> it leaves
 //!      |   \--> the line is short enough --> gate --> token --^   one after the other, each when its moment has come
+//!      |   |    and the client has not its whole share of it
 //!      |   \--> refused
 //!   check ---------------------------------> token -----------^   ahead of the line
 //! ```
@@ -10,12 +11,13 @@
 //! A token is taken at the moment when its message leaves, never ahead: who is held up takes a later one, so that messages
 //! cannot gather.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use contract::Shelf;
 use contract::metrics::{Counter, Metrics};
+use contract::{Shelf, limits};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -34,6 +36,8 @@ pub(crate) struct Line {
     state: Mutex<State>,
     /// Whoever holds it is the first in line.
     gate: Semaphore,
+    /// Places that one client may have.
+    share: u32,
     waits: Arc<Counter>,
     refusals: Arc<Counter>,
 }
@@ -43,6 +47,8 @@ struct State {
     bucket: Bucket,
     /// How many are in line.
     queued: u32,
+    /// How many of them are whose; nobody without any, so that it is no longer than the line.
+    shares: HashMap<IpAddr, u32>,
     /// Checks that wait, ahead of the line.
     urgent: u32,
 }
@@ -57,12 +63,22 @@ pub(crate) enum Turn<'l> {
 /// A place in line. Dropped, it is free again.
 pub(crate) struct Place<'l> {
     line: &'l Line,
+    client: Option<IpAddr>,
     until: Instant,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.line.state().queued -= 1;
+        let mut state = self.line.state();
+        state.queued -= 1;
+        if let Some(client) = self.client
+            && let Some(share) = state.shares.get_mut(&client)
+        {
+            *share -= 1;
+            if *share == 0 {
+                state.shares.remove(&client);
+            }
+        }
     }
 }
 
@@ -82,9 +98,13 @@ impl Line {
     }
 
     fn new(rate: Rate, to: &str, metrics: &Metrics) -> Self {
+        let bucket = Bucket::new(rate, Instant::now());
+        let places = limits::UPSTREAM_TURN_WITHIN.as_millis() * u128::from(rate.per_second) / 1_000;
+        let share = u32::try_from(places).unwrap_or(u32::MAX) / limits::UPSTREAM_LINE_SHARES;
         Self {
-            state: Mutex::new(State { bucket: Bucket::new(rate, Instant::now()), queued: 0, urgent: 0 }),
+            state: Mutex::new(State { bucket, queued: 0, shares: HashMap::new(), urgent: 0 }),
             gate: Semaphore::new(1),
+            share: share.max(1),
             waits: metrics.counter(
                 "nearpath_upstream_rate_waits_total",
                 "Messages that waited for their turn, as the upstream is sent no more per second.",
@@ -103,22 +123,31 @@ impl Line {
         self.state().wait(now)
     }
 
-    /// A message leaves now, or waits in line for a turn no later than `until`.
-    pub(crate) fn join(&self, until: Instant, now: Instant, enter: Enter<'_>) -> Result<Turn<'_>, Refusal> {
+    /// A message leaves now, or waits in line for a turn no later than `until`. `client`: to whose share its place counts;
+    /// `None`: to nobody's, as it goes on with what has begun.
+    pub(crate) fn join(
+        &self,
+        client: Option<IpAddr>,
+        until: Instant,
+        now: Instant,
+        enter: Enter<'_>,
+    ) -> Result<Turn<'_>, Refusal> {
         let mut state = self.state();
         if state.queued == 0
             && let Some(left) = state.leave(now, enter)
         {
             return left.map(|()| Turn::Now);
         }
-        if now + state.wait(now) > until {
+        let has_all = client.and_then(|client| state.shares.get(&client)).is_some_and(|share| *share >= self.share);
+        if has_all || now + state.wait(now) > until {
             drop(state);
             return Err(self.refuse());
         }
         state.queued += 1;
+        client.into_iter().for_each(|client| *state.shares.entry(client).or_default() += 1);
         drop(state);
         self.waits.increment();
-        Ok(Turn::Later(Place { line: self, until }))
+        Ok(Turn::Later(Place { line: self, client, until }))
     }
 
     /// Takes a token that is free and wanted by nobody else.

@@ -11,7 +11,15 @@ fn free() -> impl FnMut() -> Result<(), Refusal> + Send {
 }
 
 fn join(line: &Line, until: Instant) -> Result<Turn<'_>, Refusal> {
-    line.join(until, Instant::now(), &mut free())
+    line.join(None, until, Instant::now(), &mut free())
+}
+
+/// How many places somebody has who takes all that there are.
+fn places_of<'l>(line: &'l Line, client: &str, until: Instant) -> Vec<Place<'l>> {
+    let client = Some(client.parse().unwrap());
+    let places = std::iter::from_fn(|| line.join(client, until, Instant::now(), &mut free()).ok());
+    let waiting = |turn| if let Turn::Later(place) = turn { Some(place) } else { None };
+    places.filter_map(waiting).collect()
 }
 
 fn place(line: &Line, until: Instant) -> Place<'_> {
@@ -85,4 +93,29 @@ async fn a_check_goes_ahead_of_the_line() {
     assert!(took <= Duration::from_millis(110), "{took:?}");
     assert!(begun.elapsed() >= Duration::from_millis(1_100));
     assert_eq!(line.state().urgent, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_has_more_than_a_quarter_of_the_line() {
+    let line = line(100, 10);
+    let until = Instant::now() + limits::UPSTREAM_TURN_WITHIN;
+    let greedy = places_of(&line, "192.0.2.1", until);
+    assert_eq!(greedy.len(), 37);
+    let others = ["192.0.2.2", "2001:db8::1"].map(|client| places_of(&line, client, until));
+    assert_eq!(others.each_ref().map(Vec::len), [37, 37]);
+    assert!(matches!(join(&line, until), Ok(Turn::Later(_))), "what has begun goes on");
+    drop(greedy);
+    assert_eq!(line.state().shares.len(), 2);
+    assert_eq!(places_of(&line, "192.0.2.1", until).len(), 37);
+    drop(others);
+    assert!(line.state().shares.is_empty() && line.state().queued == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_has_one_place_in_a_short_line() {
+    let line = line(2, 1);
+    let until = Instant::now() + limits::UPSTREAM_TURN_WITHIN;
+    let first = places_of(&line, "192.0.2.1", until);
+    let second = places_of(&line, "192.0.2.2", until);
+    assert_eq!((first.len(), second.len()), (1, 1));
 }

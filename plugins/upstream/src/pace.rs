@@ -1,6 +1,7 @@
 //! The messages of one attempt at an upstream that is sent only so many: each waits for its turn, and whoever waits for the
 //! attempt sees that it does, as that time is not the upstream's.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ pub(crate) struct Pace<'u> {
 enum Kind<'u> {
     /// Messages after the first one wait no longer than this, and none beyond the moment.
     Question {
+        client: IpAddr,
         within: Duration,
         deadline: Instant,
         outstanding: Option<Outstanding<'u>>,
@@ -105,15 +107,16 @@ impl Patience {
 }
 
 impl<'u> Pace<'u> {
-    /// Of a question. Its further messages wait up to `within`, and no longer than until `deadline`.
+    /// Of a question, in line as one of its client's. Its further messages wait up to `within`, and no longer than until `deadline`.
     pub(crate) fn of_question(
         turns: &'u Turns,
         vigil: Option<&'u Vigil>,
+        client: IpAddr,
         patience: Patience,
         within: Duration,
         deadline: Instant,
     ) -> Self {
-        let kind = Kind::Question { within, deadline, outstanding: None, watched: None };
+        let kind = Kind::Question { client, within, deadline, outstanding: None, watched: None };
         Self { turns, patience, kind, vigil, token: None, has_sent: false }
     }
 
@@ -142,17 +145,18 @@ impl<'u> Pace<'u> {
                     *watched = self.vigil.map(|vigil| vigil.check(Instant::now()));
                 }
             }
-            Kind::Question { within, deadline, outstanding, watched } => {
+            Kind::Question { client, within, deadline, outstanding, watched } => {
                 let now = Instant::now();
                 let within = if self.has_sent { *within } else { self.patience.within };
                 let until = (*deadline).min(now + within);
+                let client = outstanding.is_none().then_some(*client);
                 let mut enter = || {
                     if outstanding.is_none() {
                         *outstanding = Some(self.turns.begin()?);
                     }
                     Ok(())
                 };
-                match self.turns.join(until, now, &mut enter)? {
+                match self.turns.join(client, until, now, &mut enter)? {
                     Turn::Now => {}
                     Turn::Later(place) => {
                         let _waiting = self.patience.progress.wait();

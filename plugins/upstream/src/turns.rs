@@ -1,7 +1,7 @@
 //! What one upstream may be sent, where that is bounded: messages per second, and questions outstanding. Both bounds are the
 //! address's: whoever names it with the same figures shares them, be it twice in a Corefile or before and after a reload.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,10 +73,16 @@ impl Turns {
     }
 
     /// A message leaves now, or waits in line for a turn no later than `until`. What else it needs is asked for when it
-    /// leaves.
-    pub(crate) fn join(&self, until: Instant, now: Instant, enter: Enter<'_>) -> Result<Turn<'_>, Refusal> {
+    /// leaves. `client`: to whose share of the line it counts.
+    pub(crate) fn join(
+        &self,
+        client: Option<IpAddr>,
+        until: Instant,
+        now: Instant,
+        enter: Enter<'_>,
+    ) -> Result<Turn<'_>, Refusal> {
         match &self.line {
-            Some(line) => line.join(until, now, enter),
+            Some(line) => line.join(client, until, now, enter),
             None => enter().map(|()| Turn::Now),
         }
     }

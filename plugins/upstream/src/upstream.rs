@@ -1,6 +1,6 @@
 //! One upstream: its address and protocol, and the way of a question through datagrams and connections to an answer.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -147,7 +147,7 @@ impl Upstream {
         patience: Option<Patience>,
     ) -> Result<Answer, Failure> {
         let begun = Instant::now();
-        let mut pace = patience.and_then(|patience| self.pace(patience, deadline));
+        let mut pace = patience.and_then(|patience| self.pace(query, patience, deadline));
         let question = Arc::new(Question::of(query));
         let datagram = match self.protocol {
             Protocol::Udp => true,
@@ -248,9 +248,11 @@ impl Upstream {
         self.turns.as_ref().map(|_| Patience::new(within))
     }
 
-    fn pace(&self, patience: Patience, deadline: Instant) -> Option<Box<Pace<'_>>> {
+    fn pace(&self, query: &Query, patience: Patience, deadline: Instant) -> Option<Box<Pace<'_>>> {
         let turns = self.turns.as_ref()?;
-        let pace = Pace::of_question(turns, self.vigil.as_deref(), patience, self.attempt_within, deadline);
+        // a refresh is our own look, whoever led to it
+        let client = if query.refresh { Ipv4Addr::LOCALHOST.into() } else { query.client.ip() };
+        let pace = Pace::of_question(turns, self.vigil.as_deref(), client, patience, self.attempt_within, deadline);
         Some(Box::new(pace)) // rare, and boxed so that other attempts stay small
     }
 

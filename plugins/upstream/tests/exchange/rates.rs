@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::wire::{Flags, HEADER, Name, Question, Rcode, RecordType};
-use contract::{Bound, Context, Failure, limits};
+use contract::{Bound, Context, Failure, Query, limits};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
@@ -73,6 +73,13 @@ fn group(context: &Context, upstreams: Vec<Upstream>) -> Group {
     Group::new(upstreams, settings, context)
 }
 
+/// A question of one of many clients, so that the bound of a single one is not in the way.
+fn of_client(context: &Context, number: usize, client: usize) -> Query {
+    let mut asked = query(context, &format!("n{number}.example"));
+    asked.client.address.set_ip([10, 0, 0, u8::try_from(client % 100).unwrap()].into());
+    asked
+}
+
 /// Asks a question at a moment after now. An answer must be its own. Says how long it took as well.
 async fn ask(
     group: &Group,
@@ -81,7 +88,7 @@ async fn ask(
     after: Duration,
 ) -> (Result<SocketAddr, Failure>, Duration) {
     sleep_until(Instant::now() + after).await;
-    let (begun, asked) = (Instant::now(), query(context, &format!("n{number}.example")));
+    let (begun, asked) = (Instant::now(), of_client(context, number, number));
     let outcome = group.exchange(&asked).await.map(|(answer, from)| {
         assert_eq!(address_in(&answer), expected(&asked));
         from
@@ -267,7 +274,7 @@ async fn the_repeat_over_tcp_waits_for_its_turn() {
     };
     tokio::spawn(accept(listener, stream, Connections::default()));
     let group = group(&context, vec![rated(&context, address, Protocol::Udp, 10, 2)]);
-    let queries: Vec<_> = (0..20).map(|number| query(&context, &format!("n{number}.example"))).collect();
+    let queries: Vec<_> = (0..20).map(|number| of_client(&context, number, number)).collect();
     let running = tokio::spawn(group.run());
     let outcomes = join_all(queries.iter().map(|asked| group.exchange(asked))).await;
     let whole = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|(answer, _)| !answer.is_truncated()));
@@ -435,6 +442,24 @@ async fn statements_that_name_one_address_share_its_outstanding_ones() {
         join_all(groups.iter().flat_map(|group| (0..3).map(|number| ask(group, &context, number, Duration::ZERO))))
             .await;
     assert_eq!(all.iter().filter(|(_, took)| took.is_zero()).count(), 3, "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_floods_starves_nobody() {
+    let context = context();
+    let (address, seen) = well().await;
+    let group = group(&context, vec![rated(&context, address, Protocol::Udp, 100, 10)]);
+    let ask_as = async |number: usize, client, after| {
+        sleep_until(Instant::now() + after).await;
+        group.exchange(&of_client(&context, number, client)).await.is_ok()
+    };
+    // one asks 3000 questions in two seconds, the others one now and then
+    let flood = join_all((0..3_000_u32).map(|number| ask_as(1, 1, A_SECOND * number / 1_500)));
+    let others = join_all((0..20_u32).map(|number| ask_as(2, 2 + number as usize, A_SECOND * number / 10)));
+    let (flood, others) = tokio::join!(flood, others);
+    let answered = |all: &[bool]| all.iter().filter(|is_answered| **is_answered).count();
+    assert_eq!(answered(&others), 20);
+    assert!(answered(&flood) >= 180 && seen.most() <= 110, "{}, {}", answered(&flood), seen.most());
 }
 
 #[tokio::test(start_paused = true)]
