@@ -19,7 +19,7 @@ use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
     Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Fault, ListId, Moment, Next, Plugin, Query,
-    Remembered, Reply, Scope, SearchLists, Served, Source, Verdict,
+    Remembered, Reply, Scope, SearchLists, Served, Shelf, Source, Verdict,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -50,6 +50,8 @@ pub struct Shared {
     pub lists: Arc<SearchLists>,
     /// What is watched of the Kubernetes cluster.
     pub cluster: Arc<dyn Cluster>,
+    /// What plugins keep over a reload.
+    pub shelf: Arc<Shelf>,
     /// Where misses run.
     pub runtime: tokio::runtime::Handle,
     /// What `hostname.bind`, `id.server` and NSID say.

@@ -38,6 +38,8 @@ pub const CHASED_PATIENCE: Duration = Duration::from_millis(200);
 pub const CHASED_TOGETHER: Duration = Duration::from_millis(2_000);
 /// How long a question waits for its turn at an upstream with a bound of questions per second.
 pub const UPSTREAM_TURN_WITHIN: Duration = Duration::from_millis(1_500);
+/// One client address has at most one of so many places among those who wait so.
+pub const UPSTREAM_LINE_SHARES: u32 = 4;
 /// Names of one private zone that are missing from it for a moment, as far as that is remembered.
 pub const VANISHED_MAX: usize = 4_096;
 /// Names that are known to be published into the private zones of one directive, of all objects together.

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::query::{Client, Query};
 use crate::scope::{Scoper, SearchLists};
+use crate::shelf::Shelf;
 use crate::wire::{Ede, Name, RecordType};
 
 /// A future on the miss path.
@@ -307,6 +308,8 @@ pub struct Context {
     pub state_dir: Option<PathBuf>,
     /// What is watched of the Kubernetes cluster.
     pub cluster: Arc<dyn Cluster>,
+    /// What plugins keep over a reload.
+    pub shelf: Arc<Shelf>,
 }
 
 /// A directive as it was checked: everything known, nothing opened.

@@ -41,7 +41,7 @@ impl SectionSpec {
             false => None,
         };
         let upstreams = self.upstreams.iter().map(|upstream| {
-            Upstream::new(upstream.address, upstream.protocol(config.as_ref()), &upstream.settings(), &context.metrics)
+            Upstream::new(upstream.address, upstream.protocol(config.as_ref()), &upstream.settings(), context)
         });
         let group = Group::new(upstreams.collect(), self.group_settings(), context);
         let follow = match &self.watch {

@@ -95,7 +95,7 @@ impl Group {
             &[],
         );
         Self {
-            members: Arc::new(Members::new(upstreams)),
+            members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf))),
             near: Order::new(settings.policy),
             far: Order::new(settings.policy),
             hedge: Hedge::new(),
