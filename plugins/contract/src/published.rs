@@ -100,6 +100,17 @@ pub enum Changes {
     Any,
 }
 
+/// The latest changes that are remembered one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// The version of now.
+    pub version: u64,
+    /// Names with the moment of their latest change, each once, in no order.
+    pub names: Vec<(Name, Moment)>,
+    /// Changes up to this moment may be missing; `None`: there were no others.
+    pub whole_since: Option<Moment>,
+}
+
 /// Everything that is to be published, object by object. A writer and a few readers, none of them on the hit path.
 #[derive(Debug)]
 pub struct Published {
@@ -114,7 +125,9 @@ struct State {
     /// Counts changes.
     version: u64,
     /// The latest of them, one for each version up to that of now.
-    changes: VecDeque<Name>,
+    changes: VecDeque<(Name, Moment)>,
+    /// When the last change was made that is not among them any more.
+    dropped: Option<Moment>,
     withdrawn: Withdrawn,
     /// Kinds that are not listed yet.
     unlisted: Vec<Kind>,
@@ -133,7 +146,7 @@ impl Published {
         let mut state = self.state();
         let mut changed = BTreeSet::new();
         let whole = state.set(&object, &publications, now, &mut changed);
-        let version = state.note(changed);
+        let version = state.note(changed, now);
         drop(state);
         self.tell(version, false);
         whole
@@ -156,7 +169,7 @@ impl Published {
         let unlisted = state.unlisted.len();
         state.unlisted.retain(|one| *one != kind);
         let is_news = state.unlisted.len() < unlisted;
-        let version = state.note(changed);
+        let version = state.note(changed, now);
         drop(state);
         self.tell(version, is_news);
         whole
@@ -207,8 +220,16 @@ impl Published {
         let Some(known) = state.changes.len().checked_sub(missed) else {
             return (now, Changes::Any);
         };
-        let names: BTreeSet<&Name> = state.changes.range(known..).collect();
+        let names: BTreeSet<&Name> = state.changes.range(known..).map(|(name, _)| name).collect();
         (now, Changes::Names(names.into_iter().cloned().collect()))
+    }
+
+    /// What has changed of late, for whoever takes over from somebody that is gone.
+    pub fn recent(&self) -> Recent {
+        let state = self.state();
+        let latest: HashMap<&Name, Moment> = state.changes.iter().map(|(name, at)| (name, *at)).collect();
+        let names = latest.into_iter().map(|(name, at)| (name.clone(), at)).collect();
+        Recent { version: state.version, names, whole_since: state.dropped }
     }
 
     /// Tells when something changes: the number of changes so far. Tells the same number again once a kind was listed.
@@ -265,11 +286,11 @@ impl State {
     }
 
     /// These names are others now. The version that this makes.
-    fn note(&mut self, changed: BTreeSet<Name>) -> u64 {
+    fn note(&mut self, changed: BTreeSet<Name>, now: Moment) -> u64 {
         self.version += changed.len() as u64;
-        self.changes.extend(changed);
+        self.changes.extend(changed.into_iter().map(|name| (name, now)));
         let excess = self.changes.len().saturating_sub(limits::PUBLISHED_CHANGES_MAX);
-        self.changes.drain(..excess);
+        self.dropped = self.changes.drain(..excess).last().map(|(_, at)| at).or(self.dropped);
         self.changes.shrink_to(limits::PUBLISHED_CHANGES_MAX);
         self.version
     }

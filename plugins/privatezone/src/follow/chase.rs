@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::JoinHandle;
 
+use super::changed::{Changed, before_and_since};
 use super::counts::Counts;
 use super::linked::Linked;
 use super::look::{is_remembered, look};
@@ -38,10 +39,11 @@ impl Ground<'_> {
     }
 }
 
-/// Pursues every name that changes after this version, until it is dropped.
-pub(super) async fn chase(ground: Ground<'_>, version: u64) {
+/// Pursues every name that changes after this moment, until it is dropped, and those that had changed shortly before: whoever
+/// pursued them went with the configuration of then.
+pub(super) async fn chase(ground: Ground<'_>, since: Moment) {
     let mut versions = ground.published.versions();
-    let mut chase = Chase::new(ground, version);
+    let mut chase = Chase::new(ground, since);
     let mut looks = FuturesUnordered::new();
     loop {
         // not held while changes are read: whoever publishes has those locked, and waits for this
@@ -75,9 +77,8 @@ pub(super) async fn chase(ground: Ground<'_>, version: u64) {
 struct Chase<'a> {
     ground: Ground<'a>,
     version: u64,
-    /// Changed names that were not looked into yet. False: it is not said that this one has changed, so it is pursued only if
-    /// memory knows it.
-    changed: VecDeque<(Name, bool)>,
+    /// Changed names that were not looked into yet.
+    changed: VecDeque<Changed>,
     pursuits: Pursuits,
     forgetting: Forgetting,
     jitter: RandomState,
@@ -86,9 +87,9 @@ struct Chase<'a> {
 }
 
 impl<'a> Chase<'a> {
-    fn new(ground: Ground<'a>, version: u64) -> Self {
-        let (pursuits, forgetting) = (Pursuits::new(), Forgetting::default());
-        let (changed, jitter) = (VecDeque::new(), RandomState::new());
+    fn new(ground: Ground<'a>, since: Moment) -> Self {
+        let (pursuits, forgetting, jitter) = (Pursuits::new(), Forgetting::default(), RandomState::new());
+        let (version, changed) = before_and_since(ground.published, since);
         Self { ground, version, changed, pursuits, forgetting, jitter, is_left: false }
     }
 
@@ -104,21 +105,22 @@ impl<'a> Chase<'a> {
             self.version = version;
             match changes {
                 // what is still to be looked into is among them
-                Changes::Any => self.changed = published.names().into_iter().map(|name| (name, false)).collect(),
-                Changes::Names(names) => self.changed.extend(names.into_iter().map(|name| (name, true))),
+                Changes::Any => self.changed = published.names().into_iter().map(Changed::perhaps).collect(),
+                Changes::Names(names) => self.changed.extend(names.into_iter().map(Changed::now)),
             }
         }
         let now = clock.now();
         for _ in 0..SHARE {
-            let Some((name, is_certain)) = self.changed.pop_front() else { return };
-            self.take_change(name, is_certain, now);
+            let Some(changed) = self.changed.pop_front() else { return };
+            self.take_change(changed, now);
         }
     }
 
-    fn take_change(&mut self, name: Name, is_certain: bool, now: Moment) {
+    fn take_change(&mut self, changed: Changed, now: Moment) {
+        let Changed { name, is_certain, is_counted } = changed;
         let Ground { published, counts, .. } = self.ground;
         if self.pursuits.changed_again(&name, now) {
-            counts.changes.increment();
+            counts.changes.add(is_counted.into());
             return;
         }
         let types = Said::of(published, &name, now).types();
@@ -128,7 +130,7 @@ impl<'a> Chase<'a> {
             (false, true) => self.pursuits.sleep(name, types, now),
             (false, false) => return,
         };
-        counts.changes.increment();
+        counts.changes.add(is_counted.into());
         if !fits {
             counts.unseen.increment();
         }

@@ -1,13 +1,16 @@
 //! Answers made of what objects say, for names that nobody can be asked for.
 
+use std::sync::Arc;
+
 use contract::limits::MADE_TTL_MAX;
 use contract::wire::{Class, Composer, Ede, Rcode, RecordType, Section, ede};
-use contract::{Answer, Publication, Published, Query};
+use contract::{Answer, Object, Publication, Published, Query};
 
 use super::data::{Records, is_registry};
 use super::said::records;
 
-/// An answer, if objects say all that the zone would show.
+/// An answer, if objects say all that the zone would show. Without records and without an SOA for a type of address that they
+/// do not publish beside the other one: who asks for both gives up if one fails. Its asker says for how long that holds.
 pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     // signatures are not there to be had, and of all types only the zone knows
     let beyond = matches!(query.rtype, RecordType::ANY | RecordType::RRSIG | RecordType::NSEC);
@@ -24,7 +27,9 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     if is_alias && !others.is_empty() {
         return None; // a zone has no other records beside a CNAME: ExternalDNS picks
     }
-    let (object, first) = of_type.first()?;
+    let Some((object, first)) = of_type.first() else {
+        return no_address(&holders, query);
+    };
     let held = told(first)?;
     if (is_alias && held.len() > 1) || of_type.iter().any(|(_, one)| told(one).as_ref() != Some(&held)) {
         return None;
@@ -34,8 +39,22 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     for (rtype, data) in &held {
         composer.record(Section::Answer, &query.name, *rtype, ttl, |to| data.write(to)).ok()?;
     }
+    Some(made_of(object, composer))
+}
+
+/// That a name has no address of this type, if objects say of which type its addresses are.
+fn no_address(holders: &[(Arc<Object>, Publication)], query: &Query) -> Option<Answer> {
+    let is_address = |rtype| matches!(rtype, RecordType::A | RecordType::AAAA);
+    let mut addresses = holders.iter().filter(|(_, one)| one.rtype.is_some_and(is_address));
+    let (object, _) = addresses.clone().next()?;
+    // a host name in the place of one may become addresses of both types
+    let are_told = addresses.all(|(_, one)| told(one).is_some());
+    (is_address(query.rtype) && are_told).then(|| made_of(object, Composer::new(&query.name, query.rtype, query.class)))
+}
+
+fn made_of(object: &Object, composer: Composer) -> Answer {
     let text = format!("made of {object}, its resolver does not answer");
-    Some(Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(Ede::new(ede::SYNTHESIZED, text)))
+    Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(Ede::new(ede::SYNTHESIZED, text))
 }
 
 /// What a publication has the zone show to everybody.

@@ -9,6 +9,7 @@
 //!                          --> Linked: names inside of chains, which pods rest on without asking for them
 //! ```
 
+mod changed;
 mod chase;
 mod counts;
 mod data;
@@ -25,7 +26,7 @@ mod tests;
 use std::sync::Arc;
 
 use contract::wire::{Class, Name};
-use contract::{Answer, Blocks, Clock, Context, Published, Query};
+use contract::{Answer, Blocks, Clock, Context, Moment, Published, Query};
 
 use chase::{Ground, chase};
 use counts::Counts;
@@ -41,8 +42,8 @@ pub(crate) struct Follow {
     clock: Arc<dyn Clock>,
     /// Names that nobody can be asked for are answered from it.
     answers: bool,
-    /// How much was published when this was made: what changes later is pursued.
-    version: u64,
+    /// When this was made: what changes later is pursued, and what somebody before it may have been pursuing.
+    since: Moment,
     sightings: Sightings,
     linked: Linked,
     counts: Counts,
@@ -51,10 +52,10 @@ pub(crate) struct Follow {
 impl Follow {
     /// `zone` is the section's first one, for the counters.
     pub(crate) fn new(published: Arc<Published>, answers: bool, zone: &Name, context: &Context) -> Self {
-        let version = *published.versions().borrow();
         let clock = Arc::clone(&context.clock);
+        let since = clock.now();
         let (sightings, linked, counts) = (Sightings::default(), Linked::default(), Counts::new(zone, context));
-        Self { published, clock, answers, version, sightings, linked, counts }
+        Self { published, clock, answers, since, sightings, linked, counts }
     }
 
     /// Whether the records that this question asks for were taken away on purpose: those of its name, or those to which the
@@ -65,7 +66,8 @@ impl Follow {
         is_gone(&query.name) || targets(known, &query.name, query.rtype).iter().any(is_gone)
     }
 
-    /// An answer made of what objects say, if they say all that the zone would; EDE 29, a TTL of 30 s at most.
+    /// An answer made of what objects say, if they say all that the zone would; EDE 29, a TTL of 30 s at most. One that
+    /// says that there is no such address has no SOA: how long it holds is its asker's to say.
     pub(crate) fn answer(&self, query: &Query) -> Option<Answer> {
         if !self.answers {
             return None;
@@ -109,8 +111,8 @@ impl Follow {
 
     /// Has names that changed asked again, for as long as it is polled.
     pub(crate) async fn run(&self, blocks: Arc<dyn Blocks>) {
-        let Self { published, clock, counts, linked, version, .. } = self;
+        let Self { published, clock, counts, linked, since, .. } = self;
         let (clock, blocks) = (clock.as_ref(), &blocks);
-        chase(Ground { published, blocks, clock, counts, linked }, *version).await;
+        chase(Ground { published, blocks, clock, counts, linked }, *since).await;
     }
 }

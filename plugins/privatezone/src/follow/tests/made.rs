@@ -103,7 +103,7 @@ async fn what_is_uncertain_is_not_made() {
             house.published.at(&name("www.corp.example"))
         );
     };
-    refused(vec![sound.clone()], RecordType::AAAA);
+    refused(vec![sound.clone()], RecordType::TXT);
     refused(vec![sound.clone()], RecordType::ANY);
     refused(vec![Publication { is_plain: false, ..sound.clone() }], RecordType::A);
     refused(vec![Publication { rtype: None, ..sound.clone() }], RecordType::A);
@@ -119,6 +119,37 @@ async fn what_is_uncertain_is_not_made() {
     let house = publishing(vec![sound.clone()]);
     house.says(object("other"), vec![other(RecordType::A, "192.0.2.2")]);
     assert!(house.makes("www.corp.example", RecordType::A).is_none(), "objects contradict each other");
+}
+
+#[tokio::test]
+async fn a_name_with_addresses_of_one_type_has_none_of_the_other() {
+    let made = |publications: Vec<Publication>, rtype| publishing(publications).makes("www.corp.example", rtype);
+    let one = |rtype, target| publication("www.corp.example", rtype, &[target]);
+    let (v4, text) = (one(RecordType::A, "192.0.2.1"), one(RecordType::TXT, "x"));
+    for (has, asked) in [
+        (vec![v4.clone()], RecordType::AAAA),
+        (vec![v4.clone(), text.clone()], RecordType::AAAA),
+        (vec![one(RecordType::AAAA, "2001:db8::1")], RecordType::A),
+        (vec![publication("*.corp.example", RecordType::A, &["192.0.2.1"])], RecordType::AAAA),
+    ] {
+        let answer = made(has, asked).unwrap();
+        assert!(answer.is_nodata() && records(&answer).is_empty());
+        assert_eq!((answer.negative_ttl(), answer.rcode()), (None, Rcode::NOERROR));
+        assert_eq!(answer.ede().unwrap().code, ede::SYNTHESIZED);
+    }
+    assert!(made(vec![text.clone()], RecordType::AAAA).is_none(), "no address is published");
+    assert!(made(vec![one(RecordType::A, "lb.example")], RecordType::AAAA).is_none(), "it may be both");
+    let house = publishing(vec![v4.clone()]);
+    house.says(object("other"), vec![one(RecordType::A, "lb.example")]);
+    assert!(house.makes("www.corp.example", RecordType::AAAA).is_none(), "of one of them");
+    let weighted = Publication { is_plain: false, ..v4.clone() };
+    assert!(made(vec![weighted], RecordType::AAAA).is_none());
+    assert!(made(vec![v4.clone(), Publication { rtype: None, ..text.clone() }], RecordType::AAAA).is_none());
+    let alias = one(RecordType::CNAME, "t.example");
+    assert!(made(vec![v4.clone(), alias], RecordType::AAAA).is_none());
+    for other in [RecordType::TXT, RecordType::MX, RecordType::CNAME, RecordType::SOA, RecordType::HTTPS] {
+        assert!(made(vec![v4.clone()], other).is_none(), "{other}");
+    }
 }
 
 #[tokio::test]

@@ -4,5 +4,6 @@ mod aliases;
 mod made;
 mod outages;
 mod pursued;
+mod reloads;
 mod seen;
-mod world;
+pub(super) mod world;

@@ -38,7 +38,12 @@ pub(super) fn publication(owner: &str, rtype: RecordType, targets: &[&str]) -> P
 }
 
 /// An answer with these records, NXDOMAIN if the zone has nothing of the name.
-pub(super) fn answer(asked: &Name, rtype: RecordType, records: &[(RecordType, &str)], exists: bool) -> Answer {
+pub(in crate::follow) fn answer(
+    asked: &Name,
+    rtype: RecordType,
+    records: &[(RecordType, &str)],
+    exists: bool,
+) -> Answer {
     let mut composer = Composer::new(asked, rtype, Class::IN);
     for (held, target) in records {
         let data = Data::of_target(*held, target).unwrap();
@@ -233,6 +238,15 @@ impl House {
         let (at_work, blocks) = (Arc::clone(&follow), Arc::clone(&world) as Arc<dyn Blocks>);
         let work = tokio::spawn(async move { at_work.run(blocks).await });
         Self { world, published, follow, context, work }
+    }
+
+    /// The configuration is read anew: another watch takes over what is published, and what memory has.
+    pub(super) fn reload(&mut self) {
+        let published = Arc::clone(&self.published);
+        self.follow = Arc::new(Follow::new(published, true, &name("corp.example"), &self.context));
+        self.work.abort();
+        let (at_work, blocks) = (Arc::clone(&self.follow), Arc::clone(&self.world) as Arc<dyn Blocks>);
+        self.work = tokio::spawn(async move { at_work.run(blocks).await });
     }
 
     pub(super) fn now(&self) -> Moment {
