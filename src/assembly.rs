@@ -147,6 +147,7 @@ pub fn assemble(
             server: block.keys.first().map(|key| server_label(key, dns_port)).unwrap_or_default(),
             state_dir: shared.state_dir.clone(),
             cluster: Arc::clone(&shared.cluster),
+            shelf: Arc::clone(&shared.shelf),
         };
         let mut chain = Vec::new();
         for spec in &block.chain {

@@ -232,6 +232,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         state_dir: options.state_dir.clone(),
         lists,
         cluster: Arc::new(cluster),
+        shelf: Arc::default(),
         presence: Presence::new(options.debug_hooks),
         heard: AtomicBool::new(false),
         runtime: runtime.clone(),

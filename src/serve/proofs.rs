@@ -161,6 +161,7 @@ impl Node {
             server: "dns://cluster.local.:53".to_owned(),
             state_dir: None,
             cluster: Arc::new(contract::NoCluster),
+            shelf: std::sync::Arc::default(),
         };
         let zone = Name::parse("cluster.local").unwrap();
         let index = Arc::new(PodIndex::default());

@@ -52,5 +52,6 @@ fn context_for_tests(state_dir: Option<std::path::PathBuf>) -> contract::Context
         server: "dns://d.e.:53".to_owned(),
         state_dir,
         cluster: std::sync::Arc::new(contract::NoCluster),
+        shelf: std::sync::Arc::default(),
     }
 }

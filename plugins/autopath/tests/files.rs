@@ -47,6 +47,7 @@ fn context() -> Context {
         server: "dns://.:53".to_owned(),
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
+        shelf: Arc::default(),
     }
 }
 

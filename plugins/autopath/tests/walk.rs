@@ -122,6 +122,7 @@ fn fixture(search: &[&str], zones: &[&str]) -> Fixture {
         server: "dns://d.e.:53".to_owned(),
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
+        shelf: std::sync::Arc::default(),
     };
     let index = Arc::new(PodIndex::default());
     let search: Vec<Name> = search.iter().map(|text| name(text)).collect();

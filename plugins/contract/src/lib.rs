@@ -19,6 +19,7 @@ mod pods;
 mod published;
 mod query;
 mod scope;
+mod shelf;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod wire;
@@ -36,3 +37,4 @@ pub use pods::{Pod, PodIndex, Resident};
 pub use published::{Changes, Kind, Object, Publication, Published, Recent, Wanted};
 pub use query::{Client, Query, Transport};
 pub use scope::{ListId, Scope, Scoper, SearchList, SearchLists};
+pub use shelf::Shelf;

@@ -31,11 +31,15 @@ pub const MISSES_UNDER_PRESSURE_MAX: usize = 64;
 pub const REENTRIES_MAX: u8 = 4;
 /// Links of a CNAME chain of a private zone, those that its upstream followed among them; a longer one is a failure.
 pub const CHASED_LINKS_MAX: usize = 8;
-/// Whoever follows a CNAME waits so long for the same question of somebody else; then it asks for itself: two chains that lead
-/// into each other would wait for one another for ever.
+/// Whoever follows a CNAME waits so long for the same question of somebody else; then it asks again, together with others who
+/// follow one: two chains that lead into each other would wait for one another for ever.
 pub const CHASED_PATIENCE: Duration = Duration::from_millis(200);
+/// And so long for those; then it asks alone.
+pub const CHASED_TOGETHER: Duration = Duration::from_millis(2_000);
 /// How long a question waits for its turn at an upstream with a bound of questions per second.
 pub const UPSTREAM_TURN_WITHIN: Duration = Duration::from_millis(1_500);
+/// One client address has at most one of so many places among those who wait so.
+pub const UPSTREAM_LINE_SHARES: u32 = 4;
 /// Names of one private zone that are missing from it for a moment, as far as that is remembered.
 pub const VANISHED_MAX: usize = 4_096;
 /// Names that are known to be published into the private zones of one directive, of all objects together.

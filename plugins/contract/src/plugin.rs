@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::query::{Client, Query};
 use crate::scope::{Scoper, SearchLists};
+use crate::shelf::Shelf;
 use crate::wire::{Ede, Name, RecordType};
 
 /// A future on the miss path.
@@ -35,6 +36,8 @@ pub struct Reply {
     pub lifetime: Option<Duration>,
     /// False if it must not be memorised at all.
     pub storable: bool,
+    /// True if a gate has spoken for this client on the way behind a CNAME: it is neither memorised nor told to anybody else.
+    pub personal: bool,
     /// Where it came from.
     pub source: Source,
     /// An Extended DNS Error about this reply rather than about the answer.
@@ -44,7 +47,15 @@ pub struct Reply {
 impl Reply {
     /// A fresh answer.
     pub fn fresh(answer: Answer, source: Source) -> Self {
-        Self { answer: Arc::new(answer), age: Age::Fresh(0), lifetime: None, storable: true, source, ede: None }
+        Self {
+            answer: Arc::new(answer),
+            age: Age::Fresh(0),
+            lifetime: None,
+            storable: true,
+            personal: false,
+            source,
+            ede: None,
+        }
     }
 
     /// The same, never memorised.
@@ -297,6 +308,8 @@ pub struct Context {
     pub state_dir: Option<PathBuf>,
     /// What is watched of the Kubernetes cluster.
     pub cluster: Arc<dyn Cluster>,
+    /// What plugins keep over a reload.
+    pub shelf: Arc<Shelf>,
 }
 
 /// A directive as it was checked: everything known, nothing opened.

@@ -48,6 +48,7 @@ pub fn context() -> Context {
         server: "dns://.:53".to_owned(),
         state_dir: None,
         cluster: Arc::new(crate::NoCluster),
+        shelf: Arc::default(),
     }
 }
 

@@ -60,7 +60,7 @@ impl Spec for ForwardSpec {
         }
         let upstreams = upstreams
             .into_iter()
-            .map(|(address, protocol)| Upstream::new(address, protocol, &settings, &context.metrics))
+            .map(|(address, protocol)| Upstream::new(address, protocol, &settings, context))
             .collect();
         Ok(Arc::new(Forward::new(self, Group::new(upstreams, self.group_settings(), context), None, context)))
     }
@@ -149,6 +149,7 @@ impl ForwardSpec {
             failover: self.failover.clone(),
             failfast: self.failfast,
             max_attempts: self.max_connect_attempts,
+            ..GroupSettings::default()
         }
     }
 }

@@ -106,6 +106,7 @@ fn context() -> Context {
         server: "dns://.:53".to_owned(),
         state_dir: None,
         cluster: Arc::new(NoCluster),
+        shelf: std::sync::Arc::default(),
     }
 }
 

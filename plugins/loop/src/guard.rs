@@ -238,6 +238,7 @@ mod tests {
                 server: "dns://.:53".to_owned(),
                 state_dir: None,
                 cluster: Arc::new(contract::NoCluster),
+                shelf: Arc::default(),
             };
             let guard = Arc::new(LoopGuard::new(Name::parse(zone).unwrap(), &context));
             Self { clock, metrics, guard, upstream: Arc::default() }

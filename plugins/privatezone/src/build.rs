@@ -41,7 +41,7 @@ impl SectionSpec {
             false => None,
         };
         let upstreams = self.upstreams.iter().map(|upstream| {
-            Upstream::new(upstream.address, upstream.protocol(config.as_ref()), &upstream.settings(), &context.metrics)
+            Upstream::new(upstream.address, upstream.protocol(config.as_ref()), &upstream.settings(), context)
         });
         let group = Group::new(upstreams.collect(), self.group_settings(), context);
         let follow = match &self.watch {
@@ -60,6 +60,7 @@ impl SectionSpec {
                 domain: self.zones.first().expect("a section has a zone").clone(),
                 ..HealthSettings::default()
             },
+            overlapping_checks: true, // stale answers and failures end with the first one that is answered
             // who does not serve the zone, or cannot now, is not the only one that was named
             failover: vec![Rcode::SERVFAIL, Rcode::REFUSED, Rcode::NOTAUTH],
             ..GroupSettings::default()

@@ -39,34 +39,57 @@ pub(crate) fn links(query: &Query, answer: &Answer) -> Result<Vec<Link>, Failure
     }
 }
 
-/// Whom a target belongs to.
+/// Whom the target of a CNAME belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The zone that was asked.
     Here,
-    /// Another zone that the configuration names: nobody else is to be believed about it.
-    Elsewhere,
+    /// Another private zone.
+    Private,
+    /// Another server block that the configuration names, such as the cluster's.
+    Block,
     /// The rest of the world.
     Outside,
 }
 
-/// The link behind which the chain has to be followed by us: its target is another zone's, or it is outside and the upstream
-/// did not come to records there. `None`: the answer is whole.
-pub(crate) fn open_end(answer: &Answer, links: &[Link], place: impl Fn(&Name) -> Place) -> Option<usize> {
-    let leaves = links.iter().position(|link| place(&link.target) != Place::Here);
-    match leaves.map(|at| (at, place(&links[at].target))) {
-        Some((at, Place::Elsewhere)) => Some(at),
-        Some((at, _)) => {
-            // later on it may come to a zone of ours
-            let ours = links.iter().skip(at).position(|link| place(&link.target) == Place::Elsewhere);
-            match ours {
-                Some(later) => Some(at + later),
-                None => answer.is_negative().then_some(at),
-            }
+/// Tells whose a name is, and whether two names enter the same server block.
+pub(crate) trait Places: Sync {
+    fn place(&self, name: &Name) -> Place;
+
+    fn is_same_block(&self, one: &Name, other: &Name) -> bool;
+}
+
+/// The link behind which the chain has to be followed by us, among those from `known` on; `None`: the answer is whole. The links
+/// before `known` were followed by us already, and what stands behind them is the word of whoever answers for the last target.
+pub(crate) fn open_end(answer: &Answer, links: &[Link], known: usize, places: &dyn Places) -> Option<usize> {
+    match known.checked_sub(1) {
+        None => open_end_of_zone(answer, links, places),
+        Some(last) => {
+            let by = &links[last].target;
+            let is_anothers = |target: &Name| match places.place(target) {
+                Place::Here | Place::Private => true,
+                Place::Block => !places.is_same_block(by, target),
+                Place::Outside => false,
+            };
+            links.iter().skip(known).position(|link| is_anothers(&link.target)).map(|at| known + at)
         }
-        // a denial from inside the zone has its SOA; without one nobody has looked behind the last link
-        None => (answer.is_nodata() && answer.negative_ttl().is_none()).then(|| links.len().checked_sub(1)).flatten(),
     }
+}
+
+/// The same for what the zone's own server said: nobody else is to be believed about a target that another zone of ours has, and
+/// one that lies outside is followed unless the server came to records there.
+fn open_end_of_zone(answer: &Answer, links: &[Link], places: &dyn Places) -> Option<usize> {
+    let leaves = links.iter().position(|link| places.place(&link.target) != Place::Here);
+    let Some(leaves) = leaves else {
+        // a denial from inside the zone has its SOA; without one nobody has looked behind the last link
+        let is_open = answer.is_nodata() && answer.negative_ttl().is_none();
+        return is_open.then(|| links.len().checked_sub(1)).flatten();
+    };
+    let is_ours = |target: &Name| matches!(places.place(target), Place::Private | Place::Block);
+    let back = |at: usize, target: &Name| at > leaves && places.place(target) == Place::Here;
+    let ours =
+        links.iter().enumerate().skip(leaves).find(|(at, link)| is_ours(&link.target) || back(*at, &link.target));
+    ours.map(|(at, _)| at).or_else(|| answer.is_negative().then_some(leaves))
 }
 
 /// The links up to an open end, and what was found behind it: one answer to the query. TTLs of the links are made of `ttl`.
@@ -108,15 +131,18 @@ pub(crate) fn join(query: &Query, answer: &Answer, links: &[Link], rest: &Reply,
         return Err(Failure::Bound { bound: Bound::MessageSize });
     }
     let whole = Answer::composed(composer.finish(), rcode);
-    let whole = match rest.ede.as_ref().or(rest.answer.ede()) {
+    // what was made up stays so, whoever answered for the rest
+    let made = answer.ede().filter(|ede| ede.code == ede::SYNTHESIZED);
+    let whole = match made.or(rest.ede.as_ref()).or(rest.answer.ede()) {
         Some(ede) => whole.with_ede(ede.clone()),
         None => whole,
     };
     Ok(Reply {
         answer: Arc::new(whole),
-        age: Age::Fresh(0),
+        age: if rest.is_stale() { rest.age } else { Age::Fresh(0) },
         lifetime: rest.true_for(),
-        storable: rest.storable && !rest.is_stale(),
+        storable: rest.storable,
+        personal: rest.personal,
         source: rest.source,
         ede: None,
     })

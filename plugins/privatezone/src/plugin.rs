@@ -1,14 +1,18 @@
 //! The step of the chain: which section a name belongs to, and to whom it is handed on.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use contract::wire::Name;
 use contract::{Blocks, Boxed, Next, Plugin, Query, Reply, Served};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::chain::Place;
+use crate::chain::{Place, Places};
 use crate::section::Section;
+
+/// The work beside the queries begins anew so long after it ended.
+const ANEW_AFTER: Duration = Duration::from_secs(5);
 
 /// All private zones of a server block at work.
 #[derive(Debug)]
@@ -44,15 +48,15 @@ impl PrivateZone {
         found.into_iter().map(|(_, section)| section).collect()
     }
 
-    /// Whose name the target of a CNAME is, as seen from a section.
-    fn place(&self, section: &Section, target: &Name, blocks: &dyn Blocks) -> Place {
-        let is_first = |one: &&Section| std::ptr::eq(*one, section);
-        match self.sections(target).first() {
-            Some(first) if is_first(first) => Place::Here,
-            Some(_) => Place::Elsewhere,
-            None if !blocks.is_same_block(target, target) => Place::Outside, // nobody here answers for it
-            None if blocks.is_same_block(target, &Name::root()) => Place::Outside,
-            None => Place::Elsewhere,
+    /// The work on one section beside the queries, begun anew if it panics.
+    async fn care(self: Arc<Self>, index: usize, blocks: Arc<dyn Blocks>) {
+        loop {
+            let (this, blocks) = (Arc::clone(&self), Arc::clone(&blocks));
+            let mut work = JoinSet::new();
+            work.spawn(async move { this.sections[index].run(blocks).await });
+            let _ = work.join_next().await;
+            tracing::error!("privatezone: the work on a zone ended; it begins anew in {} s", ANEW_AFTER.as_secs());
+            tokio::time::sleep(ANEW_AFTER).await;
         }
     }
 
@@ -60,8 +64,7 @@ impl PrivateZone {
         let blocks = next.blocks();
         let mut denial: Option<Reply> = None;
         for section in sections {
-            let owner = |target: &Name| self.place(section, target, blocks);
-            let reply = section.serve(query, blocks, &owner).await?;
+            let reply = section.serve(query, blocks, &Seen { zone: self, section, blocks }).await?;
             if !section.hands_on(query, &reply) {
                 return Ok(resting_on(denial.as_ref(), reply));
             }
@@ -72,6 +75,29 @@ impl PrivateZone {
             Some(denial) if next.name().is_none() => Ok(denial),
             denial => Ok(resting_on(denial.as_ref(), next.serve(query).await?)),
         }
+    }
+}
+
+/// Whose name the target of a CNAME is, as seen from a section.
+struct Seen<'s> {
+    zone: &'s PrivateZone,
+    section: &'s Section,
+    blocks: &'s dyn Blocks,
+}
+
+impl Places for Seen<'_> {
+    fn place(&self, target: &Name) -> Place {
+        match self.zone.sections(target).first() {
+            Some(first) if std::ptr::eq(*first, self.section) => Place::Here,
+            Some(_) => Place::Private,
+            None if !self.blocks.is_same_block(target, target) => Place::Outside, // nobody here answers for it
+            None if self.blocks.is_same_block(target, &Name::root()) => Place::Outside,
+            None => Place::Block,
+        }
+    }
+
+    fn is_same_block(&self, one: &Name, other: &Name) -> bool {
+        self.blocks.is_same_block(one, other)
     }
 }
 
@@ -113,11 +139,9 @@ impl Plugin for PrivateZone {
             let mut work = JoinSet::new();
             for index in 0..self.sections.len() {
                 let (this, blocks) = (Arc::clone(&self), Arc::clone(&blocks));
-                work.spawn(async move { this.sections[index].run(blocks).await });
+                work.spawn(this.care(index, blocks));
             }
-            while let Some(ended) = work.join_next().await {
-                ended.unwrap_or_else(|error| tracing::error!("privatezone: the work on a zone ended: {error}"));
-            }
+            work.join_all().await;
         })
     }
 }

@@ -1,20 +1,20 @@
 //! One private zone at work: its upstreams, and what is made of their answers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::limits::STALE_RECHECK;
 use contract::metrics::Counter;
-use contract::wire::{Ede, Name, Rcode, ede};
-use contract::{Answer, Blocks, Boxed, Clock, Context, Failure, Query, Reply, Served, Source};
+use contract::wire::{Name, Rcode, Section as Part};
+use contract::{Age, Answer, Blocks, Boxed, Clock, Context, Failure, Query, Reply, Served, Source};
 use upstream::Group;
 
-use crate::chain::{self, Place};
+use crate::chain::{self, Link, Places};
 use crate::follow::Follow;
 use crate::spec::SectionSpec;
 use crate::vanished::Vanished;
 
-/// While a name is missing its last answer is told for so long at once, seconds: so soon its return, or its end, is seen.
-const VANISHED_TTL: u32 = 1;
 /// An answer made of the cluster's objects is memorised for this long; then the resolver is tried again.
 const MADE_FOR: Duration = Duration::from_secs(5);
 
@@ -22,20 +22,20 @@ const MADE_FOR: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Section {
     pub(crate) zones: Vec<Name>,
-    group: Group,
+    pub(crate) group: Group,
     ttl: (u32, u32),
-    negative_ttl_max: u32,
-    fallthrough: Vec<Name>,
-    vanished: Vanished,
-    follow: Option<Follow>,
-    clock: Arc<dyn Clock>,
-    counters: Counters,
+    pub(crate) negative_ttl_max: u32,
+    pub(crate) fallthrough: Vec<Name>,
+    pub(crate) vanished: Vanished,
+    pub(crate) follow: Option<Follow>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counters: Counters,
 }
 
 /// What is counted.
 #[derive(Debug)]
-struct Counters {
-    vanished: Arc<Counter>,
+pub(crate) struct Counters {
+    pub(crate) vanished: Arc<Counter>,
     chased: Arc<Counter>,
     fallthrough: Arc<Counter>,
     synthesized: Arc<Counter>,
@@ -58,9 +58,6 @@ impl Counters {
         }
     }
 }
-
-/// Whose name it is, for a chain that leads out of a zone.
-pub(crate) type Owner<'o> = dyn Fn(&Name) -> Place + Send + Sync + 'o;
 
 impl Section {
     pub(crate) fn new(spec: &SectionSpec, group: Group, follow: Option<Follow>, context: &Context) -> Self {
@@ -86,7 +83,7 @@ impl Section {
     /// Whether somebody else is to be asked, since the zone has no such name.
     pub(crate) fn hands_on(&self, query: &Query, reply: &Reply) -> bool {
         let may = self.fallthrough.iter().any(|zone| zone.encloses(&query.name));
-        let bare = || reply.answer.message().section(contract::wire::Section::Answer).next().is_none();
+        let bare = || reply.answer.message().section(Part::Answer).next().is_none();
         may && reply.answer.rcode() == Rcode::NXDOMAIN && bare()
     }
 
@@ -96,47 +93,48 @@ impl Section {
     }
 
     /// Asks the zone's upstreams and makes a reply of their answer.
-    pub(crate) async fn serve(&self, query: &Query, blocks: &dyn Blocks, owner: &Owner<'_>) -> Served {
+    pub(crate) async fn serve(&self, query: &Query, blocks: &dyn Blocks, places: &dyn Places) -> Served {
         if self.group.up() == 0
             && let Some(made) = self.made(query, blocks)
         {
-            return self.whole(query, made, blocks, owner).await;
+            return self.whole(query, made, blocks, places).await;
         }
-        let (answer, upstream) = match self.group.exchange(query).await {
+        let (answer, upstream) = match self.exchange(query).await {
             Ok(found) => found,
             Err(failure) => {
-                let failure = self.told(failure);
-                let is_away = !matches!(failure, Failure::Bound { .. });
-                return match self.made(query, blocks).filter(|_| is_away) {
-                    Some(made) => self.whole(query, made, blocks, owner).await,
-                    None => Err(failure),
+                // too much may be asked; or all is full because nobody answers
+                let is_away = !matches!(failure, Failure::Bound { .. }) || self.group.is_ailing();
+                return match is_away.then(|| self.made(query, blocks)).flatten() {
+                    Some(made) => self.whole(query, made, blocks, places).await,
+                    None => Err(self.told(failure)),
                 };
             }
         };
         let source = Source::Upstream(upstream);
         if !matches!(answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN) {
-            return match self.made(query, blocks).filter(|_| answer.rcode() == Rcode::SERVFAIL) {
-                Some(made) => self.whole(query, made, blocks, owner).await,
+            let is_away = answer.rcode() == Rcode::SERVFAIL;
+            return match is_away.then(|| self.made(query, blocks)).flatten() {
+                Some(made) => self.whole(query, made, blocks, places).await,
                 None => Ok(Reply::fresh(answer, source)),
             };
         }
         if let Some(follow) = &self.follow {
             follow.saw(query, &answer);
         }
-        self.whole(query, Reply::fresh(answer.without_authority(), source), blocks, owner).await
+        self.whole(query, Reply::fresh(answer.without_authority(), source), blocks, places).await
     }
 
     /// The reply with its chain followed to the end, its TTLs within their bounds; or the last answer where the name has just
     /// vanished.
-    async fn whole(&self, query: &Query, reply: Reply, blocks: &dyn Blocks, owner: &Owner<'_>) -> Served {
+    async fn whole(&self, query: &Query, reply: Reply, blocks: &dyn Blocks, places: &dyn Places) -> Served {
         let answer = &reply.answer;
         if answer.is_truncated() {
             return Ok(reply.unstored());
         }
         let links = chain::links(query, answer)?;
-        if let Some(open) = chain::open_end(answer, &links, owner) {
+        if let Some(open) = chain::open_end(answer, &links, 0, places) {
             // rare, and boxed: its state would make every question as large
-            return self.followed(query, &reply, &links[..=open], blocks).await;
+            return self.followed(query, reply, (links, open), blocks, places).await;
         }
         if answer.is_negative() {
             return Ok(match self.last(query, &reply, blocks) {
@@ -149,62 +147,55 @@ impl Section {
         Ok(Reply { answer: Arc::new(answer), ..reply })
     }
 
-    /// The chain up to its open end, and behind it what the server blocks say.
+    /// The chain up to its open end, and behind it what the server blocks say; again, for as long as that leads to somebody
+    /// else's names.
     fn followed<'a>(
         &'a self,
         query: &'a Query,
-        reply: &'a Reply,
-        links: &'a [chain::Link],
+        reply: Reply,
+        (mut links, mut open): (Vec<Link>, usize),
         blocks: &'a dyn Blocks,
+        places: &'a dyn Places,
     ) -> Boxed<'a, Served> {
         Box::pin(async move {
-            self.counters.chased.increment();
-            let owners: Vec<Name> = links.iter().map(|link| link.owner.clone()).collect();
-            let target = links.last().map(|link| link.target.clone()).expect("an open end stands behind a link");
-            let rest = blocks.resolve(query.chase(&owners, target)?).await?;
-            let joined = chain::join(query, &reply.answer, links, &rest, |ttl| self.bounded(ttl))?;
-            let lifetime = [reply.lifetime, joined.lifetime].into_iter().flatten().min();
+            let (source, mut joined) = (reply.source, reply);
+            loop {
+                self.counters.chased.increment();
+                let owners: Vec<Name> = links[..=open].iter().map(|link| link.owner.clone()).collect();
+                let rest = blocks.resolve(query.chase(&owners, links[open].target.clone())?).await?;
+                let (lifetime, personal) = (joined.lifetime, joined.personal);
+                joined = chain::join(query, &joined.answer, &links[..=open], &rest, |ttl| self.bounded(ttl))?;
+                joined.lifetime = [lifetime, joined.lifetime].into_iter().flatten().min();
+                joined.personal |= personal;
+                links = chain::links(query, &joined.answer)?;
+                match chain::open_end(&joined.answer, &links, open + 1, places) {
+                    Some(more) => open = more,
+                    None => break,
+                }
+            }
             if !joined.answer.is_negative() {
                 self.vanished.is_there(&query.name, query.rtype);
             }
+            if joined.is_stale() && blocks.remembered(query).is_none() {
+                // nothing older stands in: it is told for as long as a stale answer keeps its upstream from being asked
+                joined = Reply { age: Age::Fresh(0), lifetime: Some(STALE_RECHECK), ..joined };
+            }
             // the CNAME is ours: when it vanishes its last answer stands
-            Ok(Reply { lifetime, source: reply.source, ..joined })
+            Ok(Reply { source, ..joined })
         })
     }
 
-    /// The last answer of a name that has just vanished, unless that was meant.
-    fn last(&self, query: &Query, denial: &Reply, blocks: &dyn Blocks) -> Option<Reply> {
-        let known = blocks.remembered(query).map(|known| known.reply).filter(|known| {
-            known.answer.rcode() == Rcode::NOERROR && !known.answer.is_negative() && !self.may_be_foreign(query, known)
-        })?;
-        if self.follow.as_ref().is_some_and(|follow| follow.was_meant(query, &known.answer)) {
-            return None;
+    /// Asks the upstreams, and once more whenever one of them is back: a question that was asked of a dead one would wait to its
+    /// end, and all who ask the same with it.
+    async fn exchange(&self, query: &Query) -> Result<(Answer, SocketAddr), Failure> {
+        let mut recoveries = self.group.recoveries();
+        loop {
+            tokio::select! {
+                biased;
+                outcome = self.group.exchange(query) => return outcome,
+                Ok(()) = recoveries.changed() => {}
+            }
         }
-        let left = self.vanished.stands(&query.name, query.rtype, self.clock.as_ref())?;
-        self.counters.vanished.increment();
-        let text = format!("{} is missing from its zone for a moment, or for good", query.name);
-        let answer =
-            Answer::clone(&known.answer).with_ttls(|_| VANISHED_TTL).with_ede(Ede::new(ede::STALE_ANSWER, text));
-        let lifetime = left.min(Duration::from_secs(VANISHED_TTL.into()));
-        Some(Reply { lifetime: Some(lifetime), ..Reply::fresh(answer, denial.source) })
-    }
-
-    /// Whether what is known may be of those to whom the question is handed on.
-    fn may_be_foreign(&self, query: &Query, known: &Reply) -> bool {
-        let is_own = match known.source {
-            Source::Upstream(address) => self.group.upstreams().iter().any(|upstream| upstream.address() == address),
-            Source::Store | Source::Plugin(_) => false,
-        };
-        !is_own && self.fallthrough.iter().any(|zone| zone.encloses(&query.name))
-    }
-
-    /// A denial, told and memorised no longer than may be.
-    fn denied(&self, reply: Reply) -> Reply {
-        let most = self.negative_ttl_max;
-        let answer = Answer::clone(&reply.answer).with_ttls(|ttl| ttl.min(most));
-        let cap = Duration::from_secs(most.into());
-        let lifetime = answer.negative_ttl().map(|_| reply.lifetime.map_or(cap, |known| known.min(cap)));
-        Reply { answer: Arc::new(answer), lifetime: lifetime.or(reply.lifetime), ..reply }
     }
 
     /// What the cluster's objects say, where nobody can be asked and nothing is known.

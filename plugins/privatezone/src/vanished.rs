@@ -22,9 +22,16 @@ impl Vanished {
         Self { grace, since: Mutex::default() }
     }
 
-    /// The zone says that there are no such records, which were there when it was asked last: how long the last answer stands
-    /// yet. `None` once the time is over; then also for as long as nobody has seen the records again.
-    pub(crate) fn stands(&self, name: &Name, rtype: RecordType, clock: &dyn Clock) -> Option<Duration> {
+    /// The zone says that there are no such records, which were there when it was asked last, and whose answer has been past
+    /// its end for so long: how long it stands yet. `None` once the time is over; then also for as long as nobody has seen the
+    /// records again.
+    pub(crate) fn stands(
+        &self,
+        name: &Name,
+        rtype: RecordType,
+        past_end: Duration,
+        clock: &dyn Clock,
+    ) -> Option<Duration> {
         if self.grace.is_zero() {
             return None;
         }
@@ -37,8 +44,10 @@ impl Vanished {
                 return None;
             }
         }
-        let noticed = *since.entry(key).or_insert(now);
-        let left = self.grace.saturating_sub(now.since(noticed));
+        // it may have vanished as soon as nobody looked any more
+        let ended = Moment(now.0.saturating_sub(u64::try_from(past_end.as_millis()).unwrap_or(u64::MAX)));
+        let begun = *since.entry(key).or_insert(ended);
+        let left = self.grace.saturating_sub(now.since(begun));
         (!left.is_zero()).then_some(left)
     }
 
@@ -64,16 +73,16 @@ mod tests {
     fn the_last_answer_stands_for_a_while_after_the_first_denial() {
         let (vanished, clock) = (Vanished::new(Duration::from_secs(10)), FakeClock::new());
         let name = Name::parse("db.corp.example").unwrap();
-        assert_eq!(vanished.stands(&name, RecordType::A, &clock), Some(Duration::from_secs(10)));
+        assert_eq!(vanished.stands(&name, RecordType::A, Duration::ZERO, &clock), Some(Duration::from_secs(10)));
         clock.advance(Duration::from_secs(9));
-        assert_eq!(vanished.stands(&name, RecordType::A, &clock), Some(Duration::from_secs(1)));
+        assert_eq!(vanished.stands(&name, RecordType::A, Duration::ZERO, &clock), Some(Duration::from_secs(1)));
         clock.advance(Duration::from_secs(1));
-        assert_eq!(vanished.stands(&name, RecordType::A, &clock), None);
+        assert_eq!(vanished.stands(&name, RecordType::A, Duration::ZERO, &clock), None);
         clock.advance(Duration::from_secs(100));
-        assert_eq!(vanished.stands(&name, RecordType::A, &clock), None, "no second time");
+        assert_eq!(vanished.stands(&name, RecordType::A, Duration::ZERO, &clock), None, "no second time");
         vanished.is_there(&name, RecordType::A);
-        assert!(vanished.stands(&name, RecordType::A, &clock).is_some(), "it was back");
-        assert!(Vanished::new(Duration::ZERO).stands(&name, RecordType::A, &clock).is_none());
+        assert!(vanished.stands(&name, RecordType::A, Duration::ZERO, &clock).is_some(), "it was back");
+        assert!(Vanished::new(Duration::ZERO).stands(&name, RecordType::A, Duration::ZERO, &clock).is_none());
     }
 
     #[test]
@@ -81,11 +90,11 @@ mod tests {
         let (vanished, clock) = (Vanished::new(Duration::from_secs(10)), FakeClock::new());
         let name = |index: usize| Name::parse(&format!("n{index}.corp.example")).unwrap();
         for index in 0..VANISHED_MAX {
-            assert!(vanished.stands(&name(index), RecordType::A, &clock).is_some());
+            assert!(vanished.stands(&name(index), RecordType::A, Duration::ZERO, &clock).is_some());
         }
-        assert!(vanished.stands(&name(VANISHED_MAX), RecordType::A, &clock).is_none(), "full");
-        assert!(vanished.stands(&name(0), RecordType::A, &clock).is_some(), "known already");
+        assert!(vanished.stands(&name(VANISHED_MAX), RecordType::A, Duration::ZERO, &clock).is_none(), "full");
+        assert!(vanished.stands(&name(0), RecordType::A, Duration::ZERO, &clock).is_some(), "known already");
         clock.advance(Duration::from_secs(10));
-        assert!(vanished.stands(&name(VANISHED_MAX), RecordType::A, &clock).is_some());
+        assert!(vanished.stands(&name(VANISHED_MAX), RecordType::A, Duration::ZERO, &clock).is_some());
     }
 }

@@ -47,7 +47,7 @@ async fn care(upstream: Arc<Upstream>, members: Arc<Members>, settings: GroupSet
     let checks = async {
         match settings.max_fails {
             0 => std::future::pending().await,
-            _ => check(&upstream, &settings.health, &members).await,
+            _ => check(&upstream, &settings, &members).await,
         }
     };
     let watch = async {
@@ -63,20 +63,40 @@ async fn care(upstream: Arc<Upstream>, members: Arc<Members>, settings: GroupSet
 }
 
 /// Checks one upstream whenever it is suspected, until it is good.
-async fn check(upstream: &Upstream, settings: &HealthSettings, members: &Members) {
+async fn check(upstream: &Upstream, settings: &GroupSettings, members: &Members) {
     loop {
         upstream.health.suspected().await;
-        let mut under_way = FuturesUnordered::new();
-        loop {
-            under_way.push(upstream.check(&settings.domain, settings.recursion));
-            match outcome(&mut under_way, upstream, settings).await {
-                Checked::Failed => {}
-                Checked::Good => break,
-                Checked::Back => {
-                    members.recovered();
-                    break;
-                }
-            }
+        let checked = match settings.overlapping_checks {
+            true => check_overlapping(upstream, &settings.health).await,
+            false => check_in_turn(upstream, &settings.health).await,
+        };
+        if checked == Checked::Back {
+            members.recovered();
+        }
+    }
+}
+
+/// One check after the other, until one is good.
+async fn check_in_turn(upstream: &Upstream, settings: &HealthSettings) -> Checked {
+    loop {
+        let checked = upstream.check(&settings.domain, settings.recursion, true).await;
+        if checked != Checked::Failed {
+            return checked;
+        }
+        sleep(settings.interval).await;
+    }
+}
+
+/// The next check while the last is not answered, until one is good.
+async fn check_overlapping(upstream: &Upstream, settings: &HealthSettings) -> Checked {
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        // the next check is a repeat
+        let repeats = !upstream.health.is_ailing();
+        under_way.push(upstream.check(&settings.domain, settings.recursion, repeats));
+        let checked = outcome(&mut under_way, upstream, settings).await;
+        if checked != Checked::Failed {
+            return checked;
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::upstream::Upstream;
 
 impl Upstream {
     /// Whether it replies at all, be it an error. `domain`: whose NS records it is asked for, unless it has a name of its own
-    /// for that.
-    pub(crate) async fn check(&self, domain: &Name, recursion: bool) -> Checked {
+    /// for that. `repeats`: a datagram without a reply is sent again.
+    pub(crate) async fn check(&self, domain: &Name, recursion: bool, repeats: bool) -> Checked {
         let begun = self.health.begin();
         let name = self.check_name.as_ref().unwrap_or(domain);
         let question = Arc::new(Question::check(name.clone(), recursion));
@@ -24,12 +24,12 @@ impl Upstream {
             (None, vigil) => {
                 let _watched = vigil.as_ref().map(|vigil| vigil.check(Instant::now()));
                 let deadline = Instant::now() + limits::UPSTREAM_CHECK_WITHIN;
-                matches!(timeout_at(deadline, self.exchange_check(&question, None)).await, Ok(Ok(_)))
+                matches!(timeout_at(deadline, self.exchange_check(&question, repeats, None)).await, Ok(Ok(_)))
             }
             (Some(turns), vigil) => {
                 let progress = Arc::new(Progress::default());
                 let mut pace = Pace::of_check(turns, vigil.as_deref(), Arc::clone(&progress));
-                let check = self.exchange_check(&question, Some(&mut pace));
+                let check = self.exchange_check(&question, repeats, Some(&mut pace));
                 matches!(within_own_time(limits::UPSTREAM_CHECK_WITHIN, &progress, check).await, Some(Ok(_)))
             }
         };
@@ -39,8 +39,15 @@ impl Upstream {
         self.health.checked(good, begun)
     }
 
-    async fn exchange_check(&self, question: &Arc<Question>, pace: Option<&mut Pace<'_>>) -> Result<Reply, Broken> {
-        let datagram = matches!(self.protocol, Protocol::Udp | Protocol::AsAsked);
-        self.exchange(question, false, datagram, true, pace).await
+    async fn exchange_check(
+        &self,
+        question: &Arc<Question>,
+        repeats: bool,
+        pace: Option<&mut Pace<'_>>,
+    ) -> Result<Reply, Broken> {
+        match self.protocol {
+            Protocol::Udp | Protocol::AsAsked => self.exchange_datagram(question, false, repeats, pace).await,
+            Protocol::Tcp | Protocol::Tls { .. } => self.exchange(question, false, false, true, pace).await,
+        }
     }
 }

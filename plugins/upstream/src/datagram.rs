@@ -30,13 +30,13 @@ impl Datagrams {
         Self { dial, tally, slots: Semaphore::new(limits::UPSTREAM_DATAGRAMS_MAX) }
     }
 
-    /// Asks, and once again after `again` without a reply, unless that would be beyond the upstream's rate. Waits for as long
-    /// as it is let.
+    /// Asks, and once again after `again` (`None`: never) without a reply, unless that would be beyond the upstream's rate.
+    /// Waits for as long as it is let.
     pub(crate) async fn exchange(
         &self,
         question: &Question,
         edns: bool,
-        again: Duration,
+        again: Option<Duration>,
         mut pace: Option<&mut Pace<'_>>,
     ) -> Result<Reply, Broken> {
         if let Some(pace) = &mut pace {
@@ -51,7 +51,7 @@ impl Datagrams {
         &self,
         question: &Question,
         edns: bool,
-        again: Duration,
+        again: Option<Duration>,
         mut pace: Option<&mut Pace<'_>>,
     ) -> io::Result<Reply> {
         let socket = self.dial.datagram().await?;
@@ -61,6 +61,7 @@ impl Datagrams {
             pace.sent();
         }
         socket.send(&wire).await?;
+        let Some(again) = again else { return self.receive(&socket, question, id).await };
         if let Ok(received) = tokio::time::timeout(again, self.receive(&socket, question, id)).await {
             return received;
         }

@@ -296,10 +296,12 @@ impl<'g> Exchange<'g> {
         None
     }
 
-    /// Whether a failure says more than what is kept: an answer or a longer wait says more than it.
+    /// Whether a failure says more than what is kept: an answer or a longer wait says more than it, and so does whatever an
+    /// upstream did if we did not even ask.
     fn says_more(&self, failure: &Failure) -> bool {
         match (&self.last, failure) {
             (Some((_, Ok(_))), _) => false,
+            (Some((_, Err(known))), Failure::Bound { .. }) => matches!(known, Failure::Bound { .. }),
             (Some((_, Err(Failure::Timeout { waited: longer, .. }))), Failure::Timeout { waited, .. }) => {
                 waited > longer
             }

@@ -32,6 +32,9 @@ pub struct GroupSettings {
     pub max_fails: u32,
     /// How upstreams are checked.
     pub health: HealthSettings,
+    /// While an upstream does not answer, the next check does not wait for the end of the last: that it is back is noticed
+    /// about an interval later, at the price of several times as many checks.
+    pub overlapping_checks: bool,
     /// RCODEs that lead to the next upstream, as failures do.
     pub failover: Vec<Rcode>,
     /// With all upstreams down, fail at once rather than try one.
@@ -46,6 +49,7 @@ impl Default for GroupSettings {
             policy: Policy::default(),
             max_fails: 2,
             health: HealthSettings::default(),
+            overlapping_checks: false,
             failover: Vec::new(),
             failfast: false,
             max_attempts: None,
@@ -91,7 +95,7 @@ impl Group {
             &[],
         );
         Self {
-            members: Arc::new(Members::new(upstreams)),
+            members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf))),
             near: Order::new(settings.policy),
             far: Order::new(settings.policy),
             hedge: Hedge::new(),
@@ -124,6 +128,12 @@ impl Group {
         self.members.now().upstreams.iter().filter(|upstream| !self.is_down(upstream)).count()
     }
 
+    /// Whether somebody failed a check or an exchange and answered nobody since. With it, a question that was refused at a
+    /// bound says that nobody answers; without it, that too much is asked. Cheap, and without a lock.
+    pub fn is_ailing(&self) -> bool {
+        self.members.now().upstreams.iter().any(|upstream| upstream.health.is_ailing())
+    }
+
     /// Whether somebody at one of these addresses is not down.
     pub fn is_up(&self, among: impl Fn(SocketAddr) -> bool) -> bool {
         let lineup = self.members.now();
@@ -132,7 +142,8 @@ impl Group {
 
     /// Hears of every upstream that comes back from now on: a check of it is good after one that failed, or it answers a
     /// question after one that it did not answer. The number says how often that was so. While [`Group::run`] is polled
-    /// it is noticed although nobody asks, about an interval of the health checks after the return.
+    /// it is noticed although nobody asks: about an interval of the health checks after the return if they overlap, else with
+    /// the first one that begins after it.
     pub fn recoveries(&self) -> watch::Receiver<u64> {
         self.members.recoveries()
     }

@@ -14,7 +14,7 @@
 //!                    |                           |
 //!                    +------> Question::judge <--+   what is no reply to the question is discarded, the wait goes on
 //!
-//!   Where an upstream is sent only so much, each message on its way passes Pace: Turns --> Bucket
+//!   Where an upstream is sent only so much, each message on its way passes Pace: Turns --> Line --> Bucket
 //! ```
 //!
 //! Knows sockets and timers. Knows no Corefile, no zones, no store.
@@ -30,6 +30,7 @@ mod files;
 mod group;
 mod health;
 mod hedge;
+mod line;
 mod members;
 mod membership;
 mod pace;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use contract::Shelf;
 use contract::metrics::Metrics;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -72,11 +73,12 @@ pub(crate) struct Members {
     alarmed: Mutex<Option<Instant>>,
     /// How often one of them came back.
     recoveries: watch::Sender<u64>,
+    shelf: Arc<Shelf>,
 }
 
 impl Members {
     /// Near ones all.
-    pub(crate) fn new(upstreams: Vec<Upstream>) -> Self {
+    pub(crate) fn new(upstreams: Vec<Upstream>, shelf: Arc<Shelf>) -> Self {
         let upstreams: Arc<[_]> = upstreams.into_iter().map(Arc::new).collect();
         let near = upstreams.len();
         Self {
@@ -85,6 +87,7 @@ impl Members {
             changing: Mutex::default(),
             alarmed: Mutex::default(),
             recoveries: watch::Sender::new(0),
+            shelf,
         }
     }
 
@@ -140,7 +143,7 @@ impl Members {
                 new.push(old.upstreams.iter().find(|known| known.has_seat(seat)).map_or_else(
                     || {
                         change.came.push(seat.address);
-                        Arc::new(Upstream::following(seat, settings, metrics))
+                        Arc::new(Upstream::following(seat, settings, metrics, &self.shelf))
                     },
                     Arc::clone,
                 ));

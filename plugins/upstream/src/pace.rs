@@ -1,13 +1,15 @@
 //! The messages of one attempt at an upstream that is sent only so many: each waits for its turn, and whoever waits for the
 //! attempt sees that it does, as that time is not the upstream's.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::line::Turn;
 use crate::pool::Broken;
-use crate::turns::{Refusal, Turn, Turns};
+use crate::turns::{Outstanding, Refusal, Turns};
 use crate::vigil::{Checking, UnderWay, Vigil};
 
 /// A message leaves so soon after its token was taken, or takes another one: a connection may have been opened meanwhile.
@@ -49,7 +51,13 @@ pub(crate) struct Pace<'u> {
 #[derive(Debug)]
 enum Kind<'u> {
     /// Messages after the first one wait no longer than this, and none beyond the moment.
-    Question { within: Duration, deadline: Instant, outstanding: bool, watched: Option<UnderWay<'u>> },
+    Question {
+        client: IpAddr,
+        within: Duration,
+        deadline: Instant,
+        outstanding: Option<Outstanding<'u>>,
+        watched: Option<UnderWay<'u>>,
+    },
     /// Waits for as long as it takes.
     Check { watched: Option<Checking<'u>> },
 }
@@ -99,15 +107,16 @@ impl Patience {
 }
 
 impl<'u> Pace<'u> {
-    /// Of a question. Its further messages wait up to `within`, and no longer than until `deadline`.
+    /// Of a question, in line as one of its client's. Its further messages wait up to `within`, and no longer than until `deadline`.
     pub(crate) fn of_question(
         turns: &'u Turns,
         vigil: Option<&'u Vigil>,
+        client: IpAddr,
         patience: Patience,
         within: Duration,
         deadline: Instant,
     ) -> Self {
-        let kind = Kind::Question { within, deadline, outstanding: false, watched: None };
+        let kind = Kind::Question { client, within, deadline, outstanding: None, watched: None };
         Self { turns, patience, kind, vigil, token: None, has_sent: false }
     }
 
@@ -130,27 +139,33 @@ impl<'u> Pace<'u> {
         match &mut self.kind {
             Kind::Check { watched } => {
                 let waiting = self.patience.progress.wait();
-                self.turns.urgent().await;
+                self.turns.urgent(&mut || Ok(())).await?;
                 drop(waiting);
                 if watched.is_none() {
                     *watched = self.vigil.map(|vigil| vigil.check(Instant::now()));
                 }
             }
-            Kind::Question { within, deadline, outstanding, watched } => {
+            Kind::Question { client, within, deadline, outstanding, watched } => {
                 let now = Instant::now();
                 let within = if self.has_sent { *within } else { self.patience.within };
                 if within.is_zero() && !self.turns.wait(now).is_zero() {
                     return Err(Broken::Rate); // nothing that anybody waits for is lost, and nothing is counted as lost
                 }
                 let until = (*deadline).min(now + within);
-                match self.turns.join(!*outstanding, until, now)? {
+                let client = outstanding.is_none().then_some(*client);
+                let mut enter = || {
+                    if outstanding.is_none() {
+                        *outstanding = Some(self.turns.begin()?);
+                    }
+                    Ok(())
+                };
+                match self.turns.join(client, until, now, &mut enter)? {
                     Turn::Now => {}
                     Turn::Later(place) => {
                         let _waiting = self.patience.progress.wait();
-                        place.turn().await?;
+                        place.turn(&mut enter).await?;
                     }
                 }
-                *outstanding = true;
                 if watched.is_none() {
                     *watched = self.vigil.map(|vigil| vigil.begin(Instant::now()));
                 }
@@ -174,14 +189,6 @@ impl<'u> Pace<'u> {
     /// How long was waited for turns.
     pub(crate) fn waited(&self) -> Duration {
         self.patience.progress.waited(Instant::now())
-    }
-}
-
-impl Drop for Pace<'_> {
-    fn drop(&mut self) {
-        if let Kind::Question { outstanding: true, .. } = self.kind {
-            self.turns.end();
-        }
     }
 }
 

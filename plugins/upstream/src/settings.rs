@@ -49,14 +49,15 @@ pub struct Settings {
     pub attempt_within: Duration,
     /// How many messages it may be sent; `None`: as many as there are.
     pub rate: Option<Rate>,
-    /// Questions outstanding with it, at most; `None`: as many as its connections and sockets may have.
+    /// Questions outstanding with its address, at most, for all upstreams there with the same figure; `None`: as many as its connections and sockets may have.
     pub outstanding_max: Option<usize>,
     /// Whose NS records its health checks ask for; `None`: as the group says.
     pub check_name: Option<Name>,
 }
 
-/// How many messages an upstream may be sent: at most `burst` at once, and on average `per_second`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many messages an upstream may be sent: at most `burst` at once, and on average `per_second`. The bound is the
+/// address's: all upstreams at one address with the same figures share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     /// Messages per second; at least 1.
     pub per_second: u32,

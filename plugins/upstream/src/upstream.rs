@@ -1,12 +1,12 @@
 //! One upstream: its address and protocol, and the way of a question through datagrams and connections to an answer.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::metrics::Metrics;
 use contract::wire::{Ede, Message, Name, RecordType};
-use contract::{Answer, Bound, Failure, Query, Transport};
+use contract::{Answer, Bound, Context, Failure, Query, Shelf, Transport};
 use tokio::time::{Instant, timeout_at};
 
 use crate::datagram::Datagrams;
@@ -55,23 +55,24 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// An upstream; nothing is opened yet.
-    pub fn new(address: SocketAddr, protocol: Protocol, settings: &Settings, metrics: &Arc<Metrics>) -> Self {
-        Self::make(address, protocol, address.to_string(), settings, metrics, None)
+    /// An upstream; nothing is opened yet. Its bounds it shares with whoever has the same ones at that address.
+    pub fn new(address: SocketAddr, protocol: Protocol, settings: &Settings, context: &Context) -> Self {
+        let (metrics, shelf) = (&context.metrics, &context.shelf);
+        Self::make((address, address.to_string()), protocol, settings, metrics, shelf, None)
     }
 
     /// A member of a group that changes.
-    pub(crate) fn following(seat: &Seat, settings: &Settings, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn following(seat: &Seat, settings: &Settings, metrics: &Arc<Metrics>, shelf: &Shelf) -> Self {
         let vigil = Some(Arc::new(Vigil::new(Instant::now())));
-        Self::make(seat.address, seat.protocol.clone(), seat.to.clone(), settings, metrics, vigil)
+        Self::make((seat.address, seat.to.clone()), seat.protocol.clone(), settings, metrics, shelf, vigil)
     }
 
     fn make(
-        address: SocketAddr,
+        (address, to): (SocketAddr, String),
         protocol: Protocol,
-        to: String,
         settings: &Settings,
         metrics: &Arc<Metrics>,
+        shelf: &Shelf,
         vigil: Option<Arc<Vigil>>,
     ) -> Self {
         let tls = match &protocol {
@@ -79,7 +80,7 @@ impl Upstream {
             Protocol::Udp | Protocol::Tcp | Protocol::AsAsked => None,
         };
         let stream = if tls.is_some() { "tcp-tls" } else { "tcp" };
-        let turns = Turns::of(settings, metrics, &to);
+        let turns = Turns::of(address, &to, settings, metrics, shelf);
         let tally = Tally::new(metrics, settings.directive, to, stream);
         let dial = Dial { address, source: settings.source, tls };
         let bounds = Bounds {
@@ -146,7 +147,7 @@ impl Upstream {
         patience: Option<Patience>,
     ) -> Result<Answer, Failure> {
         let begun = Instant::now();
-        let mut pace = patience.and_then(|patience| self.pace(patience, deadline));
+        let mut pace = patience.and_then(|patience| self.pace(query, patience, deadline));
         let question = Arc::new(Question::of(query));
         let datagram = match self.protocol {
             Protocol::Udp => true,
@@ -210,6 +211,7 @@ impl Upstream {
         self.plain_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks once: in a datagram, or over a connection, `fresh` on a new one.
     pub(crate) async fn exchange(
         &self,
         question: &Arc<Question>,
@@ -219,17 +221,26 @@ impl Upstream {
         pace: Option<&mut Pace<'_>>,
     ) -> Result<Reply, Broken> {
         match datagram {
-            // boxed beside the socket that it opens, so that questions over TCP stay small
-            true => {
-                let again = self.round_trip.retransmit_wait();
-                let reply = Box::pin(self.datagrams.exchange(question, edns, again, pace)).await;
-                if let (Some(vigil), Ok(_)) = (&self.vigil, &reply) {
-                    vigil.heard(Instant::now());
-                }
-                reply
-            }
+            true => self.exchange_datagram(question, edns, true, pace).await,
             false => self.pool.exchange(question, edns, fresh, pace).await,
         }
+    }
+
+    /// Asks in a datagram. `repeats`: it is sent again without a reply.
+    pub(crate) async fn exchange_datagram(
+        &self,
+        question: &Arc<Question>,
+        edns: bool,
+        repeats: bool,
+        pace: Option<&mut Pace<'_>>,
+    ) -> Result<Reply, Broken> {
+        let again = repeats.then(|| self.round_trip.retransmit_wait());
+        // boxed beside the socket that it opens, so that questions over TCP stay small
+        let reply = Box::pin(self.datagrams.exchange(question, edns, again, pace)).await;
+        if let (Some(vigil), Ok(_)) = (&self.vigil, &reply) {
+            vigil.heard(Instant::now());
+        }
+        reply
     }
 
     /// For how long an attempt waits for its turn; `None` if there are no turns.
@@ -237,9 +248,11 @@ impl Upstream {
         self.turns.as_ref().map(|_| Patience::new(within))
     }
 
-    fn pace(&self, patience: Patience, deadline: Instant) -> Option<Box<Pace<'_>>> {
+    fn pace(&self, query: &Query, patience: Patience, deadline: Instant) -> Option<Box<Pace<'_>>> {
         let turns = self.turns.as_ref()?;
-        let pace = Pace::of_question(turns, self.vigil.as_deref(), patience, self.attempt_within, deadline);
+        // a refresh is our own look, whoever led to it
+        let client = if query.refresh { Ipv4Addr::LOCALHOST.into() } else { query.client.ip() };
+        let pace = Pace::of_question(turns, self.vigil.as_deref(), client, patience, self.attempt_within, deadline);
         Some(Box::new(pace)) // rare, and boxed so that other attempts stay small
     }
 

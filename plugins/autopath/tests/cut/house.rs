@@ -86,6 +86,7 @@ pub(crate) fn house(state_dir: Option<PathBuf>, cut: bool) -> Arc<House> {
         server: "dns://d.e.:53".to_owned(),
         state_dir,
         cluster: std::sync::Arc::new(contract::NoCluster),
+        shelf: std::sync::Arc::default(),
     };
     let index = Arc::new(PodIndex::default());
     let search = ["shop.svc.d.e", "svc.d.e", "d.e", "corp.example"].map(name);

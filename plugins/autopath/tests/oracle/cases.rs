@@ -71,6 +71,7 @@ impl Cluster {
             server: "dns://.:53".to_owned(),
             state_dir: None,
             cluster: Arc::new(contract::NoCluster),
+            shelf: Arc::default(),
         };
         let index = Arc::new(PodIndex::default());
         index.replace(&pods);

@@ -160,8 +160,8 @@ async fn attempts_are_capped() {
     let context = context();
     let refusing = refusing().await;
     let well = udp(|question, _| vec![good(question)]).await;
-    let upstreams = [refusing, well]
-        .map(|address| Upstream::new(address, Protocol::Udp, &Settings::of("forward"), &context.metrics));
+    let upstreams =
+        [refusing, well].map(|address| Upstream::new(address, Protocol::Udp, &Settings::of("forward"), &context));
     let settings = GroupSettings { policy: Policy::Sequential, max_attempts: Some(1), ..GroupSettings::default() };
     let group = Group::new(upstreams.into(), settings, &context);
     let failure = group.exchange(&query(&context, "n1.example")).await.unwrap_err();

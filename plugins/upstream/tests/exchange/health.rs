@@ -108,3 +108,27 @@ async fn max_fails_zero_is_never_down() {
     assert_eq!(counted(&context, "coredns_proxy_healthcheck_failures_total"), 0);
     running.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn checks_of_a_black_hole_follow_one_another_unless_they_are_to_overlap() {
+    // 3.7 s for a check and 0.5 s after it, each datagram sent twice; or one every 462 ms, each sent once
+    for (overlapping_checks, expected) in [(false, 8..=10), (true, 32..=38)] {
+        let context = context();
+        let checks = Arc::new(AtomicUsize::new(0));
+        let checked = Arc::clone(&checks);
+        let hole = udp(move |wire, _| {
+            checked.fetch_add(usize::from(Question::parse(wire).unwrap().rtype == RecordType::NS), Ordering::SeqCst);
+            vec![]
+        })
+        .await;
+        let settings = GroupSettings { overlapping_checks, ..GroupSettings::default() };
+        let group = Group::new(vec![upstream(&context, hole, Protocol::Udp)], settings, &context);
+        let running = tokio::spawn(group.run());
+        group.exchange(&query(&context, "n1.example")).await.unwrap_err();
+        tokio::time::sleep(Duration::from_secs(17)).await;
+        let checks = checks.load(Ordering::SeqCst);
+        assert!(expected.contains(&checks), "{overlapping_checks}: {checks}");
+        assert_eq!(group.up(), 0);
+        running.abort();
+    }
+}

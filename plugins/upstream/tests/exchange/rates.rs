@@ -1,11 +1,12 @@
 //! Upstreams that may be sent only so many messages per second, or have so many questions outstanding.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contract::wire::{Flags, HEADER, Name, Question, Rcode, RecordType};
-use contract::{Bound, Context, Failure, limits};
+use contract::{Bound, Context, Failure, Query, limits};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
@@ -64,11 +65,19 @@ fn settings(per_second: u32, burst: u32) -> Settings {
 }
 
 fn rated(context: &Context, address: SocketAddr, protocol: Protocol, per_second: u32, burst: u32) -> Upstream {
-    Upstream::new(address, protocol, &settings(per_second, burst), &context.metrics)
+    Upstream::new(address, protocol, &settings(per_second, burst), context)
 }
 
 fn group(context: &Context, upstreams: Vec<Upstream>) -> Group {
-    Group::new(upstreams, GroupSettings { policy: Policy::Sequential, ..GroupSettings::default() }, context)
+    let settings = GroupSettings { policy: Policy::Sequential, overlapping_checks: true, ..GroupSettings::default() };
+    Group::new(upstreams, settings, context)
+}
+
+/// A question of one of many clients, so that the bound of a single one is not in the way.
+fn of_client(context: &Context, number: usize, client: usize) -> Query {
+    let mut asked = query(context, &format!("n{number}.example"));
+    asked.client.address.set_ip([10, 0, 0, u8::try_from(client % 100).unwrap()].into());
+    asked
 }
 
 /// Asks a question at a moment after now. An answer must be its own. Says how long it took as well.
@@ -79,7 +88,7 @@ async fn ask(
     after: Duration,
 ) -> (Result<SocketAddr, Failure>, Duration) {
     sleep_until(Instant::now() + after).await;
-    let (begun, asked) = (Instant::now(), query(context, &format!("n{number}.example")));
+    let (begun, asked) = (Instant::now(), of_client(context, number, number));
     let outcome = group.exchange(&asked).await.map(|(answer, from)| {
         assert_eq!(address_in(&answer), expected(&asked));
         from
@@ -265,7 +274,7 @@ async fn the_repeat_over_tcp_waits_for_its_turn() {
     };
     tokio::spawn(accept(listener, stream, Connections::default()));
     let group = group(&context, vec![rated(&context, address, Protocol::Udp, 10, 2)]);
-    let queries: Vec<_> = (0..20).map(|number| query(&context, &format!("n{number}.example"))).collect();
+    let queries: Vec<_> = (0..20).map(|number| of_client(&context, number, number)).collect();
     let running = tokio::spawn(group.run());
     let outcomes = join_all(queries.iter().map(|asked| group.exchange(asked))).await;
     let whole = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|(answer, _)| !answer.is_truncated()));
@@ -308,7 +317,7 @@ async fn checks_count_and_none_fails_for_lack_of_a_turn() {
     .await;
     let name = Some(Name::parse("zone.example").unwrap());
     let limited = Settings { check_name: name, ..settings(10, 5) };
-    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &limited, &context.metrics)]);
+    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &limited, &context)]);
     let running = tokio::spawn(group.run());
     join_all((0..1_000).map(|number| {
         let (group, context) = (&group, &context);
@@ -354,7 +363,7 @@ async fn checks_ask_for_the_upstreams_own_name() {
     })
     .await;
     let own = Settings { check_name: Some(Name::parse("zone.example").unwrap()), ..Settings::of("privatezone") };
-    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &own, &context.metrics)]);
+    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &own, &context)]);
     let running = tokio::spawn(group.run());
     ask(&group, &context, 1, Duration::ZERO).await.0.unwrap_err();
     sleep(A_SECOND).await;
@@ -377,7 +386,7 @@ async fn above_the_outstanding_ones_the_next_is_asked_or_it_is_said_at_once() {
         })
         .await;
         let few = Settings { outstanding_max: Some(2), ..Settings::of("privatezone") };
-        let mut upstreams = vec![Upstream::new(hung, Protocol::Udp, &few, &context.metrics)];
+        let mut upstreams = vec![Upstream::new(hung, Protocol::Udp, &few, &context)];
         upstreams.extend(has_another.then(|| upstream(&context, well, Protocol::Udp)));
         let group = group(&context, upstreams);
         let all = join_all((0..5).map(|number| ask(&group, &context, number, Duration::ZERO))).await;
@@ -392,11 +401,113 @@ async fn above_the_outstanding_ones_the_next_is_asked_or_it_is_said_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn statements_that_name_one_address_share_its_rate() {
+    let context = context();
+    let (address, seen) = well().await;
+    let made = |per_second| group(&context, vec![rated(&context, address, Protocol::Udp, per_second, 20)]);
+    let groups = [made(40), made(40), made(40)];
+    let answered = join_all(groups.iter().map(|group| ask_all(group, &context, 200, A_SECOND))).await;
+    assert!(seen.most() <= 60 && answered.iter().sum::<usize>() == seen.count(), "{}, {answered:?}", seen.most());
+    assert!(answered.iter().all(|answered| *answered > 20), "{answered:?}");
+    // other figures are another bound
+    let (count, other) = (seen.count(), made(39));
+    assert!(ask_all(&other, &context, 20, Duration::ZERO).await == 20 && seen.count() == count + 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_hands_out_no_second_burst() {
+    let context = context();
+    let (address, seen) = well().await;
+    let made = || group(&context, vec![rated(&context, address, Protocol::Udp, 10, 50)]);
+    let mut serving = made();
+    for _ in 0..8 {
+        ask_all(&serving, &context, 60, Duration::from_millis(100)).await;
+        serving = made(); // the new one is there before the old one goes
+    }
+    assert!(seen.most() <= 60, "{}", seen.most());
+    // with nobody before it, it begins anew
+    drop(serving);
+    let count = seen.count();
+    assert!(ask_all(&made(), &context, 50, Duration::ZERO).await == 50 && seen.count() == count + 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn statements_that_name_one_address_share_its_outstanding_ones() {
+    let context = context();
+    let hung = udp(|_, _| vec![]).await;
+    let few = Settings { outstanding_max: Some(3), ..Settings::of("privatezone") };
+    let made = || group(&context, vec![Upstream::new(hung, Protocol::Udp, &few, &context)]);
+    let groups = [made(), made()];
+    let all =
+        join_all(groups.iter().flat_map(|group| (0..3).map(|number| ask(group, &context, number, Duration::ZERO))))
+            .await;
+    assert_eq!(all.iter().filter(|(_, took)| took.is_zero()).count(), 3, "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_floods_starves_nobody() {
+    let context = context();
+    let (address, seen) = well().await;
+    let group = group(&context, vec![rated(&context, address, Protocol::Udp, 100, 10)]);
+    let ask_as = async |number: usize, client, after| {
+        sleep_until(Instant::now() + after).await;
+        group.exchange(&of_client(&context, number, client)).await.is_ok()
+    };
+    // one asks 3000 questions in two seconds, the others one now and then
+    let flood = join_all((0..3_000_u32).map(|number| ask_as(1, 1, A_SECOND * number / 1_500)));
+    let others = join_all((0..20_u32).map(|number| ask_as(2, 2 + number as usize, A_SECOND * number / 10)));
+    let (flood, others) = tokio::join!(flood, others);
+    let answered = |all: &[bool]| all.iter().filter(|is_answered| **is_answered).count();
+    assert_eq!(answered(&others), 20);
+    assert!(answered(&flood) >= 180 && seen.most() <= 110, "{}, {}", answered(&flood), seen.most());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_of_ours_does_not_hide_what_an_upstream_did() {
+    let context = context();
+    let full = Failure::Bound { bound: Bound::UpstreamPipeline };
+    let hung = udp(|_, _| vec![]).await;
+    let none_at_all = Settings { outstanding_max: Some(0), ..Settings::of("privatezone") };
+    for (first, second) in [(hung, None), (refusing().await, Some(hung))] {
+        let bounded = Upstream::new(second.unwrap_or(first), Protocol::Udp, &none_at_all, &context);
+        let group = group(&context, vec![upstream(&context, first, Protocol::Udp), bounded]);
+        let (outcome, _) = ask(&group, &context, 1, Duration::ZERO).await;
+        match second {
+            None => assert!(matches!(outcome, Err(Failure::Timeout { .. })), "{outcome:?}"),
+            Some(_) => assert!(matches!(outcome, Err(Failure::Unreachable { .. })), "{outcome:?}"),
+        }
+    }
+    let other = upstream(&context, refusing().await, Protocol::Udp);
+    let bounded = Upstream::new(hung, Protocol::Udp, &none_at_all, &context);
+    let group = group(&context, vec![bounded, other]);
+    let (outcome, _) = ask(&group, &context, 1, Duration::ZERO).await;
+    assert!(outcome != Err(full) && outcome.is_err(), "nor if it came first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_because_nobody_answers_is_not_full_because_too_much_is_asked() {
+    let context = context();
+    let answers = Arc::new(AtomicBool::new(true));
+    let is_well = Arc::clone(&answers);
+    let serve = move |question: &[u8], _| {
+        if is_well.load(Ordering::SeqCst) { vec![good(question)] } else { vec![] }
+    };
+    let group = group(&context, vec![rated(&context, udp(serve).await, Protocol::Udp, 1, 1)]);
+    assert!(ask(&group, &context, 1, Duration::ZERO).await.0.is_ok());
+    let all = join_all((0..5).map(|number| ask(&group, &context, number, Duration::ZERO))).await;
+    assert!(all.iter().any(|(outcome, _)| *outcome == Err(OVER_RATE)) && !group.is_ailing(), "{all:?}");
+    answers.store(false, Ordering::SeqCst);
+    assert!(ask(&group, &context, 1, 2 * A_SECOND).await.0.is_err() && group.is_ailing());
+    answers.store(true, Ordering::SeqCst);
+    assert!(ask(&group, &context, 1, 2 * A_SECOND).await.0.is_ok() && !group.is_ailing());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_a_turn_is_not_outstanding() {
     let context = context();
     let (address, seen) = well().await;
     let both = Settings { outstanding_max: Some(1), ..settings(10, 1) };
-    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &both, &context.metrics)]);
+    let group = group(&context, vec![Upstream::new(address, Protocol::Udp, &both, &context)]);
     let asked: Vec<_> = (0..5).map(|number| ask(&group, &context, number, Duration::from_millis(5))).collect();
     assert!(ask(&group, &context, 7, Duration::ZERO).await.0.is_ok());
     let all = join_all(asked).await;

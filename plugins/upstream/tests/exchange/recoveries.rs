@@ -43,7 +43,8 @@ impl Server {
 }
 
 fn group(context: &Context, address: SocketAddr, protocol: &Protocol, max_fails: u32) -> Group {
-    let settings = GroupSettings { policy: Policy::Sequential, max_fails, ..GroupSettings::default() };
+    let settings =
+        GroupSettings { policy: Policy::Sequential, max_fails, overlapping_checks: true, ..GroupSettings::default() };
     Group::new(vec![upstream(context, address, protocol.clone())], settings, context)
 }
 

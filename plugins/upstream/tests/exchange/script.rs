@@ -22,6 +22,7 @@ pub(crate) fn context() -> Context {
         server: "dns://.:53".to_owned(),
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
+        shelf: Arc::default(),
     }
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn query(context: &Context, name: &str) -> Query {
 
 /// An upstream with the default settings.
 pub(crate) fn upstream(context: &Context, address: SocketAddr, protocol: Protocol) -> Upstream {
-    Upstream::new(address, protocol, &Settings::of("forward"), &context.metrics)
+    Upstream::new(address, protocol, &Settings::of("forward"), context)
 }
 
 /// A group in the order given.

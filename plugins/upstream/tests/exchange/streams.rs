@@ -27,7 +27,7 @@ async fn ask_at_once(context: &Context, upstream: &Upstream, count: usize) {
 
 fn on_one_connection(context: &Context, address: std::net::SocketAddr) -> Upstream {
     let settings = Settings { connections_max: 1, held_up_max: 1, ..Settings::of("forward") };
-    Upstream::new(address, Protocol::Tcp, &settings, &context.metrics)
+    Upstream::new(address, Protocol::Tcp, &settings, &context)
 }
 
 /// Reads so many questions before it answers the last one first.
@@ -148,7 +148,7 @@ async fn idle_connections_are_closed_when_they_expire() {
     })
     .await;
     let settings = Settings { expire: Duration::from_millis(50), ..Settings::of("forward") };
-    let upstream = Upstream::new(address, Protocol::Tcp, &settings, &context.metrics);
+    let upstream = Upstream::new(address, Protocol::Tcp, &settings, &context);
     ask_at_once(&context, &upstream, 1).await;
     was_closed.recv().await.unwrap();
     ask_at_once(&context, &upstream, 1).await;
@@ -160,7 +160,7 @@ async fn old_and_surplus_connections_are_let_go() {
     let context = context();
     let (address, connections) = tcp(|stream, _| serve_well(stream)).await;
     let aged = Settings { max_age: Some(Duration::from_millis(1)), ..Settings::of("forward") };
-    let upstream = Upstream::new(address, Protocol::Tcp, &aged, &context.metrics);
+    let upstream = Upstream::new(address, Protocol::Tcp, &aged, &context);
     ask_at_once(&context, &upstream, 1).await;
     tokio::time::sleep(Duration::from_millis(5)).await;
     ask_at_once(&context, &upstream, 1).await;
@@ -179,7 +179,7 @@ async fn old_and_surplus_connections_are_let_go() {
         }
     })
     .await;
-    let upstream = Upstream::new(address, Protocol::Tcp, &single, &context.metrics);
+    let upstream = Upstream::new(address, Protocol::Tcp, &single, &context);
     for _ in 0..4 {
         ask_at_once(&context, &upstream, 12).await;
     }
