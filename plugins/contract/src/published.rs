@@ -290,7 +290,7 @@ impl State {
         self.version += changed.len() as u64;
         self.changes.extend(changed.into_iter().map(|name| (name, now)));
         let excess = self.changes.len().saturating_sub(limits::PUBLISHED_CHANGES_MAX);
-        self.dropped = self.changes.drain(..excess).last().map(|(_, at)| at).or(self.dropped);
+        self.dropped = self.changes.drain(..excess).next_back().map(|(_, at)| at).or(self.dropped);
         self.changes.shrink_to(limits::PUBLISHED_CHANGES_MAX);
         self.version
     }
