@@ -87,7 +87,7 @@ mod tests {
         for _ in 0..3 {
             forgetting.start(&blocks);
             forgetting.start(&blocks); // one at a time
-            forgetting.done().await;
+            tokio::time::timeout(FORGETS_APART * 10, forgetting.done()).await.expect("a walk for each");
         }
         forgetting.start(&blocks);
         assert!(forgetting.walk.is_none(), "nothing is left");
