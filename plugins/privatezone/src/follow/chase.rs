@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use contract::limits::{FORGETS_APART, FORGOTTEN_TOGETHER_MAX, PURSUIT_QUESTIONS_MAX};
+use contract::limits::PURSUIT_QUESTIONS_MAX;
 use contract::wire::{Name, RecordType};
 use contract::{Blocks, Changes, Clock, Moment, Published};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::task::JoinHandle;
 
 use super::changed::{Changed, before_and_since};
 use super::counts::Counts;
+use super::forgetting::Forgetting;
 use super::linked::Linked;
 use super::look::{is_remembered, look};
 use super::pursuit::{Look, Next};
@@ -176,54 +176,6 @@ impl<'a> Chase<'a> {
             tracing::debug!(
                 "privatezone: {name} was not seen in its zone as objects say, and is not waited for any longer"
             );
-        }
-    }
-}
-
-/// Names that memory is to forget, and the walk through memory that is under way.
-#[derive(Default)]
-struct Forgetting {
-    names: Vec<Name>,
-    /// The earliest beginning of a look at one of them: what was stored since then may be what it has brought.
-    before: Option<Moment>,
-    walk: Option<JoinHandle<()>>,
-}
-
-impl Forgetting {
-    fn add(&mut self, name: &Name, before: Moment) {
-        if !self.names.contains(name) {
-            self.names.push(name.clone());
-        }
-        self.before = Some(self.before.map_or(before, |other| other.min(before)));
-    }
-
-    /// Begins a walk if there is something to forget and none is under way, or was a moment ago.
-    fn start(&mut self, blocks: &Arc<dyn Blocks>) {
-        if self.walk.is_some() {
-            return;
-        }
-        let Some(before) = self.before else { return };
-        let rest = self.names.len().saturating_sub(FORGOTTEN_TOGETHER_MAX);
-        let names = self.names.split_off(rest);
-        self.before = self.before.filter(|_| rest > 0);
-        let blocks = Arc::clone(blocks);
-        self.walk = Some(tokio::spawn(async move {
-            let walk = tokio::task::spawn_blocking(move || blocks.forget(&names, before));
-            if let Err(error) = walk.await {
-                tracing::error!(%error, "privatezone: forgetting what has changed failed");
-            }
-            tokio::time::sleep(FORGETS_APART).await;
-        }));
-    }
-
-    /// Waits for the end of the walk that is under way; for ever if there is none.
-    async fn done(&mut self) {
-        match &mut self.walk {
-            Some(walk) => {
-                let _ = walk.await; // it has said what went wrong
-                self.walk = None;
-            }
-            None => std::future::pending().await,
         }
     }
 }

@@ -81,3 +81,30 @@ fn question(name: &Name, rtype: RecordType, clock: &dyn Clock) -> Query {
         chased: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::Source;
+    use contract::wire::Ede;
+
+    use super::*;
+    use crate::follow::tests::world::{answer, name};
+
+    #[test]
+    fn who_speaks_in_the_zone_s_place_brings_no_news() {
+        let asked = name("www.corp.example");
+        let said = || answer(&asked, RecordType::A, &[(RecordType::A, "192.0.2.1")], true);
+        let is_news = |reply: Reply| news(&Ok(reply), &asked, RecordType::A).is_some();
+        let source = Source::Upstream("192.0.2.53:53".parse().unwrap());
+        assert!(is_news(Reply::fresh(said(), source)));
+        for (code, expected) in [(3, false), (19, false), (29, false), (4, true), (0, true)] {
+            let one = Ede::new(code, "told");
+            assert_eq!(is_news(Reply::fresh(said().with_ede(one.clone()), source)), expected, "{code} of the answer");
+            let told = Reply { ede: Some(one.clone()), ..Reply::fresh(said(), source) };
+            assert_eq!(is_news(told), expected, "{code} of the reply");
+            let both = Reply { ede: Some(Ede::new(0, "other")), ..Reply::fresh(said().with_ede(one), source) };
+            assert_eq!(is_news(both), expected, "{code} of the answer beside another one");
+        }
+        assert!(!is_news(Reply { age: contract::Age::Stale, ..Reply::fresh(said(), source) }));
+    }
+}

@@ -13,6 +13,7 @@ mod changed;
 mod chase;
 mod counts;
 mod data;
+mod forgetting;
 mod linked;
 mod look;
 mod made;
@@ -45,7 +46,8 @@ pub(crate) struct Follow {
     /// When this was made: what changes later is pursued, and what somebody before it may have been pursuing.
     since: Moment,
     sightings: Sightings,
-    linked: Linked,
+    /// It outlives a reload, as memory does.
+    linked: Arc<Linked>,
     counts: Counts,
 }
 
@@ -54,7 +56,8 @@ impl Follow {
     pub(crate) fn new(published: Arc<Published>, answers: bool, zone: &Name, context: &Context) -> Self {
         let clock = Arc::clone(&context.clock);
         let since = clock.now();
-        let (sightings, linked, counts) = (Sightings::default(), Linked::default(), Counts::new(zone, context));
+        let linked = context.shelf.get_or_make(zone.clone(), Linked::default);
+        let (sightings, counts) = (Sightings::default(), Counts::new(zone, context));
         Self { published, clock, answers, since, sightings, linked, counts }
     }
 

@@ -62,6 +62,18 @@ async fn what_a_pod_has_of_the_target_itself_does_not_hide_that_the_alias_is_old
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_alias_that_was_asked_for_before_a_reload_is_forgotten_after_it() {
+    let mut house = with_alias().await;
+    sleep(seconds(700.0)).await;
+    house.reload();
+    sleep(seconds(5.0)).await;
+    house.web_says(TARGET, &["192.0.2.2"]);
+    house.world.publish(TARGET, RecordType::A, &["192.0.2.2"]);
+    sleep(seconds(1.0) + 5 * LATENCY).await;
+    assert!(house.told(ALIAS).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_for_the_alias_after_the_change_is_noticed() {
     let house = House::new();
     house.web_says(TARGET, &["192.0.2.2"]);
