@@ -91,6 +91,9 @@ pub struct Publication {
     pub is_plain: bool,
 }
 
+/// Objects of a list that are taken in before readers have their turn.
+const REPLACED_AT_ONCE: usize = 256;
+
 /// What has changed since somebody last looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changes {
@@ -152,24 +155,32 @@ impl Published {
         whole
     }
 
-    /// All objects of a kind, at once: those that are not among them are gone. Of an object that is there twice the last word
-    /// counts. False if there was no room for all of them.
+    /// All objects of a kind: those that are not among them are gone. Of an object that is there twice the last word counts.
+    /// False if there was no room for all of them. Readers have their turn in between: a long list takes a while.
     pub fn replace(&self, kind: Kind, objects: Vec<(Object, Vec<Publication>)>, now: Moment) -> bool {
-        let mut state = self.state();
-        let (mut changed, mut whole) = (BTreeSet::new(), true);
-        for gone in state.store.others(kind, objects.iter().map(|(object, _)| object)) {
-            state.set(&gone, &[], now, &mut changed);
-        }
         let last: HashMap<Object, usize> = objects.iter().map(|(object, _)| object.clone()).zip(0..).collect();
-        for (number, (object, publications)) in objects.into_iter().enumerate() {
-            if last.get(&object) == Some(&number) {
+        let gone = self.state().store.others(kind, last.keys());
+        let gone = gone.into_iter().map(|object| (object, Vec::new()));
+        let there = objects.into_iter().enumerate().filter(|(number, (object, _))| last.get(object) == Some(number));
+        let mut words = gone.chain(there.map(|(_, word)| word));
+        let mut whole = true;
+        loop {
+            let portion: Vec<_> = words.by_ref().take(REPLACED_AT_ONCE).collect();
+            if portion.is_empty() {
+                break;
+            }
+            let (mut state, mut changed) = (self.state(), BTreeSet::new());
+            for (object, publications) in portion {
                 whole &= state.set(&object, &publications, now, &mut changed);
             }
+            let version = state.note(changed, now);
+            drop(state);
+            self.tell(version, false);
         }
+        let mut state = self.state();
         let unlisted = state.unlisted.len();
         state.unlisted.retain(|one| *one != kind);
-        let is_news = state.unlisted.len() < unlisted;
-        let version = state.note(changed, now);
+        let (is_news, version) = (state.unlisted.len() < unlisted, state.version);
         drop(state);
         self.tell(version, is_news);
         whole

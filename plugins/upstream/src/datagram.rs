@@ -13,6 +13,7 @@ use crate::pace::Pace;
 use crate::pool::Broken;
 use crate::question::{Question, Reply};
 use crate::tally::Tally;
+use crate::turns::Refusal;
 
 /// The largest datagram that is read, octets: more than is announced, as not everybody heeds it.
 const DATAGRAM_MAX: usize = 4_096;
@@ -39,10 +40,17 @@ impl Datagrams {
         again: Option<Duration>,
         mut pace: Option<&mut Pace<'_>>,
     ) -> Result<Reply, Broken> {
-        if let Some(pace) = &mut pace {
-            Box::pin(pace.turn()).await?; // before a socket is held
+        let mut slot = None;
+        let mut enter = || {
+            slot = Some(self.slots.try_acquire().map_err(|_| Refusal::Full)?);
+            Ok(())
+        };
+        match &mut pace {
+            // no slot is held while it waits for its turn, and none of its tokens is lost to a lack of slots
+            Some(pace) => Box::pin(pace.turn(&mut enter)).await?,
+            None => enter()?,
         }
-        let Ok(_slot) = self.slots.try_acquire() else { return Err(Broken::Full) };
+        let _slot = slot;
         self.tally.datagrams.increment();
         self.converse(question, edns, again, pace).await.map_err(|error| Broken::Unreachable(error.to_string()))
     }

@@ -64,6 +64,7 @@ pub(crate) enum Turn<'l> {
 pub(crate) struct Place<'l> {
     line: &'l Line,
     client: Option<IpAddr>,
+    since: Instant,
     until: Instant,
 }
 
@@ -134,7 +135,7 @@ impl Line {
     ) -> Result<Turn<'_>, Refusal> {
         let mut state = self.state();
         if state.queued == 0
-            && let Some(left) = state.leave(now, enter)
+            && let Some(left) = state.leave(now, now, enter)
         {
             return left.map(|()| Turn::Now);
         }
@@ -147,25 +148,25 @@ impl Line {
         client.into_iter().for_each(|client| *state.shares.entry(client).or_default() += 1);
         drop(state);
         self.waits.increment();
-        Ok(Turn::Later(Place { line: self, client, until }))
+        Ok(Turn::Later(Place { line: self, client, since: now, until }))
     }
 
     /// Takes a token that is free and wanted by nobody else.
     pub(crate) fn spare(&self, now: Instant) -> bool {
         let mut state = self.state();
-        state.queued == 0 && state.urgent == 0 && state.bucket.take(now)
+        state.queued == 0 && state.urgent == 0 && state.bucket.take(now, now)
     }
 
     /// Waits for a turn ahead of the line: for checks, which are few.
     pub(crate) async fn urgent(&self, enter: Enter<'_>) -> Result<(), Refusal> {
         self.state().urgent += 1;
-        let _waiting = Urgent(self);
+        let (_waiting, since) = (Urgent(self), Instant::now());
         loop {
             let wait = {
                 let (now, mut state) = (Instant::now(), self.state());
                 let wait = state.bucket.wait(0, now);
                 if wait.is_zero() {
-                    return state.take(now, enter);
+                    return state.take(since, now, enter);
                 }
                 wait
             };
@@ -189,15 +190,15 @@ impl State {
     }
 
     /// A message leaves, if it is the first in line; `None`: not yet.
-    fn leave(&mut self, now: Instant, enter: Enter<'_>) -> Option<Result<(), Refusal>> {
+    fn leave(&mut self, since: Instant, now: Instant, enter: Enter<'_>) -> Option<Result<(), Refusal>> {
         let may = self.urgent == 0 && self.bucket.wait(0, now).is_zero();
-        may.then(|| self.take(now, enter))
+        may.then(|| self.take(since, now, enter))
     }
 
     /// Takes the token that is there.
-    fn take(&mut self, now: Instant, enter: Enter<'_>) -> Result<(), Refusal> {
+    fn take(&mut self, since: Instant, now: Instant, enter: Enter<'_>) -> Result<(), Refusal> {
         enter()?;
-        let taken = self.bucket.take(now);
+        let taken = self.bucket.take(since, now);
         debug_assert!(taken, "it was there a moment ago");
         Ok(())
     }
@@ -220,7 +221,7 @@ impl Place<'_> {
             let now = Instant::now();
             let wait = {
                 let mut state = line.state();
-                if let Some(left) = state.leave(now, enter) {
+                if let Some(left) = state.leave(self.since, now, enter) {
                     return left;
                 }
                 state.bucket.wait(state.urgent, now)

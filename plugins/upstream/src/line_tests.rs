@@ -119,3 +119,32 @@ async fn everybody_has_one_place_in_a_short_line() {
     let second = places_of(&line, "192.0.2.2", until);
     assert_eq!((first.len(), second.len()), (1, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_small_burst_does_not_cut_the_rate() {
+    for (per_second, burst) in [(5_000, 1), (2_000, 3), (300, 1)] {
+        let line = line(per_second, burst);
+        let begun = Instant::now();
+        let left = Mutex::new(Vec::new());
+        let asks = async |number: u32| {
+            tokio::time::sleep_until(begun + Duration::from_secs(3) * number / (4 * per_second)).await;
+            let (now, until) = (Instant::now(), Instant::now() + limits::UPSTREAM_TURN_WITHIN);
+            let leaves = match line.join(None, until, now, &mut free()) {
+                Ok(Turn::Later(place)) => turn(place).await.is_ok(),
+                found => found.is_ok(),
+            };
+            if leaves {
+                left.lock().unwrap().push(Instant::now());
+            }
+        };
+        futures_util::future::join_all((0..4 * per_second).map(asks)).await;
+        let left = left.into_inner().unwrap();
+        let within =
+            |at: Instant| left.iter().filter(|one| **one >= at && **one - at <= Duration::from_secs(1)).count();
+        let full = within(begun + Duration::from_secs(1));
+        let most = left.iter().step_by(97).map(|at| within(*at)).max().unwrap();
+        let (per_second, burst) = (per_second as usize, burst as usize);
+        assert!(full >= per_second * 95 / 100, "{full} of {per_second}");
+        assert!(most <= per_second + burst, "{most} of {per_second}");
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::line::Turn;
+use crate::line::{Enter, Turn};
 use crate::pool::Broken;
 use crate::turns::{Outstanding, Refusal, Turns};
 use crate::vigil::{Checking, UnderWay, Vigil};
@@ -131,15 +131,16 @@ impl<'u> Pace<'u> {
         self.token.is_some_and(|taken| taken.elapsed() <= FRESH)
     }
 
-    /// Waits until a message may leave, which it then must do at once.
-    pub(crate) async fn turn(&mut self) -> Result<(), Broken> {
+    /// Waits until a message may leave, which it then must do at once. `also`: what it needs besides; without it no token is
+    /// taken.
+    pub(crate) async fn turn(&mut self, also: Enter<'_>) -> Result<(), Broken> {
         if self.is_due() {
-            return Ok(());
+            return Ok(also()?);
         }
         match &mut self.kind {
             Kind::Check { watched } => {
                 let waiting = self.patience.progress.wait();
-                self.turns.urgent(&mut || Ok(())).await?;
+                self.turns.urgent(also).await?;
                 drop(waiting);
                 if watched.is_none() {
                     *watched = self.vigil.map(|vigil| vigil.check(Instant::now()));
@@ -157,7 +158,7 @@ impl<'u> Pace<'u> {
                     if outstanding.is_none() {
                         *outstanding = Some(self.turns.begin()?);
                     }
-                    Ok(())
+                    also()
                 };
                 match self.turns.join(client, until, now, &mut enter)? {
                     Turn::Now => {}

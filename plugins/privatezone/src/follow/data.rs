@@ -113,21 +113,13 @@ impl Data {
             Self::Address(IpAddr::V6(address)) => to.octets(&address.octets()),
             Self::Host(before, name) => {
                 to.octets(before);
-                match before.len() {
-                    6 => to.octets(name.as_wire()), // a target of SRV is not compressed (RFC 2782)
-                    _ => to.rdata_name(name),
-                }
+                to.octets(name.as_wire());
             }
             Self::Text(text) if text.is_empty() => to.string(&[]),
             Self::Text(text) => text.chunks(255).for_each(|part| to.string(part)),
             Self::Octets(octets) => to.octets(octets),
         }
     }
-}
-
-/// True for the text by which ExternalDNS marks its records.
-pub(super) fn is_registry(target: &str) -> bool {
-    target.trim_start_matches(['"', ' ']).starts_with("heritage=external-dns")
 }
 
 /// A text as zone files have it: in quotes (RFC 1035 5.1), or one bare word. `None` for anything else: providers differ in what
@@ -208,6 +200,5 @@ mod tests {
         ] {
             assert_eq!(Data::of_target(rtype, target), None, "{rtype} {target}");
         }
-        assert!(is_registry("\"heritage=external-dns,external-dns/owner=me\"") && !is_registry("other"));
     }
 }

@@ -6,8 +6,11 @@ use contract::limits::MADE_TTL_MAX;
 use contract::wire::{Class, Composer, Ede, Rcode, RecordType, Section, ede};
 use contract::{Answer, Object, Publication, Published, Query};
 
-use super::data::{Records, is_registry};
 use super::said::records;
+
+/// Types that are made: those that ExternalDNS publishes unless it is told to publish others as well. Whether it was, nobody here
+/// knows.
+const MADE: [RecordType; 3] = [RecordType::A, RecordType::AAAA, RecordType::CNAME];
 
 /// An answer, if objects say all that the zone would show. Without records and without an SOA for a type of address that they
 /// do not publish beside the other one: who asks for both gives up if one fails. Its asker says for how long that holds.
@@ -23,6 +26,9 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     }
     let is_alias = holders.iter().any(|(_, one)| one.rtype == Some(RecordType::CNAME));
     let rtype = if is_alias { RecordType::CNAME } else { query.rtype };
+    if !MADE.contains(&rtype) {
+        return None;
+    }
     let (of_type, others): (Vec<_>, Vec<_>) = holders.iter().partition(|(_, one)| one.rtype == Some(rtype));
     if is_alias && !others.is_empty() {
         return None; // a zone has no other records beside a CNAME: ExternalDNS picks
@@ -30,8 +36,8 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     let Some((object, first)) = of_type.first() else {
         return no_address(&holders, query);
     };
-    let held = told(first)?;
-    if (is_alias && held.len() > 1) || of_type.iter().any(|(_, one)| told(one).as_ref() != Some(&held)) {
+    let held = records(first)?;
+    if (is_alias && held.len() > 1) || of_type.iter().any(|(_, one)| records(one).as_ref() != Some(&held)) {
         return None;
     }
     let ttl = of_type.iter().filter_map(|(_, one)| one.ttl.filter(|ttl| *ttl > 0)).fold(MADE_TTL_MAX, u32::min);
@@ -48,18 +54,11 @@ fn no_address(holders: &[(Arc<Object>, Publication)], query: &Query) -> Option<A
     let mut addresses = holders.iter().filter(|(_, one)| one.rtype.is_some_and(is_address));
     let (object, _) = addresses.clone().next()?;
     // a host name in the place of one may become addresses of both types
-    let are_told = addresses.all(|(_, one)| told(one).is_some());
+    let are_told = addresses.all(|(_, one)| records(one).is_some());
     (is_address(query.rtype) && are_told).then(|| made_of(object, Composer::new(&query.name, query.rtype, query.class)))
 }
 
 fn made_of(object: &Object, composer: Composer) -> Answer {
     let text = format!("made of {object}, its resolver does not answer");
     Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(Ede::new(ede::SYNTHESIZED, text))
-}
-
-/// What a publication has the zone show to everybody.
-fn told(publication: &Publication) -> Option<Records> {
-    let is_text = publication.rtype == Some(RecordType::TXT);
-    let is_marked = is_text && publication.targets.iter().any(|target| is_registry(target));
-    records(publication).filter(|_| !is_marked)
 }

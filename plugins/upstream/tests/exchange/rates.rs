@@ -463,6 +463,37 @@ async fn one_that_floods_starves_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_finds_no_socket_free_takes_no_token() {
+    let context = context();
+    let silent = udp(|_, _| vec![]).await;
+    let sockets = limits::UPSTREAM_DATAGRAMS_MAX;
+    let burst = u32::try_from(sockets).unwrap() + 3;
+    let upstream = rated(&context, silent, Protocol::Udp, 1, burst);
+    let queries: Vec<_> = (0..sockets + 6).map(|number| of_client(&context, 1, number)).collect();
+    let asks = |numbers: std::ops::Range<usize>| {
+        join_all(queries[numbers].iter().map(|asked| upstream.ask(asked, Instant::now() + 20 * A_SECOND)))
+    };
+    tokio::select! {
+        biased;
+        _ = asks(0..sockets) => panic!("nobody answers"),
+        refused = asks(sockets..sockets + 6) => {
+            let full = Err(Failure::Bound { bound: Bound::UpstreamPipeline });
+            let refused: Vec<_> = refused.into_iter().map(|outcome| outcome.map(|_| ())).collect();
+            assert_eq!(refused, vec![full; 6]);
+        }
+    }
+    // the three that are left
+    tokio::select! {
+        biased;
+        _ = asks(0..6) => panic!("nobody answers"),
+        () = sleep(Duration::from_millis(1)) => {}
+    }
+    let opened =
+        format!("coredns_proxy_conn_cache_misses_total{{proxy_name=\"privatezone\",to=\"{silent}\",proto=\"udp\"}}");
+    assert_eq!(counted(&context, &opened), u64::from(burst));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bound_of_ours_does_not_hide_what_an_upstream_did() {
     let context = context();
     let full = Failure::Bound { bound: Bound::UpstreamPipeline };
