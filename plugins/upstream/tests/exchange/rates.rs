@@ -344,7 +344,7 @@ async fn checks_of_one_that_is_gone_keep_to_the_rate() {
     ask(&group, &context, 1, Duration::ZERO).await.0.unwrap_err();
     sleep(Duration::from_secs(30)).await;
     assert_eq!(group.up(), 0);
-    assert!(seen.checks() >= 30 && seen.most() <= 3, "{} checks, {}", seen.checks(), seen.most());
+    assert!((25..=32).contains(&seen.checks()) && seen.most() <= 3, "{} checks, {}", seen.checks(), seen.most());
     running.abort();
 }
 

@@ -27,7 +27,7 @@ async fn ask_at_once(context: &Context, upstream: &Upstream, count: usize) {
 
 fn on_one_connection(context: &Context, address: std::net::SocketAddr) -> Upstream {
     let settings = Settings { connections_max: 1, held_up_max: 1, ..Settings::of("forward") };
-    Upstream::new(address, Protocol::Tcp, &settings, &context)
+    Upstream::new(address, Protocol::Tcp, &settings, context)
 }
 
 /// Reads so many questions before it answers the last one first.
