@@ -1,5 +1,5 @@
-//! A cluster for the rows about its API server: a real kube-apiserver before a real etcd, 5,000 pods on 50 nodes, and pods
-//! that are replaced.
+//! Clusters for the rows about the API server: a real kube-apiserver before a real etcd; here 5,000 pods on 50 nodes, and pods
+//! that are replaced; in `published` objects that publish names.
 //!
 //! The control plane is that of the integration tests, whose harness speaks of trouble by panics: [`guarded`] makes errors of
 //! them.
@@ -7,6 +7,7 @@
 mod counts;
 mod node;
 mod object;
+mod published;
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,8 +16,9 @@ use anyhow::{Result, anyhow, ensure};
 use nearpath_tests::objects::{ClusterIp, Endpoint, PodStatus, Port};
 use nearpath_tests::{Api, ControlPlane};
 
-pub(crate) use self::counts::Counts;
+pub(crate) use self::counts::{Counts, Meter, SETTLE};
 pub(crate) use self::node::{Node, Watching};
+pub(crate) use self::published::{CHANGED, Published, PublishingCluster};
 use crate::bench::Bench;
 use crate::child;
 
@@ -24,12 +26,12 @@ use crate::child;
 pub(crate) const PODS: usize = 5_000;
 /// Nodes that they are on.
 pub(crate) const NODES: usize = 50;
-/// Namespaces that they are in.
+/// Namespaces that they, and all other objects, are in.
 const NAMESPACES: usize = 40;
 /// What the API server says of one pod that is replaced by another: ended (asked to, stopped, gone), begun (there, pending,
 /// running).
 pub(crate) const EVENTS_PER_REPLACEMENT: usize = 6;
-/// Pods that are made or replaced at the same time.
+/// Objects that are made or changed at the same time.
 const TOGETHER: usize = 8;
 /// Where the folder with the control plane's programs is said.
 const PROGRAMS: &str = "NEARPATH_CONTROLPLANE";
@@ -47,19 +49,17 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts the control plane and makes the pods, all running. Uses all cores of the run.
     pub(crate) fn start(bench: &Bench, on_first: usize) -> Result<Self> {
-        ensure!(std::env::var_os(PROGRAMS).is_some(), "there is no control plane here: {PROGRAMS} names none");
-        child::pin(&bench.cores.pair)?;
-        let plane = ControlPlane::start();
+        let plane = control_plane(bench)?;
         let api = plane.api();
         let cluster = Self { plane, api, on_first, generation: AtomicUsize::new(0) };
         let api = &cluster.api;
-        (0..NAMESPACES).for_each(|number| api.namespace(&namespace(number)));
+        make_namespaces(api);
         let ports = [Port::udp("dns", 53), Port::tcp("dns-tcp", 53)];
         api.service("kube-system", "kube-dns", &ports, ClusterIp::Any);
         let centre = ["198.18.0.1", "198.18.0.2"].map(Endpoint::ready); // nobody asks a question
         api.endpoint_slice("kube-system", "kube-dns", "1", &centre, &ports);
         let all: Vec<_> = (0..PODS).collect();
-        cluster.each(&all, |number| cluster.begins(number, 0));
+        each(&all, |number| cluster.begins(number, 0));
         Ok(cluster)
     }
 
@@ -76,7 +76,7 @@ impl Cluster {
     /// Each of these pods ends, and another one of its name begins, with another address.
     pub(crate) fn replace(&self, pods: &[usize]) {
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
-        self.each(pods, |number| {
+        each(pods, |number| {
             let (namespace, name) = (namespace(number), name(number));
             self.api.begin_pod_deletion(&namespace, &name, 30);
             let stopped = PodStatus::running(&[&address(number, generation - 1)]).phase("Succeeded");
@@ -96,23 +96,34 @@ impl Cluster {
     fn node_of(&self, number: usize) -> usize {
         if number < self.on_first { 0 } else { 1 + (number - self.on_first) % (NODES - 1) }
     }
+}
 
-    /// Several at a time.
-    fn each(&self, pods: &[usize], what: impl Fn(usize) + Sync) {
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            let work = || {
-                while let Some(number) = pods.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    what(*number);
-                }
-            };
-            let workers: Vec<_> = (0..TOGETHER).map(|_| scope.spawn(work)).collect();
-            for worker in workers {
-                // with what it said, which the scope alone would not pass on
-                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+/// Starts a control plane; uses all cores of the run.
+fn control_plane(bench: &Bench) -> Result<ControlPlane> {
+    ensure!(std::env::var_os(PROGRAMS).is_some(), "there is no control plane here: {PROGRAMS} names none");
+    child::pin(&bench.cores.pair)?;
+    Ok(ControlPlane::start())
+}
+
+/// Does something with each of these, several at a time.
+fn each(numbers: &[usize], what: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let work = || {
+            while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                what(*number);
             }
-        });
-    }
+        };
+        let workers: Vec<_> = (0..TOGETHER).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            // with what it said, which the scope alone would not pass on
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
+}
+
+fn make_namespaces(api: &Api) {
+    (0..NAMESPACES).for_each(|number| api.namespace(&namespace(number)));
 }
 
 fn namespace(number: usize) -> String {

@@ -1,8 +1,11 @@
 //! What a process took, as the kernel tells it: CPU time of all its threads, and resident memory.
 
 use std::ops::Sub;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use nix::time::ClockId;
+use nix::unistd::Pid;
 
 /// Ticks of the times in `/proc/PID/stat` within a second: fixed on Linux (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -34,6 +37,12 @@ impl Sub for CpuTime {
     fn sub(self, other: Self) -> Self {
         Self { user: self.user - other.user, system: self.system - other.system }
     }
+}
+
+/// CPU time of a process by its own clock, seconds: finer than that of `/proc`, and not split.
+pub(crate) fn cpu_clock(process: u32) -> Result<f64> {
+    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(process.cast_signed())).context("the server is gone")?;
+    Ok(Duration::from(clock.now().context("reading its CPU clock")?).as_secs_f64())
 }
 
 /// Fields 14 and 15; the name in field 2 may hold spaces and parentheses (proc_pid_stat(5)).
@@ -107,5 +116,6 @@ mod tests {
         let memory = Memory::of(std::process::id()).unwrap();
         assert!(memory.resident > 100_000.0 && memory.proportional <= memory.resident * 1.1, "{memory:?}");
         assert!(CpuTime::of(std::process::id()).unwrap().all() >= 0.0);
+        assert!(cpu_clock(std::process::id()).unwrap() > 0.0);
     }
 }

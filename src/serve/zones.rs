@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache::{KeyBuffer, Lookup, Policy, Store};
-use contract::limits::{CHAIN_WITHIN, CHASED_PATIENCE, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
+use contract::limits::{CHAIN_WITHIN, CHASED_PATIENCE, CHASED_TOGETHER, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
@@ -151,11 +151,13 @@ impl Blocks for Entrance {
             let Some(block) = self.0.find(query.name.as_wire()) else {
                 return Err(Failure::NoBlock { name: query.name.to_string() });
             };
-            match block.verdict(&query.client, query.name.as_wire(), query.rtype) {
+            let personal = query.chased.is_some() && !block.gates.is_empty();
+            let served = match block.verdict(&query.client, query.name.as_wire(), query.rtype) {
                 Verdict::Allow => self.answer(Arc::clone(block), query).await,
                 Verdict::Block | Verdict::Drop => Err(Failure::Prohibited),
                 Verdict::Filter => Ok(filtered(&query)),
-            }
+            };
+            served.map(|reply| Reply { personal: reply.personal || personal, ..reply })
         })
     }
 
@@ -247,7 +249,7 @@ impl Entrance {
         match shared.flights.board(key.as_bytes()) {
             Seat::Wait(flight) => {
                 shared.coalesced.increment();
-                self.wait(self.landed(flight.landed(), &block, &query), aged).await
+                self.wait(self.landed(flight.landed(), &block, &query, &key), aged).await
             }
             Seat::Lead(lead) => {
                 let (entrance, is_candidate) = (self.clone(), query.reentries > 0);
@@ -322,17 +324,44 @@ impl Entrance {
         Ok(reply)
     }
 
-    /// What somebody else's question comes to. The target of a CNAME waits for it a while only, since the other one may be
-    /// waiting for us; and whose own chain is shorter than the other's asks for itself.
-    async fn landed(&self, flight: impl Future<Output = Served>, block: &Arc<Block>, query: &Query) -> Served {
+    /// What somebody else's question comes to, if it holds for us too. The target of a CNAME waits for it a while only, since the
+    /// other one may be waiting for us.
+    async fn landed(
+        &self,
+        flight: impl Future<Output = Served>,
+        block: &Arc<Block>,
+        query: &Query,
+        key: &KeyBuffer,
+    ) -> Served {
         let served = match query.chased {
             None => Some(flight.await),
             Some(_) => timeout(CHASED_PATIENCE, flight).await.ok(),
         };
         match served {
-            Some(served) if !matches!(served, Err(Failure::CnameTooLong { .. })) => served,
-            _ => Box::pin(self.ask(block, query, None)).await,
+            Some(served) if holds_for_all(&served) => served,
+            // boxed, as its state would make every question that is shared as large
+            _ => Box::pin(self.ask_apart(block, query, key)).await,
         }
+    }
+
+    /// Asks beside somebody who asks the same. Targets of CNAMEs do so together: one question for the many names that lead to
+    /// one slow target.
+    async fn ask_apart(&self, block: &Arc<Block>, query: &Query, key: &KeyBuffer) -> Served {
+        if query.chased.is_some() {
+            let apart = [key.as_bytes(), &[0]].concat();
+            match self.0.shared.flights.board(&apart) {
+                Seat::Lead(lead) => {
+                    let served = self.ask(block, query, Some(key)).await;
+                    lead.land(&served);
+                    return served;
+                }
+                Seat::Wait(flight) => match timeout(CHASED_TOGETHER, flight.landed()).await {
+                    Ok(served) if holds_for_all(&served) => return served,
+                    _ => {}
+                },
+            }
+        }
+        self.ask(block, query, None).await
     }
 
     /// What the store says, or goes on with what may be told where nobody answers in time.
@@ -386,6 +415,8 @@ impl Entrance {
             Ok(reply) => Ok(shared.store.insert(key, reply, policy, now)),
             // behind a CNAME a chain may be too long that is not by itself
             Err(failure) if query.chased.is_some() && matches!(failure, Failure::CnameTooLong { .. }) => Err(failure),
+            // nobody waits for it, and it says nothing of upstream
+            Err(failure) if query.refresh && matches!(failure, Failure::Bound { .. }) => Err(failure),
             Err(failure) => {
                 shared.store.failed(key, &failure, policy, now);
                 Err(failure)
@@ -408,6 +439,14 @@ fn is_failure(served: &Served) -> bool {
     match served {
         Ok(reply) => !matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN),
         Err(failure) => failure.fault() != Fault::Client,
+    }
+}
+
+/// False for what was said of one client alone, of a chain that is longer than ours, or by nobody.
+fn holds_for_all(served: &Served) -> bool {
+    match served {
+        Ok(reply) => !reply.personal,
+        Err(failure) => !matches!(failure, Failure::CnameTooLong { .. } | Failure::Prohibited | Failure::Panicked),
     }
 }
 

@@ -1,11 +1,14 @@
 //! What the API server itself counts of its work for those that list and watch.
 
 use std::ops::Sub;
+use std::time::{Duration, Instant};
 
 use nearpath_tests::{ControlPlane, metrics};
 
 /// What anybody of interest lists or watches.
-const RESOURCES: &[&str] = &["pods", "endpointslices", "services", "namespaces"];
+const RESOURCES: &[&str] = &["pods", "endpointslices", "services", "namespaces", "ingresses", "dnsendpoints"];
+/// After something was done, so long until the API server has sent what follows from it.
+pub(crate) const SETTLE: Duration = Duration::from_secs(3);
 
 /// Figures since it started; a difference of two is what came between.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,6 +21,8 @@ pub(crate) struct Counts {
     pub(crate) events: f64,
     /// Octets of these events, and of lists, as encoded.
     pub(crate) octets: f64,
+    /// Those of lists that were not streamed, among them what the API server asks itself.
+    pub(crate) listed: f64,
     /// CPU time, seconds.
     pub(crate) cpu: f64,
 }
@@ -40,17 +45,59 @@ impl Counts {
         let watches = of("apiserver_longrunning_requests", Some("WATCH"));
         // a watch is counted as a request once it has ended
         let ended = ["GET", "LIST", "WATCH"].map(|verb| of("apiserver_request_total", Some(verb)));
+        let listed = of("apiserver_response_sizes_sum", Some("LIST"));
         Self {
             requests: ended.iter().sum::<f64>() + watches,
             watches,
             events: of("apiserver_watch_events_total", None),
-            octets: of("apiserver_watch_events_sizes_sum", None) + of("apiserver_response_sizes_sum", Some("LIST")),
+            octets: of("apiserver_watch_events_sizes_sum", None) + listed,
+            listed,
             cpu: metrics::sum(page, "process_cpu_seconds_total", &[]),
         }
     }
 }
 
+/// Counts while something is done, beside what the API server's own watches take all the time.
+#[derive(Debug)]
+pub(crate) struct Meter<'p> {
+    plane: &'p ControlPlane,
+    /// That, of a second in which nothing changes.
+    pub(crate) own: Counts,
+}
+
+impl<'p> Meter<'p> {
+    /// To be made while nobody watches and nothing changes; looks on for so long.
+    pub(crate) fn new(plane: &'p ControlPlane, quiet: Duration) -> Self {
+        let mut meter = Self { plane, own: Counts::default() };
+        std::thread::sleep(SETTLE); // what was made before has been told
+        let begun = Instant::now();
+        let (counts, ()) = meter.during(|| std::thread::sleep(quiet));
+        meter.own = counts.times(1.0 / begun.elapsed().as_secs_f64());
+        meter
+    }
+
+    /// What was counted while something was done, and until what follows from it was sent.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> (Counts, T) {
+        let before = Counts::of(self.plane);
+        let done = work();
+        std::thread::sleep(SETTLE);
+        (Counts::of(self.plane) - before, done)
+    }
+
+    /// The same without the API server's own.
+    pub(crate) fn less_own<T>(&self, work: impl FnOnce() -> T) -> (Counts, T) {
+        let begun = Instant::now();
+        let (counts, done) = self.during(work);
+        (counts - self.own.times(begun.elapsed().as_secs_f64()), done)
+    }
+}
+
 impl Counts {
+    /// Octets of events, streamed lists among them.
+    pub(crate) fn streamed(self) -> f64 {
+        self.octets - self.listed
+    }
+
     /// Each figure multiplied.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self {
@@ -58,6 +105,7 @@ impl Counts {
             watches: self.watches * factor,
             events: self.events * factor,
             octets: self.octets * factor,
+            listed: self.listed * factor,
             cpu: self.cpu * factor,
         }
     }
@@ -72,6 +120,7 @@ impl Sub for Counts {
             watches: self.watches - other.watches,
             events: self.events - other.events,
             octets: self.octets - other.octets,
+            listed: self.listed - other.listed,
             cpu: self.cpu - other.cpu,
         }
     }
@@ -93,8 +142,8 @@ mod tests {
                     apiserver_response_sizes_sum{resource=\"services\",verb=\"LIST\"} 40\n\
                     apiserver_response_sizes_sum{resource=\"services\",verb=\"GET\"} 5\n\
                     process_cpu_seconds_total 1.5\n";
-        let expected = Counts { requests: 6.0, watches: 1.0, events: 9.0, octets: 940.0, cpu: 1.5 };
-        assert_eq!(Counts::read(page), expected);
+        let expected = Counts { requests: 6.0, watches: 1.0, events: 9.0, octets: 940.0, listed: 40.0, cpu: 1.5 };
+        assert_eq!((Counts::read(page), expected.streamed()), (expected, 900.0));
         assert_eq!(expected - expected, Counts::default());
     }
 }

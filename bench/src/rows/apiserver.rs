@@ -1,13 +1,13 @@
 //! What a node costs the API server, counted by the API server, beside a CoreDNS that watches the whole cluster.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use nearpath_tests::{CoreDns, place};
 
 use super::{Column, Compared, Row};
 use crate::bench::Bench;
-use crate::cluster::{Cluster, Counts, EVENTS_PER_REPLACEMENT, NODES, Node, PODS, Watching, guarded};
+use crate::cluster::{Cluster, Counts, EVENTS_PER_REPLACEMENT, Meter, NODES, Node, PODS, SETTLE, Watching, guarded};
 use crate::record::{Record, Values};
 use crate::spread::grouped;
 
@@ -19,8 +19,6 @@ const REPLACED: usize = 10;
 const QUIET: Duration = Duration::from_secs(600);
 const QUIET_SHORT: Duration = Duration::from_secs(120);
 const TEN_MINUTES: f64 = 600.0;
-/// After something was done, so long until the API server has sent what follows from it.
-const SETTLE: Duration = Duration::from_secs(3);
 /// Octets.
 const KIB: f64 = 1_024.0;
 const KB: f64 = 1e3;
@@ -88,7 +86,7 @@ fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
     guarded(|| {
         let cluster = Cluster::start(bench, PER_NODE)?;
         let nodes = |count: usize| -> Result<Vec<Node>> {
-            (0..count).map(|number| Node::start(bench, &cluster, number, Watching::PodsAndEndpoints)).collect()
+            (0..count).map(|number| Node::start(bench, &cluster.plane, number, Watching::PodsAndEndpoints)).collect()
         };
         let centres = |count: usize| -> Result<Vec<CoreDns>> {
             Ok((0..count).map(|_| CoreDns::start_at(place::socket(), &cluster.plane, CENTRE)).collect())
@@ -114,28 +112,25 @@ fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
 /// One cluster, and what its API server does when nobody asks.
 struct Course<'c> {
     cluster: &'c Cluster,
+    meter: Meter<'c>,
     /// The pods of a churn.
     churn: Vec<usize>,
-    /// Its own watches within a second in which no pod changes, and within a churn.
-    quiet: Counts,
+    /// Its own watches within a churn.
     churned: Counts,
 }
 
 impl<'c> Course<'c> {
     fn before(cluster: &'c Cluster, quiet: Duration) -> Self {
         let churn = cluster.some_of_each_node(REPLACED);
-        let none = Counts::default();
-        let mut course = Self { cluster, churn, quiet: none, churned: none };
-        std::thread::sleep(SETTLE); // after 5,000 pods
-        let (counts, ()) = course.between(|| std::thread::sleep(quiet));
-        course.quiet = counts.times(1.0 / quiet.as_secs_f64());
+        let meter = Meter::new(&cluster.plane, quiet);
+        let mut course = Self { cluster, meter, churn, churned: Counts::default() };
         course.churned = course.churn();
         course
     }
 
     /// The line of nobody: the same for all of the cluster.
     fn alone(&self) -> Values {
-        let ten_minutes = self.quiet.times(TEN_MINUTES);
+        let ten_minutes = self.meter.own.times(TEN_MINUTES);
         Values::from([
             ("watches", Counts::of(&self.cluster.plane).watches),
             ("quiet_requests", ten_minutes.requests),
@@ -153,15 +148,15 @@ impl<'c> Course<'c> {
         memory: impl Fn(&T) -> Result<f64>,
         quiet: Option<Duration>,
     ) -> Result<Values> {
-        let (first, running) = self.less_own(&start);
+        let (first, running) = self.meter.less_own(&start);
         drop(running?);
         std::thread::sleep(SETTLE);
-        let (again, running) = self.less_own(&start);
+        let (again, running) = self.meter.less_own(&start);
         let running = running?;
         let each = 1.0 / running.len() as f64;
         let mut values = Values::new();
         if let Some(quiet) = quiet {
-            let (counts, ()) = self.less_own(|| std::thread::sleep(quiet));
+            let (counts, ()) = self.meter.less_own(|| std::thread::sleep(quiet));
             let told = counts.times(each * TEN_MINUTES / quiet.as_secs_f64());
             values.extend([("quiet_requests", told.requests), ("quiet", told.octets / KB)]);
         }
@@ -183,22 +178,7 @@ impl<'c> Course<'c> {
     }
 
     fn churn(&self) -> Counts {
-        self.between(|| self.cluster.replace(&self.churn)).0
-    }
-
-    /// What was counted while something was done, and until what follows from it was sent.
-    fn between<T>(&self, work: impl FnOnce() -> T) -> (Counts, T) {
-        let before = Counts::of(&self.cluster.plane);
-        let done = work();
-        std::thread::sleep(SETTLE);
-        (Counts::of(&self.cluster.plane) - before, done)
-    }
-
-    /// The same without what the API server's own watches take all the time.
-    fn less_own<T>(&self, work: impl FnOnce() -> T) -> (Counts, T) {
-        let begun = Instant::now();
-        let (counts, done) = self.between(work);
-        (counts - self.quiet.times(begun.elapsed().as_secs_f64()), done)
+        self.meter.during(|| self.cluster.replace(&self.churn)).0
     }
 }
 

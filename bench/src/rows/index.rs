@@ -60,7 +60,7 @@ fn measure(bench: &Bench, record: &mut Record) -> Result<()> {
         let cluster = Cluster::start(bench, ON_NODE)?;
         let some: Vec<_> = (0..REPLACED).collect();
         for round in 1..=bench.options.rounds() {
-            let start = |watching| Node::start(bench, &cluster, 0, watching);
+            let start = |watching| Node::start(bench, &cluster.plane, 0, watching);
             let mut nodes = vec![(WITHOUT, start(Watching::Nothing)?), (WITH, start(Watching::Pods)?)];
             nodes.push(("nearpath, its pods and endpoints", start(Watching::PodsAndEndpoints)?));
             std::thread::sleep(SETTLE);

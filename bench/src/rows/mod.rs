@@ -11,6 +11,7 @@ mod index;
 mod memory;
 mod miss;
 mod proofs;
+mod published;
 mod single;
 mod startup;
 mod stock;
@@ -69,10 +70,11 @@ pub(crate) const ROWS: &[Row] = &[
     proofs::ROW,
     apiserver::ROW,
     index::ROW,
+    published::ROW,
 ];
 
 /// Rows with a control plane, which a quick run has only if they are named.
-const WITH_CLUSTER: &[&str] = &["apiserver", "index"];
+const WITH_CLUSTER: &[&str] = &["apiserver", "index", "published"];
 
 /// Columns of rows that count CPU per answer.
 const COST: &[Column] = &[

@@ -76,6 +76,7 @@ fn finish(composer: Composer, composed: Result<(), Full>, rcode: Rcode, from: &R
         age: facts.age(),
         lifetime: Some(facts.lifetime()),
         storable: facts.is_storable(),
+        personal: from.personal,
         source: from.source,
         ede,
     })

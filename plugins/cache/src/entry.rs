@@ -172,6 +172,7 @@ impl Entry {
             age,
             lifetime: Some(self.remaining(now)),
             storable: !stale,
+            personal: false,
             source: contract::Source::Store,
             ede: stale.then(|| self.stale_ede().clone()),
         }

@@ -40,7 +40,7 @@ pub(crate) enum Judgement {
 /// RCODE but NOERROR and NXDOMAIN is no answer).
 pub(crate) fn judge(key: &KeyBuffer, reply: &Reply, policy: &Policy) -> Judgement {
     let answer = &reply.answer;
-    if reply.is_stale() || answer.is_truncated() {
+    if reply.is_stale() || reply.personal || answer.is_truncated() {
         return Judgement::PassBeside;
     }
     if !answers(key, answer) {

@@ -142,7 +142,9 @@ impl Store {
         }
         match judgement {
             Judgement::Keep { answer, class, life, stale } => {
-                let stale = if stale { policy.stale.max } else { Duration::ZERO };
+                // what was made up in place of an answer ends with its time
+                let is_made = answer.ede().is_some_and(|ede| ede.code == ede::SYNTHESIZED);
+                let stale = if stale && !is_made { policy.stale.max } else { Duration::ZERO };
                 self.put(key, (Answer::clone(&answer), class, life, stale), reply.source, policy, now);
                 let age = if policy.keep_ttl { Age::Kept } else { Age::Fresh(0) };
                 return Reply { answer, age, lifetime: Some(life), ..reply };

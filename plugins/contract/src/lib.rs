@@ -34,7 +34,7 @@ pub use plugin::{
     Spec, Storing, Verdict,
 };
 pub use pods::{Pod, PodIndex, Resident};
-pub use published::{Changes, Kind, Object, Publication, Published, Wanted};
+pub use published::{Changes, Kind, Object, Publication, Published, Recent, Wanted};
 pub use query::{Client, Query, Transport};
 pub use scope::{ListId, Scope, Scoper, SearchList, SearchLists};
 pub use shelf::Shelf;

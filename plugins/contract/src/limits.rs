@@ -31,9 +31,11 @@ pub const MISSES_UNDER_PRESSURE_MAX: usize = 64;
 pub const REENTRIES_MAX: u8 = 4;
 /// Links of a CNAME chain of a private zone, those that its upstream followed among them; a longer one is a failure.
 pub const CHASED_LINKS_MAX: usize = 8;
-/// Whoever follows a CNAME waits so long for the same question of somebody else; then it asks for itself: two chains that lead
-/// into each other would wait for one another for ever.
+/// Whoever follows a CNAME waits so long for the same question of somebody else; then it asks again, together with others who
+/// follow one: two chains that lead into each other would wait for one another for ever.
 pub const CHASED_PATIENCE: Duration = Duration::from_millis(200);
+/// And so long for those; then it asks alone.
+pub const CHASED_TOGETHER: Duration = Duration::from_millis(2_000);
 /// How long a question waits for its turn at an upstream with a bound of questions per second.
 pub const UPSTREAM_TURN_WITHIN: Duration = Duration::from_millis(1_500);
 /// One client address has at most one of so many places among those who wait so.
@@ -44,6 +46,8 @@ pub const VANISHED_MAX: usize = 4_096;
 pub const PUBLISHED_NAMES_MAX: usize = 200_000;
 /// The same in octets, with the objects' own names and all targets, as they are kept.
 pub const PUBLISHED_OCTETS_MAX: usize = 64 << 20;
+/// So many octets of that are taken for each name above others.
+pub const PUBLISHED_ABOVE_OCTETS: usize = 24;
 /// Records of one type that one object publishes under a name, counted as one, of all its names together.
 pub const PUBLISHED_PER_OBJECT_MAX: usize = 4_096;
 /// Targets of one of them; with more of them they count as not known.
@@ -86,6 +90,8 @@ pub const FORGOTTEN_TOGETHER_MAX: usize = 256;
 pub const FORGETS_APART: Duration = Duration::from_millis(50);
 /// Names that are known to be seen in their zone, in one half of that memory; the older half goes when the younger one is full.
 pub const SIGHTINGS_HALF_MAX: usize = 8_192;
+/// Targets of CNAMEs in answers of a private zone, in one half of that memory.
+pub const LINKED_HALF_MAX: usize = 8_192;
 /// Links of a CNAME chain that are followed in a reply.
 pub const CNAME_LINKS_MAX: usize = 16;
 /// Search domains of one pod (kubelet's own bound).

@@ -36,6 +36,8 @@ pub struct Reply {
     pub lifetime: Option<Duration>,
     /// False if it must not be memorised at all.
     pub storable: bool,
+    /// True if a gate has spoken for this client on the way behind a CNAME: it is neither memorised nor told to anybody else.
+    pub personal: bool,
     /// Where it came from.
     pub source: Source,
     /// An Extended DNS Error about this reply rather than about the answer.
@@ -45,7 +47,15 @@ pub struct Reply {
 impl Reply {
     /// A fresh answer.
     pub fn fresh(answer: Answer, source: Source) -> Self {
-        Self { answer: Arc::new(answer), age: Age::Fresh(0), lifetime: None, storable: true, source, ede: None }
+        Self {
+            answer: Arc::new(answer),
+            age: Age::Fresh(0),
+            lifetime: None,
+            storable: true,
+            personal: false,
+            source,
+            ede: None,
+        }
     }
 
     /// The same, never memorised.

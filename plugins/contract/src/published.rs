@@ -91,6 +91,9 @@ pub struct Publication {
     pub is_plain: bool,
 }
 
+/// Objects of a list that are taken in before readers have their turn.
+const REPLACED_AT_ONCE: usize = 256;
+
 /// What has changed since somebody last looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changes {
@@ -98,6 +101,17 @@ pub enum Changes {
     Names(Vec<Name>),
     /// More than is remembered: any name may have.
     Any,
+}
+
+/// The latest changes that are remembered one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// The version of now.
+    pub version: u64,
+    /// Names with the moment of their latest change, each once, in no order.
+    pub names: Vec<(Name, Moment)>,
+    /// Changes up to this moment may be missing; `None`: there were no others.
+    pub whole_since: Option<Moment>,
 }
 
 /// Everything that is to be published, object by object. A writer and a few readers, none of them on the hit path.
@@ -114,7 +128,9 @@ struct State {
     /// Counts changes.
     version: u64,
     /// The latest of them, one for each version up to that of now.
-    changes: VecDeque<Name>,
+    changes: VecDeque<(Name, Moment)>,
+    /// When the last change was made that is not among them any more.
+    dropped: Option<Moment>,
     withdrawn: Withdrawn,
     /// Kinds that are not listed yet.
     unlisted: Vec<Kind>,
@@ -133,30 +149,38 @@ impl Published {
         let mut state = self.state();
         let mut changed = BTreeSet::new();
         let whole = state.set(&object, &publications, now, &mut changed);
-        let version = state.note(changed);
+        let version = state.note(changed, now);
         drop(state);
         self.tell(version, false);
         whole
     }
 
-    /// All objects of a kind, at once: those that are not among them are gone. Of an object that is there twice the last word
-    /// counts. False if there was no room for all of them.
+    /// All objects of a kind: those that are not among them are gone. Of an object that is there twice the last word counts.
+    /// False if there was no room for all of them. Readers have their turn in between: a long list takes a while.
     pub fn replace(&self, kind: Kind, objects: Vec<(Object, Vec<Publication>)>, now: Moment) -> bool {
-        let mut state = self.state();
-        let (mut changed, mut whole) = (BTreeSet::new(), true);
-        for gone in state.store.others(kind, objects.iter().map(|(object, _)| object)) {
-            state.set(&gone, &[], now, &mut changed);
-        }
         let last: HashMap<Object, usize> = objects.iter().map(|(object, _)| object.clone()).zip(0..).collect();
-        for (number, (object, publications)) in objects.into_iter().enumerate() {
-            if last.get(&object) == Some(&number) {
+        let gone = self.state().store.others(kind, last.keys());
+        let gone = gone.into_iter().map(|object| (object, Vec::new()));
+        let there = objects.into_iter().enumerate().filter(|(number, (object, _))| last.get(object) == Some(number));
+        let mut words = gone.chain(there.map(|(_, word)| word));
+        let mut whole = true;
+        loop {
+            let portion: Vec<_> = words.by_ref().take(REPLACED_AT_ONCE).collect();
+            if portion.is_empty() {
+                break;
+            }
+            let (mut state, mut changed) = (self.state(), BTreeSet::new());
+            for (object, publications) in portion {
                 whole &= state.set(&object, &publications, now, &mut changed);
             }
+            let version = state.note(changed, now);
+            drop(state);
+            self.tell(version, false);
         }
+        let mut state = self.state();
         let unlisted = state.unlisted.len();
         state.unlisted.retain(|one| *one != kind);
-        let is_news = state.unlisted.len() < unlisted;
-        let version = state.note(changed);
+        let (is_news, version) = (state.unlisted.len() < unlisted, state.version);
         drop(state);
         self.tell(version, is_news);
         whole
@@ -168,8 +192,7 @@ impl Published {
     }
 
     /// What is published for a question of this name: under it, or under the next wildcard above it, unless names that are
-    /// published show that it exists without records, or another one between the two does (RFC 4592 2.2.2, 3.3.1). All
-    /// that is known is looked at for that: not for the hit path.
+    /// published show that it exists without records, or another one between the two does (RFC 4592 2.2.2, 3.3.1).
     pub fn covering(&self, name: &Name) -> Vec<(Arc<Object>, Publication)> {
         let state = self.state();
         for source in state.sources(name) {
@@ -208,8 +231,16 @@ impl Published {
         let Some(known) = state.changes.len().checked_sub(missed) else {
             return (now, Changes::Any);
         };
-        let names: BTreeSet<&Name> = state.changes.range(known..).collect();
+        let names: BTreeSet<&Name> = state.changes.range(known..).map(|(name, _)| name).collect();
         (now, Changes::Names(names.into_iter().cloned().collect()))
+    }
+
+    /// What has changed of late, for whoever takes over from somebody that is gone.
+    pub fn recent(&self) -> Recent {
+        let state = self.state();
+        let latest: HashMap<&Name, Moment> = state.changes.iter().map(|(name, at)| (name, *at)).collect();
+        let names = latest.into_iter().map(|(name, at)| (name.clone(), at)).collect();
+        Recent { version: state.version, names, whole_since: state.dropped }
     }
 
     /// Tells when something changes: the number of changes so far. Tells the same number again once a kind was listed.
@@ -266,11 +297,11 @@ impl State {
     }
 
     /// These names are others now. The version that this makes.
-    fn note(&mut self, changed: BTreeSet<Name>) -> u64 {
+    fn note(&mut self, changed: BTreeSet<Name>, now: Moment) -> u64 {
         self.version += changed.len() as u64;
-        self.changes.extend(changed);
+        self.changes.extend(changed.into_iter().map(|name| (name, now)));
         let excess = self.changes.len().saturating_sub(limits::PUBLISHED_CHANGES_MAX);
-        self.changes.drain(..excess);
+        self.dropped = self.changes.drain(..excess).next_back().map(|(_, at)| at).or(self.dropped);
         self.changes.shrink_to(limits::PUBLISHED_CHANGES_MAX);
         self.version
     }

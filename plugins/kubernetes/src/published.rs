@@ -37,6 +37,9 @@ use ingress::Ingress;
 use meta::Meta;
 use service::Service;
 
+/// Objects of a list that are read before others have their turn.
+const READ_AT_ONCE: usize = 256;
+
 /// A kind of object that publishes names.
 trait Publishes: Watched {
     const KIND: Kind;
@@ -151,6 +154,7 @@ impl<T: Publishes> Publisher<T> {
             tokio::select! {
                 () = &mut unheld => return,
                 word = words.recv() => match (word, self.parts.out.upgrade()) {
+                    (Some(Word::List { items, .. }), Some(out)) => self.take_in(items, out).await,
                     (Some(word), Some(out)) => self.hear(word, &out),
                     _ => return,
                 },
@@ -166,7 +170,8 @@ impl<T: Publishes> Publisher<T> {
         self.outage.heard();
         let now = self.parts.clock.now();
         match word {
-            Word::Alive | Word::Opened => return,
+            // a list is taken in by itself
+            Word::Alive | Word::Opened | Word::List { .. } => return,
             Word::Trouble(trouble) => return self.complain(&trouble),
             Word::Changed(object) => {
                 self.counts.changed.increment();
@@ -178,17 +183,36 @@ impl<T: Publishes> Publisher<T> {
                 self.counts.deleted.increment();
                 out.set(object_of(&object), Vec::new(), now);
             }
-            Word::List { items, .. } => {
-                self.counts.lists.increment();
-                // each is given up as soon as it is read; most publish nothing here
-                let objects = items.into_iter().map(|object| self.read(&object));
-                let objects = objects.filter(|(_, publications)| !publications.is_empty()).collect();
-                let is_whole = out.replace(T::KIND, objects, now);
-                self.counts.whole(is_whole, || format!("the list of {}", T::RESOURCE));
-                self.is_listed = true;
-            }
         }
         self.parts.shown.show(out);
+    }
+
+    /// Takes in a list, which may be long: neither the other work of this thread nor those who look at what is published wait
+    /// for the whole of it.
+    async fn take_in(&mut self, items: Vec<T>, out: Arc<Published>) {
+        self.outage.heard();
+        self.counts.lists.increment();
+        let now = self.parts.clock.now();
+        let mut objects = Vec::new();
+        for (number, object) in items.into_iter().enumerate() {
+            // each is given up as soon as it is read; most publish nothing here
+            let (object, publications) = self.read(&object);
+            if !publications.is_empty() {
+                objects.push((object, publications));
+            }
+            if number % READ_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let shown = Arc::clone(&self.parts.shown);
+        let taken = tokio::task::spawn_blocking(move || {
+            let is_whole = out.replace(T::KIND, objects, now);
+            shown.show(&out);
+            is_whole
+        });
+        let is_whole = taken.await.expect("what is published takes every list");
+        self.counts.whole(is_whole, || format!("the list of {}", T::RESOURCE));
+        self.is_listed = true;
     }
 
     fn read(&mut self, object: &T) -> (contract::Object, Vec<contract::Publication>) {

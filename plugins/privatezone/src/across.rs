@@ -1,9 +1,11 @@
-//! What only all server blocks together tell of private zones: one that is never asked, and one that hides the cluster's own.
+//! What only all server blocks together tell of private zones: one that is never asked, one that hides the cluster's own, and what
+//! all of them send to a resolver.
 //!
 //! ```text
 //!   Corefile --Listeners--> which block a name enters, at each address, transport and port: the longest zone
 //!            --cluster-----> the cluster's own domains
-//!   each Private: twice, hides, never_asked, leads_nowhere, without_memory
+//!   each Private: twice, hides, reverse, never_asked, leads_nowhere, without_memory
+//!   all of them: rates
 //! ```
 
 use contract::corefile::{Block, Corefile, Report, Span, Statement, lookup, support, value};
@@ -14,9 +16,11 @@ use listeners::Listeners;
 
 mod cluster;
 mod listeners;
+mod rates;
+mod reverse;
 
-/// Warns of private zones that other blocks take the names of, or that take those of the cluster; refuses a zone that stands twice in a
-/// server block. `dns_port` is the port of plain DNS for keys that name none.
+/// Warns of private zones that other blocks take the names of, that take those of the cluster, or that together send more than a
+/// resolver takes; refuses a zone that stands twice in a server block. `dns_port` is the port of plain DNS for keys that name none.
 pub fn check_blocks(corefile: &Corefile, dns_port: u16, report: &mut Report) {
     let listeners = Listeners::new(corefile, dns_port);
     let cluster = cluster::domains(corefile);
@@ -28,10 +32,12 @@ pub fn check_blocks(corefile: &Corefile, dns_port: u16, report: &mut Report) {
                 hides(zone, *span, &listeners.of(index), &cluster, report);
                 never_asked(zone, *span, &listeners.of(index), corefile, report);
             }
+            reverse::check(&private.zones, &listeners.of(index), report);
             leads_nowhere(private, &privates, block, report);
             without_memory(private, block, report);
         }
     }
+    rates::check(corefile, report);
 }
 
 /// A statement with its zones and their places.

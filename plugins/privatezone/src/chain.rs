@@ -142,6 +142,7 @@ pub(crate) fn join(query: &Query, answer: &Answer, links: &[Link], rest: &Reply,
         age: if rest.is_stale() { rest.age } else { Age::Fresh(0) },
         lifetime: rest.true_for(),
         storable: rest.storable,
+        personal: rest.personal,
         source: rest.source,
         ede: None,
     })

@@ -15,6 +15,7 @@
 mod across;
 mod build;
 mod chain;
+mod denial;
 mod follow;
 mod plugin;
 mod section;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use contract::limits::STALE_RECHECK;
 use contract::metrics::Counter;
-use contract::wire::{Composer, Ede, Name, Rcode, RecordType, Section as Part, ede};
-use contract::{Age, Answer, Blocks, Boxed, Clock, Context, Failure, Query, Remembered, Reply, Served, Source};
+use contract::wire::{Name, Rcode, Section as Part};
+use contract::{Age, Answer, Blocks, Boxed, Clock, Context, Failure, Query, Reply, Served, Source};
 use upstream::Group;
 
 use crate::chain::{self, Link, Places};
@@ -15,32 +15,27 @@ use crate::follow::Follow;
 use crate::spec::SectionSpec;
 use crate::vanished::Vanished;
 
-/// While a name is missing its last answer is told for so long at once, seconds: so soon its return, or its end, is seen.
-const VANISHED_TTL: u32 = 1;
 /// An answer made of the cluster's objects is memorised for this long; then the resolver is tried again.
 const MADE_FOR: Duration = Duration::from_secs(5);
-
-/// A denial without an SOA is memorised for this long at most.
-const BARE_DENIAL_FOR: Duration = Duration::from_secs(5);
 
 /// One statement at work.
 #[derive(Debug)]
 pub(crate) struct Section {
     pub(crate) zones: Vec<Name>,
-    group: Group,
+    pub(crate) group: Group,
     ttl: (u32, u32),
-    negative_ttl_max: u32,
-    fallthrough: Vec<Name>,
-    vanished: Vanished,
-    follow: Option<Follow>,
-    clock: Arc<dyn Clock>,
-    counters: Counters,
+    pub(crate) negative_ttl_max: u32,
+    pub(crate) fallthrough: Vec<Name>,
+    pub(crate) vanished: Vanished,
+    pub(crate) follow: Option<Follow>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counters: Counters,
 }
 
 /// What is counted.
 #[derive(Debug)]
-struct Counters {
-    vanished: Arc<Counter>,
+pub(crate) struct Counters {
+    pub(crate) vanished: Arc<Counter>,
     chased: Arc<Counter>,
     fallthrough: Arc<Counter>,
     synthesized: Arc<Counter>,
@@ -107,17 +102,18 @@ impl Section {
         let (answer, upstream) = match self.exchange(query).await {
             Ok(found) => found,
             Err(failure) => {
-                let failure = self.told(failure);
-                let is_away = !matches!(failure, Failure::Bound { .. });
-                return match self.made(query, blocks).filter(|_| is_away) {
+                // too much may be asked; or all is full because nobody answers
+                let is_away = !matches!(failure, Failure::Bound { .. }) || self.group.is_ailing();
+                return match is_away.then(|| self.made(query, blocks)).flatten() {
                     Some(made) => self.whole(query, made, blocks, places).await,
-                    None => Err(failure),
+                    None => Err(self.told(failure)),
                 };
             }
         };
         let source = Source::Upstream(upstream);
         if !matches!(answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN) {
-            return match self.made(query, blocks).filter(|_| answer.rcode() == Rcode::SERVFAIL) {
+            let is_away = answer.rcode() == Rcode::SERVFAIL;
+            return match is_away.then(|| self.made(query, blocks)).flatten() {
                 Some(made) => self.whole(query, made, blocks, places).await,
                 None => Ok(Reply::fresh(answer, source)),
             };
@@ -167,9 +163,10 @@ impl Section {
                 self.counters.chased.increment();
                 let owners: Vec<Name> = links[..=open].iter().map(|link| link.owner.clone()).collect();
                 let rest = blocks.resolve(query.chase(&owners, links[open].target.clone())?).await?;
-                let lifetime = joined.lifetime;
+                let (lifetime, personal) = (joined.lifetime, joined.personal);
                 joined = chain::join(query, &joined.answer, &links[..=open], &rest, |ttl| self.bounded(ttl))?;
                 joined.lifetime = [lifetime, joined.lifetime].into_iter().flatten().min();
+                joined.personal |= personal;
                 links = chain::links(query, &joined.answer)?;
                 match chain::open_end(&joined.answer, &links, open + 1, places) {
                     Some(more) => open = more,
@@ -199,70 +196,6 @@ impl Section {
                 Ok(()) = recoveries.changed() => {}
             }
         }
-    }
-
-    /// The last answer of a name that has just vanished, unless that was meant. For the other type of address, of which the name
-    /// had none, it is that it has none: a resolver that asks for both must not hear that there is no such name.
-    fn last(&self, query: &Query, denial: &Reply, blocks: &dyn Blocks) -> Option<Reply> {
-        let known = blocks.remembered(query).filter(|known| self.is_of_zone(query, known));
-        let positive = |known: &Remembered| !known.reply.answer.is_negative();
-        let sibling = || {
-            let other = match query.rtype {
-                RecordType::A => RecordType::AAAA,
-                RecordType::AAAA => RecordType::A,
-                _ => return None,
-            };
-            let query = Query { rtype: other, ..query.clone() };
-            let known = blocks.remembered(&query).filter(|known| self.is_of_zone(&query, known) && positive(known))?;
-            Some((query, known))
-        };
-        let (query, known, is_sibling) = match known {
-            Some(known) if positive(&known) => (query.clone(), known, false),
-            _ if denial.answer.rcode() == Rcode::NXDOMAIN => sibling().map(|(query, known)| (query, known, true))?,
-            _ => return None,
-        };
-        if self.follow.as_ref().is_some_and(|follow| follow.was_meant(&query)) {
-            return None;
-        }
-        let left = self.vanished.stands(&query.name, query.rtype, known.past_end, self.clock.as_ref())?;
-        self.counters.vanished.increment();
-        let text = format!("{} is missing from its zone for a moment, or for good", query.name);
-        let answer = match is_sibling {
-            false => Answer::clone(&known.reply.answer),
-            true => without_records(&denial.answer),
-        };
-        let answer = answer.with_ttls(|_| VANISHED_TTL).with_ede(Ede::new(ede::STALE_ANSWER, text));
-        let lifetime = left.min(Duration::from_secs(VANISHED_TTL.into()));
-        Some(Reply { lifetime: Some(lifetime), ..Reply::fresh(answer, denial.source) })
-    }
-
-    /// Whether what is known is an answer of this zone.
-    fn is_of_zone(&self, query: &Query, known: &Remembered) -> bool {
-        known.reply.answer.rcode() == Rcode::NOERROR && !self.may_be_foreign(query, &known.reply)
-    }
-
-    /// Whether what is known may be of those to whom the question is handed on.
-    fn may_be_foreign(&self, query: &Query, known: &Reply) -> bool {
-        let is_own = match known.source {
-            Source::Upstream(address) => self.group.upstreams().iter().any(|upstream| upstream.address() == address),
-            Source::Store | Source::Plugin(_) => false,
-        };
-        !is_own && self.fallthrough.iter().any(|zone| zone.encloses(&query.name))
-    }
-
-    /// A denial, told and memorised no longer than may be. Without an SOA only one that says nothing is memorised at all, and
-    /// briefly (`cache` does so by itself).
-    fn denied(&self, reply: Reply) -> Reply {
-        let most = self.negative_ttl_max;
-        let answer = Answer::clone(&reply.answer).with_ttls(|ttl| ttl.min(most));
-        let cap = Duration::from_secs(most.into());
-        let cap = reply.lifetime.map_or(cap, |known| known.min(cap));
-        let lifetime = match (answer.negative_ttl(), answer.rcode()) {
-            (Some(_), _) => Some(cap),
-            (None, Rcode::NOERROR) => Some(cap.min(BARE_DENIAL_FOR)),
-            (None, _) => reply.lifetime,
-        };
-        Reply { answer: Arc::new(answer), lifetime, ..reply }
     }
 
     /// What the cluster's objects say, where nobody can be asked and nothing is known.
@@ -313,15 +246,4 @@ impl Section {
         };
         tokio::join!(self.group.run(), follow, returns);
     }
-}
-
-/// NOERROR without records in place of a denial of the name, with the same SOA.
-fn without_records(denial: &Answer) -> Answer {
-    let message = denial.message();
-    let (name, rtype) = (message.question_name().expect("an answer has its question"), message.question_type());
-    let mut composer = Composer::new(&name, rtype, message.question_class());
-    for record in message.section(Part::Authority).filter(|record| record.rtype == RecordType::SOA) {
-        composer.copy(&message, &record, record.ttl).expect("one SOA fits");
-    }
-    Answer::composed(composer.finish(), Rcode::NOERROR)
 }

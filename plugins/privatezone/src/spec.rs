@@ -12,11 +12,11 @@ use upstream::{Rate, TlsFiles};
 use manner::Manner;
 
 mod address;
-mod clouds;
+pub(crate) mod clouds;
 mod manner;
 mod text;
 mod tls;
-mod to;
+pub(crate) mod to;
 mod values;
 mod watch;
 pub(crate) mod zones;

@@ -37,7 +37,7 @@ pub(crate) enum Event<'g> {
 }
 
 impl<'g> Attempt<'g> {
-    /// Begins one; says when it will count as slow. A hedge does not wait for its turn.
+    /// Begins one; says when it will count as slow. Neither a hedge waits for its turn, nor a question for which no client does.
     pub(crate) fn begin(
         upstream: Arc<Upstream>,
         query: &'g Query,
@@ -47,7 +47,8 @@ impl<'g> Attempt<'g> {
     ) -> (Self, Instant) {
         let (begun, asked) = (Instant::now(), Arc::clone(&upstream));
         let (alarms, health) = (upstream.alarms(), upstream.health.begin());
-        let patience = upstream.patience(if is_hedge { Duration::ZERO } else { limits::UPSTREAM_TURN_WITHIN });
+        let is_optional = is_hedge || query.refresh;
+        let patience = upstream.patience(if is_optional { Duration::ZERO } else { limits::UPSTREAM_TURN_WITHIN });
         let progress = patience.as_ref().map(|patience| (Arc::clone(&patience.progress), 0));
         let work: Boxed<'g, _> = match upstream.vigil.clone() {
             None => Box::pin(async move { asked.attempt(query, deadline, fresh, patience).await }),

@@ -29,7 +29,7 @@ struct Seen {
 /// An attempt that waits for its turn. Dropped, it does not any more.
 struct Waiting<'p>(&'p Progress);
 
-/// For how long an attempt waits for its first turn, and where it says so.
+/// For how long an attempt waits for its first turn, zero: it leaves at once or not at all; and where it says so.
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
     within: Duration,
@@ -149,6 +149,9 @@ impl<'u> Pace<'u> {
             Kind::Question { client, within, deadline, outstanding, watched } => {
                 let now = Instant::now();
                 let within = if self.has_sent { *within } else { self.patience.within };
+                if within.is_zero() && !self.turns.wait(now).is_zero() {
+                    return Err(Broken::Rate); // nothing that anybody waits for is lost, and nothing is counted as lost
+                }
                 let until = (*deadline).min(now + within);
                 let client = outstanding.is_none().then_some(*client);
                 let mut enter = || {

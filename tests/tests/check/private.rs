@@ -46,7 +46,7 @@ fn every_mistake_of_a_private_zone_has_its_place_in_one_run() {
         "11:12: error: wrong address `ns.b.example.org`: a host name is not looked up",
         "12:9: error: `burst` without `max_qps`",
         "14:31: error: the private zone b.example.org. stands twice in this server block",
-        "15:9: warning: no bound on how many questions a second are asked here",
+        "15:9: warning: no bound on how many messages a second are sent here",
         "15:12: warning: the resolver of Alibaba Cloud, 100.100.2.136, is asked over TCP",
         "17:9: warning: `fallthrough` leads nowhere: nothing behind it answers for c.example.org.",
     ] {
@@ -69,6 +69,22 @@ fn what_other_blocks_make_of_a_private_zone_is_a_warning_by_the_daemons_port() {
     let (code, together) = checked(&taken, &["-p", "5300"]);
     assert!(code == Some(0) && together.contains("Corefile:2:13: warning: nobody is asked here"), "{together}");
     assert!(together.contains("Corefile:2:1: warning: a private zone without `cache` has no memory"), "{together}");
+}
+
+#[test]
+fn what_private_zones_together_send_is_a_warning() {
+    let zone =
+        |zone: &str, qps: u32| format!("{zone} {{\ncache\nprivatezone {{\nto 169.254.169.253\nmax_qps {qps}\n}}\n}}\n");
+    let (code, said) = checked(&(zone("a.example", 300) + &zone("b.example", 300)), &[]);
+    assert!(code == Some(0) && !said.contains("warning"), "the same figures are one bound:\n{said}");
+    let (code, said) = checked(&(zone("a.example", 300) + &zone("b.example", 301)), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    for wanted in [
+        "Corefile:12:9: warning: 169.254.169.253:53 has another bound at Corefile:5:9: 300 a second and 300 at once, and here 301 a second and 301 at once",
+        "Corefile:12:9: warning: AWS is sent up to 1202 messages in a second, and takes 1024 packets of a network interface per second",
+    ] {
+        assert!(said.lines().any(|line| line == wanted), "expected {wanted} in:\n{said}");
+    }
 }
 
 #[test]

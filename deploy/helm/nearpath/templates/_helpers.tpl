@@ -34,8 +34,42 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 @{{ .Values.upstream.namespace }}/{{ .Values.upstream.name }}
 {{- end }}
 
+{{/* The names that a zone of `privateZones` stands for, each with a blank behind it: its own, or the reverse zones of a prefix. */}}
+{{- define "nearpath.zones" -}}
+{{- if not (regexMatch "^[0-9]{1,3}([.][0-9]{1,3}){3}/" .) }}{{ printf "%s " (lower .) }}{{ else }}
+{{- if not (regexMatch "^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])[./]){4}(3[0-2]|[12]?[0-9])$" .) }}{{ fail (printf "privateZones: %s is no prefix" .) }}{{ end }}
+{{- $length := regexFind "[0-9]+$" . | int }}
+{{- $labels := div (add $length 7) 8 | int }}
+{{- $several := index (list 1 2 4 8 16 32 64 128) (sub (mul 8 $labels) $length | int) }}
+{{- $octets := regexSplit "[./]" . -1 }}
+{{- $parent := "in-addr.arpa" }}
+{{- if not $labels }}{{ $parent }} {{ else }}
+{{- range until (sub $labels 1 | int) }}{{ $parent = printf "%s.%s" (index $octets .) $parent }}{{ end }}
+{{- $last := sub $labels 1 | int | index $octets | int }}
+{{- $first := sub $last (mod $last $several) | int }}
+{{- range untilStep $first (add $first $several | int) 1 }}{{ printf "%d.%s " . $parent }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Fails where the daemon would refuse the Corefile, so that nothing is rolled out: each zone has one block. */}}
+{{- define "nearpath.servedOnce" -}}
+{{- $own := list (lower .Values.clusterDomain) "in-addr.arpa" "ip6.arpa" }}
+{{- $known := list }}
+{{- range .Values.privateZones }}
+{{- range .zones }}
+{{- range include "nearpath.zones" . | trim | splitList " " }}
+{{- if has . $own }}{{ fail (printf "privateZones: %s is the cluster's own zone (clusterDomain, in-addr.arpa, ip6.arpa) and has a block already: name a zone below it, or another one" .) }}{{ end }}
+{{- if has . $known }}{{ fail (printf "privateZones: the zone %s stands twice: name it once; all its servers stand in one `to`" .) }}{{ end }}
+{{- $known = append $known . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The Corefile, unless a whole one is given. __PILLAR__...: what the daemon fills in. */}}
 {{- define "nearpath.corefile" -}}
+{{- if not .Values.corefile }}{{ include "nearpath.servedOnce" . }}{{ end }}
 {{ .Values.clusterDomain }}:53 {
     errors
     {{- if .Values.autopath }}

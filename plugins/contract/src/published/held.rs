@@ -15,6 +15,12 @@ const HAS_TYPE: u8 = 1;
 const HAS_TTL: u8 = 2;
 const IS_PLAIN: u8 = 4;
 
+#[cfg(test)]
+thread_local! {
+    /// How often what an object publishes was read.
+    pub(super) static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// What tells an object from others.
 pub(super) type Key<'h> = (Kind, &'h str, &'h str);
 
@@ -77,6 +83,8 @@ impl Held {
 
     /// What it publishes; nothing if the place is free.
     pub(super) fn views(&self) -> impl Iterator<Item = View<'_>> {
+        #[cfg(test)]
+        READ.set(READ.get() + 1);
         let mut reader = if self.is_free() { Reader(&[]) } else { self.read().1 };
         std::iter::from_fn(move || (!reader.0.is_empty()).then(|| reader.view()))
     }

@@ -202,6 +202,25 @@ fn two_readers_come_at_different_times_and_who_is_far_behind_looks_at_all() {
 }
 
 #[test]
+fn the_latest_changes_are_known_with_their_moments() {
+    let published = Published::new(&[]);
+    let at = |seconds| NOW.after(Duration::from_secs(seconds));
+    assert_eq!(published.recent(), Recent { version: 0, names: vec![], whole_since: None });
+    published.set(object("one"), vec![a("a.z"), a("b.z")], at(1));
+    published.replace(Kind::Service, vec![(object("one"), vec![a("b.z")])], at(2));
+    let Recent { version, mut names, whole_since } = published.recent();
+    names.sort();
+    assert_eq!((version, whole_since), (3, None));
+    assert_eq!(names, [(name("a.z"), at(2)), (name("b.z"), at(1))]);
+    let many: Vec<_> = (0..PUBLISHED_CHANGES_MAX).map(|number| a(&format!("n{number}.z"))).collect();
+    published.set(object("many"), many, at(3));
+    assert_eq!(published.recent().whole_since, Some(at(2)), "one before it is forgotten");
+    published.set(object("one"), vec![], at(4));
+    let recent = published.recent();
+    assert_eq!((recent.names.len(), recent.whole_since), (PUBLISHED_CHANGES_MAX, Some(at(3))));
+}
+
+#[test]
 fn beyond_the_bounds_nothing_is_kept_and_nothing_is_called_withdrawn() {
     let published = Published::new(&[]);
     let many = |from: usize, to: usize| (from..to).map(|number| a(&format!("n{number}.z"))).collect::<Vec<_>>();

@@ -1,5 +1,8 @@
 //! Server blocks side by side: what is told of them, and what is right.
 
+mod rates;
+mod reverse;
+
 use contract::corefile::{Memory, parse};
 
 use super::*;
@@ -42,7 +45,7 @@ fn private_zones_beside_the_clusters_and_each_other_are_right() {
         block(".", &zone("corp.example")) + &cluster,
         block(".", &format!("{}\n{}", zone("corp.example"), zone("a.corp.example"))) + &cluster,
         block(".", "errors") + &block("corp.example", &zone("")) + &cluster,
-        block(".", &zone("10.0.0.0/8")) + &block("cluster.local", "autopath @kubernetes"),
+        block(".", &zone("192.0.2.0/24 2001:db8::/32")) + &block("cluster.local", "autopath @kubernetes"),
         // `example.org` is the whole of one block; `a.example.org` of another: the rest stays
         block(".", &zone("example.org")) + &block("a.example.org", "errors"),
         // the cluster's names go to a block of their own

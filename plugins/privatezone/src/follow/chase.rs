@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
-use contract::limits::{FORGETS_APART, FORGOTTEN_TOGETHER_MAX, PURSUIT_QUESTIONS_MAX};
-use contract::wire::Name;
+use contract::limits::PURSUIT_QUESTIONS_MAX;
+use contract::wire::{Name, RecordType};
 use contract::{Blocks, Changes, Clock, Moment, Published};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::task::JoinHandle;
 
+use super::changed::{Changed, before_and_since};
 use super::counts::Counts;
+use super::forgetting::Forgetting;
+use super::linked::Linked;
 use super::look::{is_remembered, look};
 use super::pursuit::{Look, Next};
 use super::pursuits::{Due, Pursuits, is_wildcard};
@@ -27,12 +29,21 @@ pub(super) struct Ground<'a> {
     pub(super) blocks: &'a Arc<dyn Blocks>,
     pub(super) clock: &'a dyn Clock,
     pub(super) counts: &'a Counts,
+    pub(super) linked: &'a Linked,
 }
 
-/// Pursues every name that changes after this version, until it is dropped.
-pub(super) async fn chase(ground: Ground<'_>, version: u64) {
+impl Ground<'_> {
+    /// True if somebody here has asked for one of these types of it, or for a name whose answer rests on it.
+    fn is_asked_for(&self, name: &Name, types: &[RecordType]) -> bool {
+        self.linked.has(name) || is_remembered(self.blocks.as_ref(), self.clock, name, types)
+    }
+}
+
+/// Pursues every name that changes after this moment, until it is dropped, and those that had changed shortly before: whoever
+/// pursued them went with the configuration of then.
+pub(super) async fn chase(ground: Ground<'_>, since: Moment) {
     let mut versions = ground.published.versions();
-    let mut chase = Chase::new(ground, version);
+    let mut chase = Chase::new(ground, since);
     let mut looks = FuturesUnordered::new();
     loop {
         // not held while changes are read: whoever publishes has those locked, and waits for this
@@ -40,7 +51,8 @@ pub(super) async fn chase(ground: Ground<'_>, version: u64) {
         chase.take_changes(latest);
         while let Some(name) = chase.next_look(PURSUIT_QUESTIONS_MAX - looks.len()) {
             let types = Said::of(ground.published, &name, ground.clock.now()).types();
-            looks.push(look(ground.blocks.as_ref(), ground.clock, name, types));
+            let is_linked = ground.linked.has(&name);
+            looks.push(look(ground.blocks.as_ref(), ground.clock, name, types, is_linked));
         }
         chase.forgetting.start(ground.blocks);
         let (is_busy, next) = (chase.is_busy(), chase.pursuits.next_due());
@@ -65,9 +77,8 @@ pub(super) async fn chase(ground: Ground<'_>, version: u64) {
 struct Chase<'a> {
     ground: Ground<'a>,
     version: u64,
-    /// Changed names that were not looked into yet. False: it is not said that this one has changed, so it is pursued only if
-    /// memory knows it.
-    changed: VecDeque<(Name, bool)>,
+    /// Changed names that were not looked into yet.
+    changed: VecDeque<Changed>,
     pursuits: Pursuits,
     forgetting: Forgetting,
     jitter: RandomState,
@@ -76,9 +87,9 @@ struct Chase<'a> {
 }
 
 impl<'a> Chase<'a> {
-    fn new(ground: Ground<'a>, version: u64) -> Self {
-        let (pursuits, forgetting) = (Pursuits::new(), Forgetting::default());
-        let (changed, jitter) = (VecDeque::new(), RandomState::new());
+    fn new(ground: Ground<'a>, since: Moment) -> Self {
+        let (pursuits, forgetting, jitter) = (Pursuits::new(), Forgetting::default(), RandomState::new());
+        let (version, changed) = before_and_since(ground.published, since);
         Self { ground, version, changed, pursuits, forgetting, jitter, is_left: false }
     }
 
@@ -94,31 +105,32 @@ impl<'a> Chase<'a> {
             self.version = version;
             match changes {
                 // what is still to be looked into is among them
-                Changes::Any => self.changed = published.names().into_iter().map(|name| (name, false)).collect(),
-                Changes::Names(names) => self.changed.extend(names.into_iter().map(|name| (name, true))),
+                Changes::Any => self.changed = published.names().into_iter().map(Changed::perhaps).collect(),
+                Changes::Names(names) => self.changed.extend(names.into_iter().map(Changed::now)),
             }
         }
         let now = clock.now();
         for _ in 0..SHARE {
-            let Some((name, is_certain)) = self.changed.pop_front() else { return };
-            self.take_change(name, is_certain, now);
+            let Some(changed) = self.changed.pop_front() else { return };
+            self.take_change(changed, now);
         }
     }
 
-    fn take_change(&mut self, name: Name, is_certain: bool, now: Moment) {
-        let Ground { published, blocks, clock, counts } = self.ground;
+    fn take_change(&mut self, changed: Changed, now: Moment) {
+        let Changed { name, is_certain, is_counted } = changed;
+        let Ground { published, counts, .. } = self.ground;
         if self.pursuits.changed_again(&name, now) {
-            counts.changes.increment();
+            counts.changes.add(is_counted.into());
             return;
         }
         let types = Said::of(published, &name, now).types();
-        let is_asked_for = is_wildcard(&name) || is_remembered(blocks.as_ref(), clock, &name, &types);
+        let is_asked_for = is_wildcard(&name) || self.ground.is_asked_for(&name, &types);
         let fits = match (is_asked_for, is_certain) {
             (true, _) => self.pursuits.found(name, now),
             (false, true) => self.pursuits.sleep(name, types, now),
             (false, false) => return,
         };
-        counts.changes.increment();
+        counts.changes.add(is_counted.into());
         if !fits {
             counts.unseen.increment();
         }
@@ -126,8 +138,7 @@ impl<'a> Chase<'a> {
 
     /// The next name to look at, if there is a place for it.
     fn next_look(&mut self, places: usize) -> Option<Name> {
-        let Ground { blocks, clock, .. } = self.ground;
-        let now = clock.now();
+        let now = self.ground.clock.now();
         self.is_left = false;
         if places == 0 {
             return None;
@@ -135,7 +146,7 @@ impl<'a> Chase<'a> {
         for _ in 0..SHARE {
             match self.pursuits.take_due(now)? {
                 Due::Look(name) => return Some(name),
-                Due::Dormant(name, types) => match is_remembered(blocks.as_ref(), clock, &name, &types) {
+                Due::Dormant(name, types) => match self.ground.is_asked_for(&name, &types) {
                     true => {
                         self.pursuits.found(name, now);
                     }
@@ -165,54 +176,6 @@ impl<'a> Chase<'a> {
             tracing::debug!(
                 "privatezone: {name} was not seen in its zone as objects say, and is not waited for any longer"
             );
-        }
-    }
-}
-
-/// Names that memory is to forget, and the walk through memory that is under way.
-#[derive(Default)]
-struct Forgetting {
-    names: Vec<Name>,
-    /// The earliest beginning of a look at one of them: what was stored since then may be what it has brought.
-    before: Option<Moment>,
-    walk: Option<JoinHandle<()>>,
-}
-
-impl Forgetting {
-    fn add(&mut self, name: &Name, before: Moment) {
-        if !self.names.contains(name) {
-            self.names.push(name.clone());
-        }
-        self.before = Some(self.before.map_or(before, |other| other.min(before)));
-    }
-
-    /// Begins a walk if there is something to forget and none is under way, or was a moment ago.
-    fn start(&mut self, blocks: &Arc<dyn Blocks>) {
-        if self.walk.is_some() {
-            return;
-        }
-        let Some(before) = self.before else { return };
-        let rest = self.names.len().saturating_sub(FORGOTTEN_TOGETHER_MAX);
-        let names = self.names.split_off(rest);
-        self.before = self.before.filter(|_| rest > 0);
-        let blocks = Arc::clone(blocks);
-        self.walk = Some(tokio::spawn(async move {
-            let walk = tokio::task::spawn_blocking(move || blocks.forget(&names, before));
-            if let Err(error) = walk.await {
-                tracing::error!(%error, "privatezone: forgetting what has changed failed");
-            }
-            tokio::time::sleep(FORGETS_APART).await;
-        }));
-    }
-
-    /// Waits for the end of the walk that is under way; for ever if there is none.
-    async fn done(&mut self) {
-        match &mut self.walk {
-            Some(walk) => {
-                let _ = walk.await; // it has said what went wrong
-                self.walk = None;
-            }
-            None => std::future::pending().await,
         }
     }
 }

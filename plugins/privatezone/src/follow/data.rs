@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use contract::Answer;
+use contract::limits::CNAME_LINKS_MAX;
 use contract::wire::{Composer, Message, Name, Rcode, Record, RecordType, Section};
 
 /// What one record holds.
@@ -46,6 +47,20 @@ impl View {
         let exists = answer.rcode() == Rcode::NOERROR || !records.is_empty();
         Some(Self { records, exists })
     }
+}
+
+/// The names to which the chain of an answer leads, in order; QNAME is not among them.
+pub(super) fn targets(answer: &Answer, name: &Name, rtype: RecordType) -> Vec<Name> {
+    if matches!(rtype, RecordType::CNAME | RecordType::ANY) {
+        return Vec::new(); // it rests on no other name
+    }
+    let message = answer.message();
+    let target = |owner: &Name| {
+        let mut aliases = message.section(Section::Answer).filter(|record| record.rtype == RecordType::CNAME);
+        let alias = aliases.find(|record| message.name(record.owner).as_ref() == Some(owner))?;
+        message.name(alias.rdata)
+    };
+    std::iter::successors(target(name), target).take(CNAME_LINKS_MAX).collect()
 }
 
 impl Data {
@@ -98,21 +113,13 @@ impl Data {
             Self::Address(IpAddr::V6(address)) => to.octets(&address.octets()),
             Self::Host(before, name) => {
                 to.octets(before);
-                match before.len() {
-                    6 => to.octets(name.as_wire()), // a target of SRV is not compressed (RFC 2782)
-                    _ => to.rdata_name(name),
-                }
+                to.octets(name.as_wire());
             }
             Self::Text(text) if text.is_empty() => to.string(&[]),
             Self::Text(text) => text.chunks(255).for_each(|part| to.string(part)),
             Self::Octets(octets) => to.octets(octets),
         }
     }
-}
-
-/// True for the text by which ExternalDNS marks its records.
-pub(super) fn is_registry(target: &str) -> bool {
-    target.trim_start_matches(['"', ' ']).starts_with("heritage=external-dns")
 }
 
 /// A text as zone files have it: in quotes (RFC 1035 5.1), or one bare word. `None` for anything else: providers differ in what
@@ -193,6 +200,5 @@ mod tests {
         ] {
             assert_eq!(Data::of_target(rtype, target), None, "{rtype} {target}");
         }
-        assert!(is_registry("\"heritage=external-dns,external-dns/owner=me\"") && !is_registry("other"));
     }
 }

@@ -19,16 +19,23 @@ pub(super) fn is_remembered(blocks: &dyn Blocks, clock: &dyn Clock, name: &Name,
     types.iter().any(|rtype| variants(name, *rtype, clock).any(|query| blocks.remembered(&query).is_some()))
 }
 
-/// Asks for each type that memory has, one after the other; a wildcard in all types, as memory has the names below it.
-pub(super) async fn look(blocks: &dyn Blocks, clock: &dyn Clock, name: Name, types: Vec<RecordType>) -> (Name, Look) {
-    let mut look = Look { began: clock.now(), types: Vec::with_capacity(types.len()) };
+/// Asks for each type that memory has, one after the other; in all types for a wildcard, as memory has the names below it, and
+/// where answers rest on the name (`is_linked`).
+pub(super) async fn look(
+    blocks: &dyn Blocks,
+    clock: &dyn Clock,
+    name: Name,
+    types: Vec<RecordType>,
+    is_linked: bool,
+) -> (Name, Look) {
+    let mut look = Look { began: clock.now(), is_linked, types: Vec::with_capacity(types.len()) };
     for rtype in types {
         let known: Vec<Reply> =
             variants(&name, rtype, clock).filter_map(|query| Some(blocks.remembered(&query)?.reply)).collect();
         let memory = match (is_wildcard(&name), known.is_empty()) {
             (true, _) => Vec::new(),
-            (false, true) => continue,
-            (false, false) => known.iter().filter_map(|reply| View::of(&reply.answer, &name, rtype)).collect(),
+            (false, true) if !is_linked => continue,
+            (false, _) => known.iter().filter_map(|reply| View::of(&reply.answer, &name, rtype)).collect(),
         };
         let served = blocks.renew(question(&name, rtype, clock)).await;
         look.types.push(Seen { rtype, memory, shown: news(&served, &name, rtype) });
@@ -72,5 +79,32 @@ fn question(name: &Name, rtype: RecordType, clock: &dyn Clock) -> Query {
         reentries: 0,
         refresh: true,
         chased: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Source;
+    use contract::wire::Ede;
+
+    use super::*;
+    use crate::follow::tests::world::{answer, name};
+
+    #[test]
+    fn who_speaks_in_the_zone_s_place_brings_no_news() {
+        let asked = name("www.corp.example");
+        let said = || answer(&asked, RecordType::A, &[(RecordType::A, "192.0.2.1")], true);
+        let is_news = |reply: Reply| news(&Ok(reply), &asked, RecordType::A).is_some();
+        let source = Source::Upstream("192.0.2.53:53".parse().unwrap());
+        assert!(is_news(Reply::fresh(said(), source)));
+        for (code, expected) in [(3, false), (19, false), (29, false), (4, true), (0, true)] {
+            let one = Ede::new(code, "told");
+            assert_eq!(is_news(Reply::fresh(said().with_ede(one.clone()), source)), expected, "{code} of the answer");
+            let told = Reply { ede: Some(one.clone()), ..Reply::fresh(said(), source) };
+            assert_eq!(is_news(told), expected, "{code} of the reply");
+            let both = Reply { ede: Some(Ede::new(0, "other")), ..Reply::fresh(said().with_ede(one), source) };
+            assert_eq!(is_news(both), expected, "{code} of the answer beside another one");
+        }
+        assert!(!is_news(Reply { age: contract::Age::Stale, ..Reply::fresh(said(), source) }));
     }
 }

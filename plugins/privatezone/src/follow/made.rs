@@ -1,13 +1,19 @@
 //! Answers made of what objects say, for names that nobody can be asked for.
 
+use std::sync::Arc;
+
 use contract::limits::MADE_TTL_MAX;
 use contract::wire::{Class, Composer, Ede, Rcode, RecordType, Section, ede};
-use contract::{Answer, Publication, Published, Query};
+use contract::{Answer, Object, Publication, Published, Query};
 
-use super::data::{Records, is_registry};
 use super::said::records;
 
-/// An answer, if objects say all that the zone would show.
+/// Types that are made: those that ExternalDNS publishes unless it is told to publish others as well. Whether it was, nobody here
+/// knows.
+const MADE: [RecordType; 3] = [RecordType::A, RecordType::AAAA, RecordType::CNAME];
+
+/// An answer, if objects say all that the zone would show. Without records and without an SOA for a type of address that they
+/// do not publish beside the other one: who asks for both gives up if one fails. Its asker says for how long that holds.
 pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     // signatures are not there to be had, and of all types only the zone knows
     let beyond = matches!(query.rtype, RecordType::ANY | RecordType::RRSIG | RecordType::NSEC);
@@ -20,13 +26,18 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     }
     let is_alias = holders.iter().any(|(_, one)| one.rtype == Some(RecordType::CNAME));
     let rtype = if is_alias { RecordType::CNAME } else { query.rtype };
+    if !MADE.contains(&rtype) {
+        return None;
+    }
     let (of_type, others): (Vec<_>, Vec<_>) = holders.iter().partition(|(_, one)| one.rtype == Some(rtype));
     if is_alias && !others.is_empty() {
         return None; // a zone has no other records beside a CNAME: ExternalDNS picks
     }
-    let (object, first) = of_type.first()?;
-    let held = told(first)?;
-    if (is_alias && held.len() > 1) || of_type.iter().any(|(_, one)| told(one).as_ref() != Some(&held)) {
+    let Some((object, first)) = of_type.first() else {
+        return no_address(&holders, query);
+    };
+    let held = records(first)?;
+    if (is_alias && held.len() > 1) || of_type.iter().any(|(_, one)| records(one).as_ref() != Some(&held)) {
         return None;
     }
     let ttl = of_type.iter().filter_map(|(_, one)| one.ttl.filter(|ttl| *ttl > 0)).fold(MADE_TTL_MAX, u32::min);
@@ -34,13 +45,20 @@ pub(super) fn answer(published: &Published, query: &Query) -> Option<Answer> {
     for (rtype, data) in &held {
         composer.record(Section::Answer, &query.name, *rtype, ttl, |to| data.write(to)).ok()?;
     }
-    let text = format!("made of {object}, its resolver does not answer");
-    Some(Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(Ede::new(ede::SYNTHESIZED, text)))
+    Some(made_of(object, composer))
 }
 
-/// What a publication has the zone show to everybody.
-fn told(publication: &Publication) -> Option<Records> {
-    let is_text = publication.rtype == Some(RecordType::TXT);
-    let is_marked = is_text && publication.targets.iter().any(|target| is_registry(target));
-    records(publication).filter(|_| !is_marked)
+/// That a name has no address of this type, if objects say of which type its addresses are.
+fn no_address(holders: &[(Arc<Object>, Publication)], query: &Query) -> Option<Answer> {
+    let is_address = |rtype| matches!(rtype, RecordType::A | RecordType::AAAA);
+    let mut addresses = holders.iter().filter(|(_, one)| one.rtype.is_some_and(is_address));
+    let (object, _) = addresses.clone().next()?;
+    // a host name in the place of one may become addresses of both types
+    let are_told = addresses.all(|(_, one)| records(one).is_some());
+    (is_address(query.rtype) && are_told).then(|| made_of(object, Composer::new(&query.name, query.rtype, query.class)))
+}
+
+fn made_of(object: &Object, composer: Composer) -> Answer {
+    let text = format!("made of {object}, its resolver does not answer");
+    Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(Ede::new(ede::SYNTHESIZED, text))
 }

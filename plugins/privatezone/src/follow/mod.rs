@@ -6,11 +6,15 @@
 //!             --covering-------------> an answer made of an object, while nobody else answers
 //!
 //!   the resolver's answers --> Sightings: since when the zone shows it
+//!                          --> Linked: names inside of chains, which pods rest on without asking for them
 //! ```
 
+mod changed;
 mod chase;
 mod counts;
 mod data;
+mod forgetting;
+mod linked;
 mod look;
 mod made;
 mod pursuit;
@@ -23,11 +27,12 @@ mod tests;
 use std::sync::Arc;
 
 use contract::wire::{Class, Name};
-use contract::{Answer, Blocks, Clock, Context, Published, Query};
+use contract::{Answer, Blocks, Clock, Context, Moment, Published, Query};
 
 use chase::{Ground, chase};
 use counts::Counts;
-use data::View;
+use data::{View, targets};
+use linked::Linked;
 use said::{Said, records};
 use sightings::Sightings;
 
@@ -38,27 +43,34 @@ pub(crate) struct Follow {
     clock: Arc<dyn Clock>,
     /// Names that nobody can be asked for are answered from it.
     answers: bool,
-    /// How much was published when this was made: what changes later is pursued.
-    version: u64,
+    /// When this was made: what changes later is pursued, and what somebody before it may have been pursuing.
+    since: Moment,
     sightings: Sightings,
+    /// It outlives a reload, as memory does.
+    linked: Arc<Linked>,
     counts: Counts,
 }
 
 impl Follow {
     /// `zone` is the section's first one, for the counters.
     pub(crate) fn new(published: Arc<Published>, answers: bool, zone: &Name, context: &Context) -> Self {
-        let version = *published.versions().borrow();
         let clock = Arc::clone(&context.clock);
+        let since = clock.now();
+        let linked = context.shelf.get_or_make(zone.clone(), Linked::default);
         let (sightings, counts) = (Sightings::default(), Counts::new(zone, context));
-        Self { published, clock, answers, version, sightings, counts }
+        Self { published, clock, answers, since, sightings, linked, counts }
     }
 
-    /// Whether the records that this question asks for were taken away on purpose.
-    pub(crate) fn was_meant(&self, query: &Query) -> bool {
-        self.published.was_withdrawn(&query.name, query.rtype, self.clock.now())
+    /// Whether the records that this question asks for were taken away on purpose: those of its name, or those to which the
+    /// chain of the last answer led.
+    pub(crate) fn was_meant(&self, query: &Query, known: &Answer) -> bool {
+        let now = self.clock.now();
+        let is_gone = |name: &Name| self.published.was_withdrawn(name, query.rtype, now);
+        is_gone(&query.name) || targets(known, &query.name, query.rtype).iter().any(is_gone)
     }
 
-    /// An answer made of what objects say, if they say all that the zone would; EDE 29, a TTL of 30 s at most.
+    /// An answer made of what objects say, if they say all that the zone would; EDE 29, a TTL of 30 s at most. One that
+    /// says that there is no such address has no SOA: how long it holds is its asker's to say.
     pub(crate) fn answer(&self, query: &Query) -> Option<Answer> {
         if !self.answers {
             return None;
@@ -66,12 +78,13 @@ impl Follow {
         made::answer(&self.published, query)
     }
 
-    /// The zone's resolver said this: it is noted since when what objects say is seen there.
+    /// The zone's resolver said this: it is noted since when what objects say is seen there, and on which names it rests.
     pub(crate) fn saw(&self, query: &Query, answer: &Answer) {
         if query.class != Class::IN {
             return;
         }
         let Some(view) = View::of(answer, &query.name, query.rtype) else { return };
+        self.linked.note(targets(answer, &query.name, query.rtype));
         let said = Said::published(&self.published, &query.name);
         if self.sightings.note(&query.name, query.rtype, &view, &said, self.clock.now())
             && let Some(object) = said.objects().first()
@@ -101,8 +114,8 @@ impl Follow {
 
     /// Has names that changed asked again, for as long as it is polled.
     pub(crate) async fn run(&self, blocks: Arc<dyn Blocks>) {
-        let Self { published, clock, counts, version, .. } = self;
+        let Self { published, clock, counts, linked, since, .. } = self;
         let (clock, blocks) = (clock.as_ref(), &blocks);
-        chase(Ground { published, blocks, clock, counts }, *version).await;
+        chase(Ground { published, blocks, clock, counts, linked }, *since).await;
     }
 }

@@ -24,7 +24,9 @@ use super::said::Said;
 pub(super) struct Look {
     /// Before the first question.
     pub(super) began: Moment,
-    /// What memory had, and what the resolver says; only types that memory has, unless it is a wildcard.
+    /// Answers for other names rest on this one.
+    pub(super) is_linked: bool,
+    /// What memory had, and what the resolver says; only types that memory has, unless it is a wildcard or is linked.
     pub(super) types: Vec<Seen>,
 }
 
@@ -92,7 +94,7 @@ impl Pursuit {
         let (mut changed, mut whole, mut agrees) = (false, true, true);
         for seen in &look.types {
             self.was_asked = true;
-            let (differs, agreed) = self.judge_type(seen, said);
+            let (differs, agreed) = self.judge_type(seen, look.is_linked, said);
             changed |= differs;
             whole &= seen.shown.is_some();
             agrees &= agreed;
@@ -115,9 +117,12 @@ impl Pursuit {
     }
 
     /// Whether the zone shows something else than was known, and whether it agrees with objects.
-    fn judge_type(&mut self, seen: &Seen, said: &Said) -> (bool, bool) {
+    fn judge_type(&mut self, seen: &Seen, is_linked: bool, said: &Said) -> (bool, bool) {
         let at = self.known.iter().position(|(rtype, _)| *rtype == seen.rtype);
-        let known = at.map(|at| self.known.swap_remove(at).1).or_else(|| seen.memory.first().cloned());
+        let shown_before = at.map(|at| self.known.swap_remove(at).1);
+        // what other answers have of this name may be older than what memory has under it
+        let is_first_of_linked = is_linked && shown_before.is_none();
+        let known = shown_before.or_else(|| seen.memory.first().filter(|_| !is_linked).cloned());
         let Some(shown) = &seen.shown else {
             self.known.extend(known.map(|known| (seen.rtype, known)));
             return (false, false);
@@ -125,7 +130,7 @@ impl Pursuit {
         let agrees = said.agrees(seen.rtype, shown);
         // nobody knows what the names below a wildcard were before: they may be older than what it shows now
         let is_first = self.is_wildcard && known.is_none() && agrees && said.speaks_of(seen.rtype);
-        let differs = is_first || seen.memory.iter().chain(&known).any(|before| before != shown);
+        let differs = is_first || is_first_of_linked || seen.memory.iter().chain(&known).any(|before| before != shown);
         self.known.push((seen.rtype, shown.clone()));
         (differs, agrees)
     }

@@ -78,6 +78,13 @@ impl Said {
         types
     }
 
+    /// The type under which objects publish what a question for this one should show; `None` if they publish no such records, or
+    /// do not say which.
+    pub(super) fn published_type(&self, rtype: RecordType) -> Option<RecordType> {
+        let is_there = |rtype| self.publications().any(|one| one.rtype == Some(rtype));
+        [RecordType::CNAME, rtype].into_iter().find(|rtype| is_there(*rtype))
+    }
+
     /// What a question for that type should show.
     pub(super) fn expected(&self, rtype: RecordType) -> Expected {
         let was_withdrawn = self.withdrawn.contains(&rtype);

@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use contract::corefile::{Report, Span};
 
 use super::Transport;
-use super::manner::Manner;
 
 /// A cloud's resolver.
-struct Cloud {
-    name: &'static str,
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    pub(crate) name: &'static str,
     addresses: &'static [IpAddr],
-    /// What it documents: a number per second, and what is counted.
-    limit: Option<(u32, &'static str)>,
+    /// What it documents: a number per second, for all its addresses together, and what is counted.
+    pub(crate) limit: Option<(u32, &'static str)>,
     /// Why not to ask it over TCP.
     over_tcp: &'static str,
 }
@@ -20,7 +20,7 @@ struct Cloud {
 /// Clouds that document no limit of their own for TCP may have one all the same.
 const OFTEN_LIMITED: &str = "clouds limit connections to port 53, or count each of their packets";
 
-const CLOUDS: [Cloud; 4] = [
+pub(crate) static CLOUDS: [Cloud; 4] = [
     Cloud {
         name: "Alibaba Cloud",
         addresses: &[IpAddr::V4(Ipv4Addr::new(100, 100, 2, 136)), IpAddr::V4(Ipv4Addr::new(100, 100, 2, 138))],
@@ -52,24 +52,23 @@ const CLOUDS: [Cloud; 4] = [
     },
 ];
 
-/// Warns where a cloud's resolver is asked as it does not like it.
-pub(crate) fn check(addresses: &[(SocketAddr, Span)], manner: &Manner, report: &mut Report) {
+impl Cloud {
+    /// True of an address of its resolver.
+    pub(crate) fn has(&self, address: SocketAddr) -> bool {
+        self.addresses.contains(&address.ip())
+    }
+}
+
+/// Warns where a cloud's resolver is asked over what it does not like. Its limit is looked at with all server blocks.
+pub(crate) fn check(addresses: &[(SocketAddr, Span)], transport: Transport, report: &mut Report) {
+    let over = match transport {
+        Transport::Udp => return,
+        Transport::Tcp => "TCP",
+        Transport::Tls => "TLS",
+    };
     for (address, span) in addresses {
-        let Some(cloud) = CLOUDS.iter().find(|cloud| cloud.addresses.contains(&address.ip())) else { continue };
-        let transport = manner.transport.unwrap_or_default();
-        if transport != Transport::Udp {
-            let name = cloud.name;
-            let over = if transport == Transport::Tls { "TLS" } else { "TCP" };
-            let warning =
-                report.warning(*span, format!("the resolver of {name}, {}, is asked over {over}", address.ip()));
-            warning.help(format!("{}; write `transport udp`", cloud.over_tcp));
-        }
-        if let (Some((limit, counted)), Some((per_second, span))) = (cloud.limit, manner.max_qps)
-            && per_second > limit
-        {
-            let message =
-                format!("`max_qps {per_second}` is more than {} takes: {limit} {counted} per second", cloud.name);
-            report.warning(span, message).help("what is above it is lost there, and waited for here");
-        }
+        let Some(cloud) = CLOUDS.iter().find(|cloud| cloud.has(*address)) else { continue };
+        let message = format!("the resolver of {}, {}, is asked over {over}", cloud.name, address.ip());
+        report.warning(*span, message).help(format!("{}; write `transport udp`", cloud.over_tcp));
     }
 }

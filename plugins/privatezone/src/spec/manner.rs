@@ -18,9 +18,9 @@ const COUNT: &str = "a whole number, or `0` for no bound";
 pub(crate) struct Manner {
     pub(crate) transport: Option<Transport>,
     pub(crate) server_name: Option<(ServerName<'static>, Span)>,
-    /// Questions per second, 0 for as many as there are; and where that stands.
+    /// Messages per second, 0 for as many as there are; and where that stands.
     pub(crate) max_qps: Option<(u32, Span)>,
-    /// Questions at once, and where that stands.
+    /// Messages at once, and where that stands.
     burst: Option<(u32, Span)>,
     /// `Some(0)`: as many as there are.
     max_concurrent: Option<usize>,
@@ -43,14 +43,14 @@ impl Manner {
             }
             // a wrong number stands for some number, so that nothing is said of its absence
             "max_qps" => {
-                let qps = reader.value(COUNT, value::number_in(0..=values::QPS_MAX));
+                let qps = reader.value(COUNT, values::per_second);
                 self.max_qps = Some((qps.unwrap_or(1), span));
             }
             "burst" => {
-                let burst = reader.value("a whole number", value::number_in(1..=values::QPS_MAX));
+                let burst = reader.value("a whole number", values::burst);
                 self.burst = Some((burst.unwrap_or(1), property.name.span));
             }
-            "max_concurrent" => self.max_concurrent = reader.value(COUNT, value::number),
+            "max_concurrent" => self.max_concurrent = reader.value(COUNT, values::outstanding),
             "health_check" => {
                 let name = reader.value("a domain name", value::name);
                 self.check_name = name.map(|name| Name::parse(name.as_str()).expect("a name of a Corefile is one"));
@@ -74,7 +74,7 @@ impl Manner {
         }
     }
 
-    /// The bound of questions per second.
+    /// The bound of messages per second.
     pub(crate) fn rate(&self) -> Option<Rate> {
         let per_second = self.max_qps.map(|(per_second, _)| per_second).filter(|per_second| *per_second > 0)?;
         Some(Rate { per_second, burst: self.burst.map_or(per_second, |(burst, _)| burst) })
@@ -91,7 +91,7 @@ impl Manner {
         let bound = max_qps.filter(|(per_second, _)| *per_second > 0);
         if let (Some((_, span)), None) = (self.burst, bound) {
             let error = report.error(span, "`burst` without `max_qps`");
-            error.expected("`max_qps N`: `burst` says how many of a second's questions may come at once");
+            error.expected("`max_qps N`: `burst` says how many messages may leave at once");
         }
         if let (Some((_, span)), Some(outside)) = (&self.server_name, outside)
             && self.transport.or(outside.transport) != Some(Transport::Tls)

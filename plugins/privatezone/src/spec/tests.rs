@@ -239,22 +239,22 @@ fn it_is_told_in_plain_words() {
     for (lines, said) in [
         (
             "to 10.0.0.53\nmax_qps 0",
-            "names of corp.example. are asked of 10.0.0.53:53 over UDP (as many questions as there are); denials live at most \
+            "names of corp.example. are asked of 10.0.0.53:53 over UDP (as many messages as there are); denials live at most \
              5 s, what vanishes keeps its last answer for 10s; nothing is watched",
         ),
         (
             "to 10.0.0.1 10.0.0.2\nto 10.0.0.3 {\ntransport tls\ntls_servername a.example\nhealth_check a.example\n}\ntls c k \
              ca\nmax_qps 100\nburst 200\nmax_concurrent 9\nttl_min 1s\nttl_max 1m\nvanish_grace 0\nfallthrough\nwatch",
-            "names of corp.example. are asked of 10.0.0.1:53, 10.0.0.2:53 each over UDP (at most 100 questions a second, 200 at \
-             once, 9 outstanding), and of 10.0.0.3:853 over TLS as a.example (at most 100 questions a second, 200 at once, 9 \
-             outstanding, checked by a.example. NS), with the certificate c, trusting ca; TTLs are from 1 to 60 s; denials live \
+            "names of corp.example. are asked of 10.0.0.1:53, 10.0.0.2:53 each over UDP (at most 100 messages a second, 200 at \
+             once, 9 questions outstanding), and of 10.0.0.3:853 over TLS as a.example (at most 100 messages a second, 200 at once, 9 \
+             questions outstanding, checked by a.example. NS), with the certificate c, trusting ca; TTLs are from 1 to 60 s; denials live \
              at most 5 s, what vanishes is gone at once; what does not exist there is asked for elsewhere; DNSEndpoints of all \
              namespaces are watched, and answer for the zone when nobody does",
         ),
         (
             "to 10.0.0.53\ntransport tcp\nmax_qps 0\nttl_max 1m\nfallthrough a.corp.example\nwatch shop {\nservices\nendpoints \
              off\nanswer_from_watch off\n}",
-            "names of corp.example. are asked of 10.0.0.53:53 over TCP (as many questions as there are); TTLs are at most 60 s; \
+            "names of corp.example. are asked of 10.0.0.53:53 over TCP (as many messages as there are); TTLs are at most 60 s; \
              denials live at most 5 s, what vanishes keeps its last answer for 10s; what does not exist there of \
              a.corp.example. is asked for elsewhere; Services of the namespace shop are watched, and answer nothing",
         ),

@@ -80,11 +80,11 @@ fn manner(upstream: &UpstreamSpec, section: &SectionSpec) -> String {
         (Transport::Tls, Some(name)) => format!("over TLS as {}", name.to_str()),
     };
     text.push_str(&match upstream.rate {
-        None => " (as many questions as there are".to_owned(),
-        Some(rate) => format!(" (at most {} questions a second, {} at once", rate.per_second, rate.burst),
+        None => " (as many messages as there are".to_owned(),
+        Some(rate) => format!(" (at most {} messages a second, {} at once", rate.per_second, rate.burst),
     });
     if let Some(count) = upstream.outstanding_max {
-        text.push_str(&format!(", {count} outstanding"));
+        text.push_str(&format!(", {count} questions outstanding"));
     }
     if section.zones.first() != Some(&upstream.check_name) {
         text.push_str(&format!(", checked by {} NS", upstream.check_name));

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use contract::corefile::{Report, Span, Statement, Word, repeated, unknown_property};
 use contract::wire::Name;
+use upstream::Rate;
 
 use super::manner::{self, Manner};
 use super::{Transport, UpstreamSpec, address, clouds};
@@ -30,14 +31,47 @@ pub(crate) fn read(
         let words = line.reader(report).rest_or_missing(address::EXPECTED);
         let addresses = addresses(words, manner.transport.unwrap_or_default(), &mut first, report);
         upstreams.extend(addresses.iter().map(|(address, _)| upstream(*address, &manner, zone)));
-        clouds::check(&addresses, &manner, report);
+        clouds::check(&addresses, manner.transport.unwrap_or_default(), report);
         if manner.max_qps.is_none() && !words.is_empty() {
-            let warning = report.warning(line.name.span, "no bound on how many questions a second are asked here");
+            let warning = report.warning(line.name.span, "no bound on how many messages a second are sent here");
             warning
                 .help("write `max_qps N`, or `max_qps 0` if none is meant: many resolvers drop what is above theirs");
         }
     }
     upstreams
+}
+
+/// A bound that was written for an address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) address: SocketAddr,
+    /// `None`: `max_qps 0`.
+    pub(crate) rate: Option<Rate>,
+    /// Where its `max_qps` is.
+    pub(crate) span: Span,
+}
+
+/// The bounds of a statement's addresses, as far as they are well written. Says nothing of the others: [`read`] does.
+pub(crate) fn bounds(statement: &Statement) -> Vec<Bound> {
+    let outside = written(statement);
+    let mut bounds = Vec::new();
+    for line in statement.properties().iter().filter(|property| property.name == "to") {
+        let manner = written(line).within(&outside);
+        let Some((_, span)) = manner.max_qps else { continue };
+        let transport = manner.transport.unwrap_or_default();
+        let addresses = line.arguments.iter().filter_map(|word| address::parse(&word.text, transport).ok());
+        bounds.extend(addresses.map(|address| Bound { address, rate: manner.rate(), span }));
+    }
+    bounds
+}
+
+/// The manner that stands between braces, as far as it is well written.
+fn written(braces: &Statement) -> Manner {
+    let (mut manner, mut unheard) = (Manner::default(), Report::new());
+    for property in manner::PROPERTIES.iter().filter_map(|name| braces.property(name)) {
+        manner.read(property, &mut unheard);
+    }
+    manner
 }
 
 fn upstream(address: SocketAddr, manner: &Manner, zone: Option<&Name>) -> UpstreamSpec {

@@ -5,14 +5,37 @@ use std::time::Duration;
 use contract::corefile::value;
 use upstream::rustls::pki_types::ServerName;
 
-/// Questions per second, and at once, that anybody may be asked.
-pub(crate) const QPS_MAX: u32 = 1_000_000;
+/// Messages per second, and at once, that anybody may be sent.
+const QPS_MAX: u32 = 1_000_000;
+/// Questions that anybody may have outstanding with us.
+const OUTSTANDING_MAX: u32 = 1_000_000;
 /// The longest TTL (RFC 2181 8), seconds.
 const TTL_MAX: u32 = i32::MAX.cast_unsigned();
 /// The longest time that a name which has vanished keeps its last answer.
 const VANISH_GRACE_MAX: Duration = Duration::from_secs(300);
 /// The longest label of a name (RFC 1123 2.1), octets.
 const LABEL_MAX: usize = 63;
+
+/// Messages per second; 0: as many as there are.
+pub(crate) fn per_second(text: &str) -> Result<u32, String> {
+    whole(text, 0, QPS_MAX)
+}
+
+/// Messages at once.
+pub(crate) fn burst(text: &str) -> Result<u32, String> {
+    whole(text, 1, QPS_MAX)
+}
+
+/// Questions outstanding; 0: as many as there are.
+pub(crate) fn outstanding(text: &str) -> Result<usize, String> {
+    whole(text, 0, OUTSTANDING_MAX).map(|count| usize::try_from(count).expect("it has 32 bits"))
+}
+
+/// A whole number of this range, which is told whatever else was written, a sign too.
+fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = value::number_in(i128::from(least)..=i128::from(most))(text)?;
+    Ok(u32::try_from(number).expect("it lies between two of 32 bits"))
+}
 
 /// A TTL, seconds.
 pub(crate) fn ttl(text: &str) -> Result<u32, String> {

@@ -545,3 +545,37 @@ async fn who_waits_for_a_turn_is_not_outstanding() {
     assert!(all.iter().all(|(outcome, _)| outcome.is_ok()), "{all:?}");
     assert_eq!(seen.count(), 6);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_no_client_waits_for_leaves_at_once_or_not_at_all() {
+    let context = context();
+    let ((one, first), (other, second)) = (well().await, well().await);
+    let upstreams = |number: usize| {
+        let addresses = [one, other].into_iter().take(number);
+        addresses.map(|address| rated(&context, address, Protocol::Udp, 10, 1)).collect::<Vec<_>>()
+    };
+    let look = |number: usize| contract::Query { refresh: true, ..query(&context, &format!("n{number}.example")) };
+    let alone = group(&context, upstreams(1));
+    assert!(alone.exchange(&look(0)).await.is_ok(), "the token is free");
+    sleep(A_SECOND).await;
+    let clients = join_all((0..5).map(|number| ask(&alone, &context, number, Duration::ZERO)));
+    let looks = async {
+        sleep(Duration::from_millis(1)).await;
+        let begun = Instant::now();
+        for number in 0..20 {
+            assert_eq!(alone.exchange(&look(number)).await.err(), Some(OVER_RATE));
+        }
+        begun.elapsed()
+    };
+    let (clients, looked) = tokio::join!(clients, looks);
+    assert_eq!(looked, Duration::ZERO, "it is said at once");
+    let (last, count) = (clients.iter().map(|(_, took)| *took).max().unwrap(), clients.len());
+    assert!(clients.iter().all(|(outcome, _)| outcome.is_ok()) && last < Duration::from_millis(420), "{last:?}");
+    assert_eq!((first.count(), second.count()), (1 + count, 0));
+    assert_eq!(counted(&context, &of("nearpath_upstream_rate_waits_total", one)), 4, "the clients'");
+    assert_eq!(counted(&context, &of("nearpath_upstream_rate_refusals_total", one)), 0, "no client's");
+    let both = group(&context, upstreams(2));
+    assert_eq!(both.exchange(&look(0)).await.map(|(_, from)| from), Ok(one));
+    assert_eq!(both.exchange(&look(1)).await.map(|(_, from)| from), Ok(other), "where a token is free");
+    assert_eq!(both.exchange(&look(2)).await.err(), Some(OVER_RATE));
+}

@@ -144,7 +144,7 @@ fn the_daemon_takes_each_of_them_with_and_without_watch() {
         for (_, addresses) in OVERLAYS {
             let report = is_sound(cloud, &corefile, addresses, "");
             let plan = report.split("dns://corp.example.:53").nth(1).expect("its plan");
-            assert!(plan.contains("privatezone: corp.example."), "{cloud}: {plan}");
+            assert!(plan.contains("privatezone: names of corp.example. are asked of"), "{cloud}: {plan}");
             is_sound(&format!("{cloud} with watch"), &with_watch(&corefile), addresses, "");
         }
     }

@@ -156,3 +156,97 @@ fn a_chain_that_breaks_off_is_a_failure_and_is_not_memorised_as_an_answer() {
         .is("NOERROR")
         .answers_in_order(&["out.corp.example. CNAME www.example.com.", "www.example.com. A 192.0.2.1"]);
 }
+
+#[test]
+fn what_others_say_behind_a_link_is_not_believed_about_a_private_name() {
+    let place = place(
+        &[
+            "x.corp.example. 60 CNAME cdn.example.com.",
+            "o.corp.example. 60 A 10.20.0.9",
+            "y.corp.example. 60 CNAME cdn2.example.com.",
+            "p.corp.example. 60 CNAME q.example.com.",
+        ],
+        &[],
+    );
+    let public = [
+        "cdn.example.com. 60 CNAME o.corp.example.",
+        "o.corp.example. 60 A 203.0.113.66",
+        "cdn2.example.com. 60 CNAME api.eu.corp.example.",
+        "q.example.com. 60 CNAME p.corp.example.",
+        "p.corp.example. 60 A 203.0.113.67",
+    ];
+    place.centre.knows(&[TABLE, &public].concat());
+    for _ in 0..2 {
+        place.daemon.asked(&ask("x.corp.example", "A")).is("NOERROR").answers_in_order(&[
+            "x.corp.example. CNAME cdn.example.com.",
+            "cdn.example.com. CNAME o.corp.example.",
+            "o.corp.example. A 10.20.0.9",
+        ]);
+        place.daemon.asked(&ask("y.corp.example", "A")).is("NOERROR").answers_in_order(&[
+            "y.corp.example. CNAME cdn2.example.com.",
+            "cdn2.example.com. CNAME api.eu.corp.example.",
+            "api.eu.corp.example. A 10.30.0.1",
+        ]);
+        place.daemon.asked(&ask("p.corp.example", "A").edns(1232)).is("SERVFAIL").ede(&[0, 13]);
+    }
+}
+
+#[test]
+fn an_acl_of_the_target_speaks_for_each_client_by_itself() {
+    let corefile = "lab.example:PORT {\n bind IP\n acl {\n  block net 127.6.0.2/32\n }\n cache\n forward . CENTRE\n}\n"
+        .to_owned()
+        + STOCK;
+    let corp = Upstream::with(&[CORP, &["alias.corp.example. 300 CNAME x.lab.example."]].concat());
+    let centre = Upstream::with(&[TABLE, &["x.lab.example. 300 A 192.0.2.70"]].concat());
+    let words = [("ZONE", corp.address()), ("CENTRE", centre.address())];
+    let daemon = Daemon::given(&corefile, &words);
+    let at = |last: u8| daemon.client_at(std::net::IpAddr::from([127, 6, 0, last]));
+    for _ in 0..2 {
+        at(1).asks(&ask("alias.corp.example", "A")).is("NOERROR");
+        at(2).asks(&ask("x.lab.example", "A")).is("REFUSED");
+        at(2).asks(&ask("alias.corp.example", "A")).is("REFUSED");
+    }
+    // at once, both ways round
+    corp.behaves(Behaviour::Slow(std::time::Duration::from_millis(150)));
+    std::thread::scope(|scope| {
+        for last in [2, 1, 2, 1] {
+            let client = at(last);
+            let rcode = if last == 1 { "NOERROR" } else { "REFUSED" };
+            scope.spawn(move || client.asks(&ask("alias.corp.example", "A")).is(rcode).rcode);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+}
+
+#[test]
+fn many_names_of_one_slow_target_ask_for_it_together() {
+    let lines: Vec<String> = (0..40).map(|index| format!("a{index}.corp.example. 300 CNAME lb.example.com.")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let place = place(&lines, &[]);
+    place.centre.knows(&[TABLE, &["lb.example.com. 300 A 192.0.2.80"]].concat());
+    place.centre.behaves(Behaviour::Slow(std::time::Duration::from_millis(1_000)));
+    std::thread::scope(|scope| {
+        for index in 0..40 {
+            let daemon = &place.daemon;
+            scope.spawn(move || daemon.asked(&ask(&format!("a{index}.corp.example"), "A")).is("NOERROR").rcode);
+        }
+    });
+    let asked = place.centre.asked_for("lb.example.com.");
+    assert!(asked <= 6, "{asked} questions for one target"); // two flights, each may be hedged or sent again
+}
+
+#[test]
+fn a_target_that_is_stale_leaves_the_alias_in_memory() {
+    let mut place = place(&["out.corp.example. 300 CNAME short.example.com."], &[]);
+    place.daemon.asked(&ask("out.corp.example", "A")).is("NOERROR");
+    place.centre.dies();
+    std::thread::sleep(std::time::Duration::from_millis(5_200));
+    for _ in 0..20 {
+        place.daemon.asked(&ask("out.corp.example", "A").edns(1232)).is("NOERROR").ede(&[3]);
+    }
+    let asked = place.corp.asked_for("out.corp.example.");
+    assert!(asked <= 4, "the zone was asked {asked} times");
+    place.corp.dies();
+    std::thread::sleep(std::time::Duration::from_millis(5_200));
+    place.daemon.asked(&ask("out.corp.example", "A").edns(1232)).is("NOERROR").ede(&[3]);
+}

@@ -66,3 +66,25 @@ fn without_grace_a_name_is_gone_at_once() {
     sleep(Duration::from_millis(5_100));
     node.daemon.asked(&ask("brief.corp.example", "A")).is("NXDOMAIN");
 }
+
+#[test]
+fn the_other_type_of_address_does_not_say_that_the_name_is_gone() {
+    let node = node(&with("ttl_max 1s\nvanish_grace 20s"));
+    node.daemon.asked(&ask("long.corp.example", "A")).is("NOERROR");
+    node.daemon.asked(&ask("long.corp.example", "AAAA")).is("NOERROR").answers_are(&[]);
+    node.zone.knows(WITHOUT);
+    sleep(Duration::from_millis(5_100));
+    let other = node.daemon.asked(&ask("long.corp.example", "AAAA").edns(1232));
+    other.is("NOERROR").answers_are(&[]).has_soa().ede(&[3]);
+    node.daemon.asked(&ask("long.corp.example", "A").edns(1232)).is("NOERROR").ede(&[3]);
+    node.daemon.asked(&ask("long.corp.example", "TXT")).is("NXDOMAIN");
+}
+
+#[test]
+fn a_name_that_nobody_asked_for_since_has_no_grace_left() {
+    let node = node(&with("vanish_grace 3s"));
+    node.daemon.asked(&ask("brief.corp.example", "A")).is("NOERROR");
+    node.zone.knows(WITHOUT);
+    sleep(Duration::from_millis(5_000 + 3_200));
+    node.daemon.asked(&ask("brief.corp.example", "A")).is("NXDOMAIN");
+}

@@ -1,7 +1,9 @@
 //! Objects change, a scripted zone follows or does not, and time is paused.
 
+mod aliases;
 mod made;
 mod outages;
 mod pursued;
+mod reloads;
 mod seen;
-mod world;
+pub(super) mod world;

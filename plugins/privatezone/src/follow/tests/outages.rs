@@ -7,7 +7,7 @@ use super::world::{House, LATENCY, Mood, seconds};
 
 #[tokio::test(start_paused = true)]
 async fn a_resolver_that_fails_for_a_while_has_shown_nothing() {
-    for mood in [Mood::Down, Mood::Grace, Mood::Made] {
+    for mood in [Mood::Down, Mood::Busy, Mood::Grace, Mood::Made] {
         let house = House::with_settled("www.corp.example").await;
         house.world.script().mood = mood;
         house.web_says("www.corp.example", &["192.0.2.2"]);

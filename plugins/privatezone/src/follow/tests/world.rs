@@ -8,37 +8,42 @@ use std::time::Duration;
 use contract::testing::{context, query};
 use contract::wire::{Class, Composer, Ede, Name, Rcode, RecordType, Section, ede};
 use contract::{
-    Answer, Blocks, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query, Remembered,
-    Reply, RuntimeClock, Served, Source,
+    Answer, Blocks, Bound, Boxed, Clock, Context, Failure, Kind, Moment, Object, Publication, Published, Query,
+    Remembered, Reply, RuntimeClock, Served, Source,
 };
 use tokio::time::sleep;
 
 use crate::follow::Follow;
-use crate::follow::data::Data;
+use crate::follow::data::{Data, targets};
 use crate::follow::pursuits::is_wildcard;
 
 /// How long the resolver takes.
-pub(super) const LATENCY: Duration = Duration::from_millis(20);
+pub(in crate::follow) const LATENCY: Duration = Duration::from_millis(20);
 
-pub(super) fn name(text: &str) -> Name {
+pub(in crate::follow) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-pub(super) fn seconds(seconds: f64) -> Duration {
+pub(in crate::follow) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-pub(super) fn object(text: &str) -> Object {
+pub(in crate::follow) fn object(text: &str) -> Object {
     Object { kind: Kind::Service, namespace: "shop".into(), name: text.into() }
 }
 
-pub(super) fn publication(owner: &str, rtype: RecordType, targets: &[&str]) -> Publication {
+pub(in crate::follow) fn publication(owner: &str, rtype: RecordType, targets: &[&str]) -> Publication {
     let targets = targets.iter().map(|target| (*target).into()).collect();
     Publication { name: name(owner), rtype: Some(rtype), targets, ttl: None, is_plain: true }
 }
 
 /// An answer with these records, NXDOMAIN if the zone has nothing of the name.
-pub(super) fn answer(asked: &Name, rtype: RecordType, records: &[(RecordType, &str)], exists: bool) -> Answer {
+pub(in crate::follow) fn answer(
+    asked: &Name,
+    rtype: RecordType,
+    records: &[(RecordType, &str)],
+    exists: bool,
+) -> Answer {
     let mut composer = Composer::new(asked, rtype, Class::IN);
     for (held, target) in records {
         let data = Data::of_target(*held, target).unwrap();
@@ -51,10 +56,12 @@ pub(super) fn answer(asked: &Name, rtype: RecordType, records: &[(RecordType, &s
 
 /// What the resolver does instead of telling what the zone has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(in crate::follow) enum Mood {
     Answers,
     /// Does not answer.
     Down,
+    /// Clients have all that it may be sent.
+    Busy,
     /// What is asked for has vanished, and the section tells the last answer for a while.
     Grace,
     /// Does not answer, and the section makes up what objects say.
@@ -65,30 +72,30 @@ pub(super) enum Mood {
 type Key = (Name, RecordType, bool, bool);
 
 #[derive(Debug)]
-pub(super) struct Script {
-    pub(super) zone: BTreeMap<(Name, RecordType), Vec<String>>,
-    pub(super) memory: HashMap<Key, (Arc<Answer>, Moment)>,
-    pub(super) mood: Mood,
-    pub(super) asked: Vec<(Moment, Query)>,
-    pub(super) forgotten: Vec<(Vec<Name>, Moment)>,
+pub(in crate::follow) struct Script {
+    pub(in crate::follow) zone: BTreeMap<(Name, RecordType), Vec<String>>,
+    pub(in crate::follow) memory: HashMap<Key, (Arc<Answer>, Moment)>,
+    pub(in crate::follow) mood: Mood,
+    pub(in crate::follow) asked: Vec<(Moment, Query)>,
+    pub(in crate::follow) forgotten: Vec<(Vec<Name>, Moment)>,
 }
 
 /// Memory and resolver.
 #[derive(Debug)]
-pub(super) struct World {
-    pub(super) clock: Arc<RuntimeClock>,
+pub(in crate::follow) struct World {
+    pub(in crate::follow) clock: Arc<RuntimeClock>,
     script: Mutex<Script>,
     under_way: AtomicUsize,
-    pub(super) most_at_once: AtomicUsize,
+    pub(in crate::follow) most_at_once: AtomicUsize,
 }
 
 impl World {
-    pub(super) fn script(&self) -> MutexGuard<'_, Script> {
+    pub(in crate::follow) fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap()
     }
 
     /// The zone has these records from now on; none: they are gone.
-    pub(super) fn publish(&self, owner: &str, rtype: RecordType, targets: &[&str]) {
+    pub(in crate::follow) fn publish(&self, owner: &str, rtype: RecordType, targets: &[&str]) {
         let key = (name(owner), rtype);
         let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
         let zone = &mut self.script().zone;
@@ -108,8 +115,29 @@ impl World {
         answer(asked, rtype, &records.collect::<Vec<_>>(), exists)
     }
 
+    /// The zone has an alias, and a pod here has asked for an address of it just now: memory has the whole chain under its name.
+    pub(in crate::follow) fn pod_asks_alias(&self, follow: &Follow, alias: &str, target: &str) {
+        let mut script = self.script();
+        let held = script.zone.get(&(name(target), RecordType::A)).cloned().unwrap_or_default();
+        let (alias, target) = (name(alias), name(target));
+        let mut composer = Composer::new(&alias, RecordType::A, Class::IN);
+        composer.cname(&alias, &target, 300).unwrap();
+        for address in &held {
+            let data = Data::of_target(RecordType::A, address).unwrap();
+            composer.record(Section::Answer, &target, RecordType::A, 300, |to| data.write(to)).unwrap();
+        }
+        let said = Answer::composed(composer.finish(), Rcode::NOERROR);
+        follow.saw(&query(&alias.to_string(), RecordType::A), &said);
+        script.memory.insert((alias, RecordType::A, false, false), (Arc::new(said), self.clock.now()));
+    }
+
     /// A pod here has asked for it just now, as (DO, CD) says.
-    pub(super) fn pod_asks(&self, asked: &str, rtype: RecordType, (dnssec_ok, checking_disabled): (bool, bool)) {
+    pub(in crate::follow) fn pod_asks(
+        &self,
+        asked: &str,
+        rtype: RecordType,
+        (dnssec_ok, checking_disabled): (bool, bool),
+    ) {
         let mut script = self.script();
         let said = Self::zone_says(&script, &name(asked), rtype);
         let key = (name(asked), rtype, dnssec_ok, checking_disabled);
@@ -117,17 +145,17 @@ impl World {
     }
 
     /// What memory has of a name's addresses, in the variant that pods ask for.
-    pub(super) fn memory_has(&self, asked: &str, rtype: RecordType) -> Option<Arc<Answer>> {
+    pub(in crate::follow) fn memory_has(&self, asked: &str, rtype: RecordType) -> Option<Arc<Answer>> {
         self.script().memory.get(&(name(asked), rtype, false, false)).map(|(answer, _)| Arc::clone(answer))
     }
 
     /// How many questions the resolver was asked.
-    pub(super) fn asked(&self) -> usize {
+    pub(in crate::follow) fn asked(&self) -> usize {
         self.script().asked.len()
     }
 
     /// Names that memory was told to forget.
-    pub(super) fn forgotten(&self) -> HashSet<Name> {
+    pub(in crate::follow) fn forgotten(&self) -> HashSet<Name> {
         self.script().forgotten.iter().flat_map(|(names, _)| names.iter().cloned()).collect()
     }
 }
@@ -158,6 +186,7 @@ impl Blocks for World {
             let said = match script.mood {
                 Mood::Answers => Self::zone_says(&script, &query.name, query.rtype),
                 Mood::Down => return Err(Failure::AllDown { count: 2 }),
+                Mood::Busy => return Err(Failure::Bound { bound: Bound::UpstreamRate }),
                 Mood::Grace => {
                     let mut reply = Reply::fresh(Answer::clone(&script.memory[&key].0), Source::Plugin("privatezone"));
                     reply.ede = Some(Ede::new(ede::STALE_ANSWER, "vanished"));
@@ -179,22 +208,25 @@ impl Blocks for World {
         };
         let mut script = self.script();
         script.forgotten.push((names.to_vec(), before));
-        script.memory.retain(|(asked, ..), (_, stored)| !(covers(asked) && *stored < before));
+        let rests = |asked: &Name, rtype, known: &Answer| targets(known, asked, rtype).iter().any(covers);
+        script.memory.retain(|(asked, rtype, ..), (known, stored)| {
+            *stored >= before || !(covers(asked) || rests(asked, *rtype, known))
+        });
     }
 }
 
 /// A watch at work on such a world.
-pub(super) struct House {
-    pub(super) world: Arc<World>,
-    pub(super) published: Arc<Published>,
-    pub(super) follow: Arc<Follow>,
-    pub(super) context: Context,
+pub(in crate::follow) struct House {
+    pub(in crate::follow) world: Arc<World>,
+    pub(in crate::follow) published: Arc<Published>,
+    pub(in crate::follow) follow: Arc<Follow>,
+    pub(in crate::follow) context: Context,
     work: tokio::task::JoinHandle<()>,
 }
 
 impl House {
     /// Nothing is published yet, the zone is empty, and so is memory.
-    pub(super) fn new() -> Self {
+    pub(in crate::follow) fn new() -> Self {
         let clock = Arc::new(RuntimeClock::start());
         let context = Context { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..context() };
         let published = Arc::new(Published::new(&[]));
@@ -213,24 +245,33 @@ impl House {
         Self { world, published, follow, context, work }
     }
 
-    pub(super) fn now(&self) -> Moment {
+    /// The configuration is read anew: another watch takes over what is published, and what memory has.
+    pub(in crate::follow) fn reload(&mut self) {
+        let published = Arc::clone(&self.published);
+        self.follow = Arc::new(Follow::new(published, true, &name("corp.example"), &self.context));
+        self.work.abort();
+        let (at_work, blocks) = (Arc::clone(&self.follow), Arc::clone(&self.world) as Arc<dyn Blocks>);
+        self.work = tokio::spawn(async move { at_work.run(blocks).await });
+    }
+
+    pub(in crate::follow) fn now(&self) -> Moment {
         self.world.clock.now()
     }
 
     /// An object says this from now on.
-    pub(super) fn says(&self, object: Object, publications: Vec<Publication>) {
+    pub(in crate::follow) fn says(&self, object: Object, publications: Vec<Publication>) {
         assert!(self.published.set(object, publications, self.now()));
     }
 
     /// Service shop/web says that the name has this address from now on; none: it is gone.
-    pub(super) fn web_says(&self, owner: &str, addresses: &[&str]) {
+    pub(in crate::follow) fn web_says(&self, owner: &str, addresses: &[&str]) {
         let one = publication(owner, RecordType::A, addresses);
         self.says(object("web"), if addresses.is_empty() { Vec::new() } else { vec![one] });
     }
 
     /// A name that Service shop/web publishes with 192.0.2.1, that the zone shows, and that a pod has asked for. Nothing is
     /// left to do about it.
-    pub(super) async fn with_settled(owner: &str) -> Self {
+    pub(in crate::follow) async fn with_settled(owner: &str) -> Self {
         let house = Self::new();
         house.web_says(owner, &["192.0.2.1"]);
         house.world.publish(owner, RecordType::A, &["192.0.2.1"]);
@@ -241,14 +282,14 @@ impl House {
     }
 
     /// A counter of the watch.
-    pub(super) fn count(&self, what: &str) -> u64 {
+    pub(in crate::follow) fn count(&self, what: &str) -> u64 {
         let line = format!("nearpath_privatezone_{what}_total{{zone=\"corp.example.\"}} ");
         let text = self.context.metrics.text();
         text.lines().find_map(|one| one.strip_prefix(&line)).map_or(0, |count| count.parse().unwrap())
     }
 
     /// The address that memory tells pods; empty: there is none.
-    pub(super) fn told(&self, owner: &str) -> Vec<String> {
+    pub(in crate::follow) fn told(&self, owner: &str) -> Vec<String> {
         let Some(answer) = self.world.memory_has(owner, RecordType::A) else { return Vec::new() };
         let message = answer.message();
         let records = message.section(Section::Answer).filter(|record| record.rtype == RecordType::A);
@@ -256,7 +297,7 @@ impl House {
     }
 
     /// What is answered to a question of a client while nobody else answers.
-    pub(super) fn makes(&self, asked: &str, rtype: RecordType) -> Option<Answer> {
+    pub(in crate::follow) fn makes(&self, asked: &str, rtype: RecordType) -> Option<Answer> {
         self.follow.answer(&query(asked, rtype))
     }
 }

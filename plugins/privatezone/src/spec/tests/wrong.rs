@@ -143,7 +143,22 @@ fn each_error_of_a_property_at_its_place() {
         ("burst 5", "4:1: error: `burst` without `max_qps`", &[]),
         ("burst 5\nmax_qps 0", "4:1: error: `burst` without `max_qps`", &[]),
         ("burst 0\nmax_qps 5", "4:7: error: wrong value `0`: out of range, at least 1, at most 1000000", &[]),
-        ("max_concurrent -1", "4:16: error: wrong value `-1`: a number out of range", &[]),
+        (
+            "max_concurrent -1",
+            "4:16: error: wrong value `-1`: out of range, at least 0, at most 1000000",
+            &["expected: a whole number, or `0` for no bound"],
+        ),
+        (
+            "max_concurrent 1000001",
+            "4:16: error: wrong value `1000001`: out of range, at least 0, at most 1000000",
+            &[],
+        ),
+        ("max_qps -1", "4:9: error: wrong value `-1`: out of range, at least 0, at most 1000000", &[]),
+        (
+            "burst 99999999999\nmax_qps 5",
+            "4:7: error: wrong value `99999999999`: out of range, at least 1, at most 1000000",
+            &[],
+        ),
         (
             "health_check a..b",
             "4:14: error: wrong value `a..b`: a name with an empty label",
@@ -232,12 +247,12 @@ fn what_has_no_effect_or_harms_is_a_warning_at_its_place() {
     for (lines, wanted, parts) in [
         (
             "to 10.0.0.53",
-            "3:1: warning: no bound on how many questions a second are asked here",
+            "3:1: warning: no bound on how many messages a second are sent here",
             &["write `max_qps N`, or `max_qps 0`"] as &[&str],
         ),
         (
             "to 10.0.0.1 {\nmax_qps 5\n}\nto 10.0.0.2",
-            "6:1: warning: no bound on how many questions a second are asked here",
+            "6:1: warning: no bound on how many messages a second are sent here",
             &[],
         ),
         (

@@ -5,7 +5,7 @@ use nearpath_tests::{controlplane, mode};
 use serde_json::{Value, json};
 
 use super::super::said_by;
-use super::{corefile_of, is_sound, read, with_watch};
+use super::{checked, corefile_of, is_sound, read, with_watch};
 
 #[track_caller]
 fn chart(more: &[&str]) -> Vec<Value> {
@@ -78,20 +78,22 @@ fn the_schema_refuses_private_zones_that_cannot_be() {
         ("zones", json!([])),
         ("zones", json!(["."])),
         ("zones", json!(["a b"])),
+        ("zones", json!(["a..b"])),
+        ("zones", json!([format!("{}.b", "a".repeat(64))])),
         ("to", json!(["ns.corp.example"])),
         ("to", json!(["192.0.2.53 192.0.2.54"])),
         ("maxQps", json!(0)),
         ("maxQps", Value::Null),
+        ("maxQps", json!(1_000_001)),
         ("burst", json!(0)),
+        ("burst", json!(1_000_001)),
         ("watch", json!(true)),
         ("watch", json!({ "pods": true })),
+        ("watch", json!({ "endpoints": false })),
+        ("watch", json!({ "endpoints": false, "services": false, "ingresses": false })),
         ("transport", json!("tcp")),
     ];
-    let values = |zone: &Value| ["--set-json".to_owned(), format!("privateZones=[{zone}]")];
-    let template = |zone: &Value| {
-        let [flag, value] = values(zone);
-        said_by("helm", &["template", "nearpath", "nearpath", &flag, &value], &mode::root().join("deploy/helm"))
-    };
+    let template = |zone: &Value| templated(&[&format!("privateZones=[{zone}]")]);
     assert!(template(&good).is_ok());
     for (field, value) in wrong {
         let mut zone = good.clone();
@@ -99,4 +101,49 @@ fn the_schema_refuses_private_zones_that_cannot_be() {
         let refused = template(&zone).expect_err(&format!("{field}: {value}"));
         assert!(refused.contains("privateZones"), "{field}: {value}: {refused}");
     }
+}
+
+/// What helm makes of these values, or says of them.
+fn templated(values: &[&str]) -> Result<String, String> {
+    let values = values.iter().flat_map(|value| ["--set-json", value]);
+    let arguments: Vec<&str> = ["template", "nearpath", "nearpath"].into_iter().chain(values).collect();
+    said_by("helm", &arguments, &mode::root().join("deploy/helm"))
+}
+
+#[test]
+fn the_chart_refuses_a_zone_that_would_have_two_blocks() {
+    if !controlplane::is_possible() {
+        return;
+    }
+    let entries = |entries: &[&[&str]]| {
+        let entry = |zones: &&[&str]| json!({ "zones": zones, "to": ["192.0.2.53"], "maxQps": 100 });
+        format!("privateZones={}", json!(entries.iter().map(entry).collect::<Vec<_>>()))
+    };
+    let own = "is the cluster's own zone";
+    for (zones, wanted) in [
+        (&[&["cluster.local"] as &[&str]] as &[&[&str]], own),
+        (&[&["corp.example", "Cluster.Local"]], own),
+        (&[&["corp.example"], &["in-addr.arpa"]], own),
+        (&[&["ip6.arpa"]], own),
+        (&[&["0.0.0.0/0"]], own),
+        (&[&["corp.example"], &["b.example", "corp.example"]], "the zone corp.example stands twice"),
+        (&[&["corp.example", "CORP.example"]], "the zone corp.example stands twice"),
+        (&[&["10.0.0.0/8"], &["10.in-addr.arpa"]], "the zone 10.in-addr.arpa stands twice"),
+        (&[&["172.20.0.0/14"], &["23.172.in-addr.arpa"]], "the zone 23.172.in-addr.arpa stands twice"),
+        (&[&["10.0.0.0/33"]], "10.0.0.0/33 is no prefix"),
+        (&[&["10.0.0.256/24"]], "10.0.0.256/24 is no prefix"),
+    ] {
+        let refused = templated(&[&entries(zones)]).expect_err(&format!("{zones:?}"));
+        assert!(refused.contains("privateZones: ") && refused.contains(wanted), "{zones:?}: {refused}");
+    }
+    let renamed = templated(&["clusterDomain=\"k8s.test\"", &entries(&[&["k8s.test"]])]).expect_err("its own domain");
+    assert!(renamed.contains(own), "{renamed}");
+    let whole = ["corefile=\". {\\nwhoami\\n}\"", &entries(&[&["cluster.local"]])];
+    templated(&whole).unwrap_or_else(|error| panic!("nothing is made of them but rights: {error}"));
+    // what lies below and beside is taken by chart and daemon alike
+    let beside =
+        [&["a.cluster.local", "corp.example"] as &[&str], &["192.0.2.0/25", "198.51.0.0/16", "203.0.113.9/32"]];
+    let made = templated(&[&entries(&beside)]).unwrap_or_else(|error| panic!("{error}"));
+    let (passes, report) = checked(corefile_of(&objects(&made)), "169.254.20.10", "");
+    assert!(passes, "{report}");
 }
