@@ -252,5 +252,4 @@ impl Place<'_> {
 }
 
 #[cfg(test)]
-#[path = "line_tests.rs"]
 mod tests;
