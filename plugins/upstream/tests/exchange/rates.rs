@@ -421,7 +421,7 @@ async fn a_reload_hands_out_no_second_burst() {
     let made = || group(&context, vec![rated(&context, address, Protocol::Udp, 10, 50)]);
     let mut serving = made();
     for _ in 0..8 {
-        ask_all(&serving, &context, 60, Duration::from_millis(100)).await;
+        ask_all(&serving, &context, 45, Duration::from_millis(50)).await;
         serving = made(); // the new one is there before the old one goes
     }
     assert!(seen.most() <= 60, "{}", seen.most());
