@@ -32,6 +32,14 @@ impl Bucket {
         Self { interval, tolerance: interval * (rate.burst.max(1) - 1), scheduled: now }
     }
 
+    /// Full, for at most half of what that rate lets leave, in steady use. One that has to wait for a message of the other half
+    /// catches up with that.
+    pub(crate) fn half_of(rate: Rate, now: Instant) -> Self {
+        let whole = Self::new(rate, now).interval;
+        let tolerance = whole.max(2 * whole * ((rate.burst / 2).max(1) - 1));
+        Self { interval: 2 * whole, tolerance, scheduled: now }
+    }
+
     /// How long until a message may leave that has so many others before it.
     pub(crate) fn wait(&self, before: u32, now: Instant) -> Duration {
         let from = self.scheduled.max(now) + self.interval * before;

@@ -5,7 +5,7 @@
 //!      |   \--> the line is short enough --> gate --> token --^   one after the other, each when its moment has come
 //!      |   |    and the client has not its whole share of it
 //!      |   \--> refused
-//!   check ---------------------------------> token -----------^   ahead of the line
+//!   check --> one of theirs is free -------> token -----------^   ahead of the line
 //! ```
 //!
 //! A token is taken at the moment when its message leaves, never ahead: who is held up takes a later one, so that messages
@@ -36,6 +36,8 @@ pub(crate) struct Line {
     state: Mutex<State>,
     /// Whoever holds it is the first in line.
     gate: Semaphore,
+    /// Whoever holds it is the first of the checks.
+    check_gate: Semaphore,
     /// Places that one client may have.
     share: u32,
     waits: Arc<Counter>,
@@ -45,11 +47,13 @@ pub(crate) struct Line {
 #[derive(Debug)]
 struct State {
     bucket: Bucket,
+    /// What checks may take of it: half, as whoever ails may still answer questions.
+    checks: Bucket,
     /// How many are in line.
     queued: u32,
     /// How many of them are whose; nobody without any, so that it is no longer than the line.
     shares: HashMap<IpAddr, u32>,
-    /// Checks that wait, ahead of the line.
+    /// Checks that wait ahead of the line: one at most.
     urgent: u32,
 }
 
@@ -99,12 +103,13 @@ impl Line {
     }
 
     fn new(rate: Rate, to: &str, metrics: &Metrics) -> Self {
-        let bucket = Bucket::new(rate, Instant::now());
+        let (bucket, checks) = (Bucket::new(rate, Instant::now()), Bucket::half_of(rate, Instant::now()));
         let places = limits::UPSTREAM_TURN_WITHIN.as_millis() * u128::from(rate.per_second) / 1_000;
         let share = u32::try_from(places).unwrap_or(u32::MAX) / limits::UPSTREAM_LINE_SHARES;
         Self {
-            state: Mutex::new(State { bucket, queued: 0, shares: HashMap::new(), urgent: 0 }),
+            state: Mutex::new(State { bucket, checks, queued: 0, shares: HashMap::new(), urgent: 0 }),
             gate: Semaphore::new(1),
+            check_gate: Semaphore::new(1),
             share: share.max(1),
             waits: metrics.counter(
                 "nearpath_upstream_rate_waits_total",
@@ -151,14 +156,27 @@ impl Line {
         Ok(Turn::Later(Place { line: self, client, since: now, until }))
     }
 
-    /// Takes a token that is free and wanted by nobody else.
-    pub(crate) fn spare(&self, now: Instant) -> bool {
+    /// Takes a token that is free and wanted by nobody else; `check`: and that checks may take.
+    pub(crate) fn spare(&self, check: bool, now: Instant) -> bool {
         let mut state = self.state();
-        state.queued == 0 && state.urgent == 0 && state.bucket.take(now, now)
+        let may = state.queued == 0 && state.urgent == 0 && (!check || state.checks.wait(0, now).is_zero());
+        let taken = may && state.bucket.take(now, now);
+        if taken && check {
+            state.checks.take(now, now);
+        }
+        taken
     }
 
-    /// Waits for a turn ahead of the line: for checks, which are few.
+    /// Waits for a turn of a check: ahead of the line, once half of the rate is left to the others.
     pub(crate) async fn urgent(&self, enter: Enter<'_>) -> Result<(), Refusal> {
+        let _first = self.check_gate.acquire().await.expect("the semaphore is never closed");
+        loop {
+            let wait = self.state().checks.wait(0, Instant::now());
+            if wait.is_zero() {
+                break;
+            }
+            sleep(wait).await;
+        }
         self.state().urgent += 1;
         let (_waiting, since) = (Urgent(self), Instant::now());
         loop {
@@ -166,7 +184,9 @@ impl Line {
                 let (now, mut state) = (Instant::now(), self.state());
                 let wait = state.bucket.wait(0, now);
                 if wait.is_zero() {
-                    return state.take(since, now, enter);
+                    state.take(since, now, enter)?;
+                    state.checks.take(now, now);
+                    return Ok(());
                 }
                 wait
             };
@@ -232,5 +252,4 @@ impl Place<'_> {
 }
 
 #[cfg(test)]
-#[path = "line_tests.rs"]
 mod tests;

@@ -184,7 +184,7 @@ impl<'u> Pace<'u> {
 
     /// Whether a message may leave that can be left out as well.
     pub(crate) fn spare(&self) -> bool {
-        self.turns.spare(Instant::now())
+        self.turns.spare(matches!(self.kind, Kind::Check { .. }), Instant::now())
     }
 
     /// How long was waited for turns.

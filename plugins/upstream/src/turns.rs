@@ -87,12 +87,12 @@ impl Turns {
         }
     }
 
-    /// Takes a token that is free and wanted by nobody else.
-    pub(crate) fn spare(&self, now: Instant) -> bool {
-        self.line.as_ref().is_none_or(|line| line.spare(now))
+    /// Takes a token that is free and wanted by nobody else; `check`: and that checks may take.
+    pub(crate) fn spare(&self, check: bool, now: Instant) -> bool {
+        self.line.as_ref().is_none_or(|line| line.spare(check, now))
     }
 
-    /// Waits for a turn ahead of the line: for checks, which are few.
+    /// Waits for a turn of a check: ahead of the line, once half of the rate is left to the others.
     pub(crate) async fn urgent(&self, enter: Enter<'_>) -> Result<(), Refusal> {
         match &self.line {
             Some(line) => line.urgent(enter).await,

@@ -344,7 +344,7 @@ async fn checks_of_one_that_is_gone_keep_to_the_rate() {
     ask(&group, &context, 1, Duration::ZERO).await.0.unwrap_err();
     sleep(Duration::from_secs(30)).await;
     assert_eq!(group.up(), 0);
-    assert!(seen.checks() >= 30 && seen.most() <= 3, "{} checks, {}", seen.checks(), seen.most());
+    assert!((25..=32).contains(&seen.checks()) && seen.most() <= 3, "{} checks, {}", seen.checks(), seen.most());
     running.abort();
 }
 
@@ -421,7 +421,7 @@ async fn a_reload_hands_out_no_second_burst() {
     let made = || group(&context, vec![rated(&context, address, Protocol::Udp, 10, 50)]);
     let mut serving = made();
     for _ in 0..8 {
-        ask_all(&serving, &context, 60, Duration::from_millis(100)).await;
+        ask_all(&serving, &context, 45, Duration::from_millis(50)).await;
         serving = made(); // the new one is there before the old one goes
     }
     assert!(seen.most() <= 60, "{}", seen.most());
@@ -574,6 +574,7 @@ async fn what_no_client_waits_for_leaves_at_once_or_not_at_all() {
     assert_eq!((first.count(), second.count()), (1 + count, 0));
     assert_eq!(counted(&context, &of("nearpath_upstream_rate_waits_total", one)), 4, "the clients'");
     assert_eq!(counted(&context, &of("nearpath_upstream_rate_refusals_total", one)), 0, "no client's");
+    sleep(A_SECOND).await; // the first one's bucket is that of its address
     let both = group(&context, upstreams(2));
     sleep(A_SECOND).await; // the rate is the address's, whoever asks
     assert_eq!(both.exchange(&look(0)).await.map(|(_, from)| from), Ok(one));

@@ -1,5 +1,7 @@
 //! Who leaves when, where messages have to wait.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 
 fn line(per_second: u32, burst: u32) -> Line {
@@ -70,7 +72,7 @@ async fn whose_turn_would_come_too_late_hears_it_at_once() {
     let until = now + Duration::from_millis(250);
     let places = [place(&line, until), place(&line, until)];
     assert_eq!(join(&line, until).err(), Some(Refusal::Rate));
-    assert!(!line.spare(now));
+    assert!(!line.spare(false, now));
     assert!(line.wait(now) > Duration::from_millis(300));
     drop(places);
     assert!(line.wait(now) < Duration::from_millis(110));
@@ -146,5 +148,35 @@ async fn a_small_burst_does_not_cut_the_rate() {
         let (per_second, burst) = (per_second as usize, burst as usize);
         assert!(full >= per_second * 95 / 100, "{full} of {per_second}");
         assert!(most <= per_second + burst, "{most} of {per_second}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_take_half_at_most_and_the_line_has_the_rest() {
+    for (per_second, burst) in [(1, 1), (2, 1), (2, 4), (10, 3)] {
+        let line = line(per_second, burst);
+        let (begun, until) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+        let [checks, questions, again] = [const { AtomicU32::new(0) }; 3];
+        let count = |counter: &AtomicU32| counter.fetch_add(1, Ordering::Relaxed) + 1;
+        let checking = async || loop {
+            line.urgent(&mut free()).await.unwrap();
+            count(&checks);
+            if line.spare(true, Instant::now()) {
+                count(&again); // the repeat of a check
+            }
+        };
+        let asking = async || loop {
+            match join(&line, until).unwrap() {
+                Turn::Now => {}
+                Turn::Later(place) => turn(place).await.unwrap(),
+            }
+            count(&questions);
+        };
+        let all = async { tokio::join!(checking(), checking(), checking(), asking()) };
+        let _ = tokio::time::timeout_at(begun + Duration::from_secs(40), all).await;
+        let [checks, questions, again] = [checks, questions, again].map(AtomicU32::into_inner);
+        let half = per_second * 20;
+        assert!(checks + again <= half + burst && checks >= half * 9 / 10, "{per_second}, {burst}: {checks}, {again}");
+        assert!(questions >= half * 9 / 10, "{per_second}, {burst}: {questions}");
     }
 }
