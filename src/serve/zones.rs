@@ -338,28 +338,26 @@ impl Entrance {
             Some(_) => timeout(CHASED_PATIENCE, flight).await.ok(),
         };
         match served {
-            Some(served) if holds_for_all(&served) => served,
+            Some(served) if holds_for_all(&served) && !is_refused(&served) => served,
             // boxed, as its state would make every question that is shared as large
             _ => Box::pin(self.ask_apart(block, query, key)).await,
         }
     }
 
-    /// Asks beside somebody who asks the same. Targets of CNAMEs do so together: one question for the many names that lead to
-    /// one slow target.
+    /// Asks beside somebody who asks the same, together with others who do: one question for the many names that lead to one
+    /// slow target, and for all who waited for a refresh that was refused.
     async fn ask_apart(&self, block: &Arc<Block>, query: &Query, key: &KeyBuffer) -> Served {
-        if query.chased.is_some() {
-            let apart = [key.as_bytes(), &[0]].concat();
-            match self.0.shared.flights.board(&apart) {
-                Seat::Lead(lead) => {
-                    let served = self.ask(block, query, Some(key)).await;
-                    lead.land(&served);
-                    return served;
-                }
-                Seat::Wait(flight) => match timeout(CHASED_TOGETHER, flight.landed()).await {
-                    Ok(served) if holds_for_all(&served) => return served,
-                    _ => {}
-                },
+        let apart = [key.as_bytes(), &[0]].concat();
+        match self.0.shared.flights.board(&apart) {
+            Seat::Lead(lead) => {
+                let served = self.ask(block, query, Some(key)).await;
+                lead.land(&served);
+                return served;
             }
+            Seat::Wait(flight) => match timeout(CHASED_TOGETHER, flight.landed()).await {
+                Ok(served) if holds_for_all(&served) => return served,
+                _ => {}
+            },
         }
         self.ask(block, query, None).await
     }
@@ -448,6 +446,12 @@ fn holds_for_all(served: &Served) -> bool {
         Ok(reply) => !reply.personal,
         Err(failure) => !matches!(failure, Failure::CnameTooLong { .. } | Failure::Prohibited | Failure::Panicked),
     }
+}
+
+/// True if there was no room below an upstream's rate: nobody waits for a refresh, so it is refused at once where a client would
+/// have had its turn.
+fn is_refused(served: &Served) -> bool {
+    matches!(served, Err(Failure::Bound { bound: Bound::UpstreamRate | Bound::UpstreamPipeline }))
 }
 
 /// The store key of a question.
