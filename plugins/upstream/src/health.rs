@@ -57,9 +57,12 @@ impl Health {
         Begun { fails: self.fails.load(Ordering::Relaxed), goods: self.goods.load(Ordering::Relaxed) }
     }
 
-    /// An exchange had an answer; true if the upstream is back with it.
+    /// An exchange had an answer, which is as good as a check; true if the upstream is back with it.
     pub(crate) fn answered(&self) -> bool {
         self.goods.fetch_add(1, Ordering::Relaxed);
+        if self.fails.load(Ordering::Relaxed) > 0 {
+            self.fails.store(0, Ordering::Relaxed);
+        }
         self.ailing.load(Ordering::Relaxed) && self.ailing.swap(false, Ordering::Relaxed)
     }
 
