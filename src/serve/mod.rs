@@ -27,6 +27,7 @@ mod terms;
 #[cfg(test)]
 pub(crate) mod tls_pair;
 pub mod udp;
+mod waiting;
 pub mod zones;
 
 pub use flights::{Flights, Turnstile};

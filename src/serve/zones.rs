@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache::{KeyBuffer, Lookup, Policy, Store};
-use contract::limits::{CHAIN_WITHIN, CHASED_PATIENCE, CHASED_TOGETHER, MISSES_MAX, REENTRIES_MAX, STALE_AFTER};
+use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Fault, ListId, Moment, Next, Plugin, Query,
-    Remembered, Reply, Scope, SearchLists, Served, Shelf, Source, Verdict,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, ListId, Moment, Next, Plugin, Query, Remembered,
+    Reply, Scope, SearchLists, Served, Shelf, Source, Verdict,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -29,6 +29,7 @@ use super::chaos::Presence;
 use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::handle::Handle;
 use super::tally::Places;
+use super::waiting::Aged;
 
 /// What all listeners share. Outlives a reload.
 pub struct Shared {
@@ -305,63 +306,6 @@ impl Entrance {
         }
     }
 
-    /// Waits for the flight; with a stale answer at hand only for a while.
-    async fn wait(&self, flight: impl Future<Output = Served>, aged: Option<Aged>) -> Served {
-        let shared = &self.0.shared;
-        let Some(Aged { reply, block, key, arrived }) = aged else { return flight.await };
-        let patience = block.store.as_ref().map_or(STALE_AFTER, Policy::patience);
-        let patience = patience.saturating_sub(shared.clock.now().since(arrived));
-        match timeout(patience, flight).await {
-            Ok(served) if !is_failure(&served) => return served,
-            Ok(_) => {}
-            Err(_) => {
-                if let Some(policy) = &block.store {
-                    shared.store.slow(&key, policy, shared.clock.now());
-                }
-            }
-        }
-        shared.stale.increment();
-        Ok(reply)
-    }
-
-    /// What somebody else's question comes to, if it holds for us too. The target of a CNAME waits for it a while only, since the
-    /// other one may be waiting for us.
-    async fn landed(
-        &self,
-        flight: impl Future<Output = Served>,
-        block: &Arc<Block>,
-        query: &Query,
-        key: &KeyBuffer,
-    ) -> Served {
-        let served = match query.chased {
-            None => Some(flight.await),
-            Some(_) => timeout(CHASED_PATIENCE, flight).await.ok(),
-        };
-        match served {
-            Some(served) if holds_for_all(&served) && !is_refused(&served) => served,
-            // boxed, as its state would make every question that is shared as large
-            _ => Box::pin(self.ask_apart(block, query, key)).await,
-        }
-    }
-
-    /// Asks beside somebody who asks the same, together with others who do: one question for the many names that lead to one
-    /// slow target, and for all who waited for a refresh that was refused.
-    async fn ask_apart(&self, block: &Arc<Block>, query: &Query, key: &KeyBuffer) -> Served {
-        let apart = [key.as_bytes(), &[0]].concat();
-        match self.0.shared.flights.board(&apart) {
-            Seat::Lead(lead) => {
-                let served = self.ask(block, query, Some(key)).await;
-                lead.land(&served);
-                return served;
-            }
-            Seat::Wait(flight) => match timeout(CHASED_TOGETHER, flight.landed()).await {
-                Ok(served) if holds_for_all(&served) => return served,
-                _ => {}
-            },
-        }
-        self.ask(block, query, None).await
-    }
-
     /// What the store says, or goes on with what may be told where nobody answers in time.
     fn recall(
         &self,
@@ -393,7 +337,7 @@ impl Entrance {
     }
 
     /// Asks the chain and memorises what it says. A panic of the chain is this query's alone.
-    async fn ask(&self, block: &Block, query: &Query, key: Option<&KeyBuffer>) -> Served {
+    pub(super) async fn ask(&self, block: &Block, query: &Query, key: Option<&KeyBuffer>) -> Served {
         let shared = &self.0.shared;
         let chain = AssertUnwindSafe(async { Next::new(&block.chain, self).serve(query).await }).catch_unwind();
         let served = match timeout(CHAIN_WITHIN, chain).await {
@@ -421,37 +365,6 @@ impl Entrance {
             }
         }
     }
-}
-
-/// An answer past its end, and for which question it will do if a fresh one is late.
-struct Aged {
-    reply: Reply,
-    block: Arc<Block>,
-    key: KeyBuffer,
-    arrived: Moment,
-}
-
-/// True if a stale answer is better: upstream or we failed, or upstream says that it did (RFC 8767 4: any RCODE but
-/// NOERROR and NXDOMAIN).
-fn is_failure(served: &Served) -> bool {
-    match served {
-        Ok(reply) => !matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN),
-        Err(failure) => failure.fault() != Fault::Client,
-    }
-}
-
-/// False for what was said of one client alone, of a chain that is longer than ours, or by nobody.
-fn holds_for_all(served: &Served) -> bool {
-    match served {
-        Ok(reply) => !reply.personal,
-        Err(failure) => !matches!(failure, Failure::CnameTooLong { .. } | Failure::Prohibited | Failure::Panicked),
-    }
-}
-
-/// True if there was no room below an upstream's rate: nobody waits for a refresh, so it is refused at once where a client would
-/// have had its turn.
-fn is_refused(served: &Served) -> bool {
-    matches!(served, Err(Failure::Bound { bound: Bound::UpstreamRate | Bound::UpstreamPipeline }))
 }
 
 /// The store key of a question.
