@@ -26,7 +26,8 @@ pub(crate) struct Section {
     ttl: (u32, u32),
     pub(crate) negative_ttl_max: u32,
     pub(crate) fallthrough: Vec<Name>,
-    pub(crate) vanished: Vanished,
+    /// It outlives a reload, as memory does.
+    pub(crate) vanished: Arc<Vanished>,
     pub(crate) follow: Option<Follow>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Counters,
@@ -62,13 +63,15 @@ impl Counters {
 impl Section {
     pub(crate) fn new(spec: &SectionSpec, group: Group, follow: Option<Follow>, context: &Context) -> Self {
         let zone = spec.zones.first().map(ToString::to_string).unwrap_or_default();
+        let asked: Vec<SocketAddr> = spec.upstreams.iter().map(|upstream| upstream.address).collect();
+        let key = (spec.zones.clone(), spec.vanish_grace, asked); // others may see the same zone otherwise
         Self {
             zones: spec.zones.clone(),
             group,
             ttl: (spec.ttl_min, spec.ttl_max),
             negative_ttl_max: spec.negative_ttl_max,
             fallthrough: spec.fallthrough.clone(),
-            vanished: Vanished::new(spec.vanish_grace),
+            vanished: context.shelf.get_or_make(key, || Vanished::new(spec.vanish_grace)),
             follow,
             clock: Arc::clone(&context.clock),
             counters: Counters::new(&zone, context),

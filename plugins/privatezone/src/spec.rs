@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use contract::Wanted;
-use contract::corefile::{Reader, Report, Statement, no_body, repeated, unknown_property};
+use contract::corefile::{Reader, Report, Statement, no_body, repeated, support, unknown_property};
 use contract::wire::Name;
 use upstream::rustls::pki_types::ServerName;
 use upstream::{Rate, TlsFiles};
@@ -20,25 +20,6 @@ pub(crate) mod to;
 mod values;
 mod watch;
 pub(crate) mod zones;
-
-/// Every property, in the order of the README.
-const PROPERTIES: [&str; 15] = [
-    "to",
-    "transport",
-    "tls",
-    "tls_servername",
-    "max_qps",
-    "burst",
-    "max_concurrent",
-    "health_check",
-    "ttl_max",
-    "ttl_min",
-    "negative_ttl_max",
-    "vanish_grace",
-    "fallthrough",
-    "watch",
-    "answer_from_watch",
-];
 
 /// How long denials live, seconds: ExternalDNS removes a name and creates it again to change it.
 const NEGATIVE_TTL_MAX: u32 = 5;
@@ -169,8 +150,9 @@ impl Default for Draft {
 
 fn read_property(property: &Statement, of: &Statement, draft: &mut Draft, report: &mut Report) {
     let name = property.name.as_str();
-    if !PROPERTIES.contains(&name) {
-        return unknown_property(property, &PROPERTIES, report);
+    let known = support::properties("privatezone");
+    if !known.contains(&name) {
+        return unknown_property(property, known, report);
     }
     if name == "to" || repeated(of, property, report) {
         return;

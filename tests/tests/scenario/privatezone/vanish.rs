@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use nearpath_tests::ask;
+use nearpath_tests::{Daemon, ask};
 
 use super::{CORP, node, with};
 
@@ -87,4 +87,20 @@ fn a_name_that_nobody_asked_for_since_has_no_grace_left() {
     node.zone.knows(WITHOUT);
     sleep(Duration::from_millis(5_000 + 3_200));
     node.daemon.asked(&ask("brief.corp.example", "A")).is("NXDOMAIN");
+}
+
+#[test]
+fn a_reload_gives_no_second_grace() {
+    let corefile = with("ttl_max 1s\nvanish_grace 4s");
+    let mut node = node(&corefile);
+    let asked = |daemon: &Daemon| daemon.asked(&ask("brief.corp.example", "A").edns(1232));
+    asked(&node.daemon).is("NOERROR");
+    node.zone.knows(WITHOUT);
+    sleep(Duration::from_millis(5_100));
+    asked(&node.daemon).is("NOERROR").ede(&[3]);
+    sleep(Duration::from_millis(2_900));
+    asked(&node.daemon).is("NOERROR").ede(&[3]);
+    assert!(node.daemon.reloads(&corefile));
+    sleep(Duration::from_millis(1_500));
+    asked(&node.daemon).is("NXDOMAIN");
 }
