@@ -140,7 +140,7 @@ pub fn assemble(
     let mut built = Vec::new();
     let mut places: BTreeMap<Endpoint, Vec<usize>> = BTreeMap::new();
     for (index, block) in plan.blocks.iter().enumerate() {
-        let context = Context {
+        let mut context = Context {
             clock: Arc::clone(&shared.clock),
             metrics: Arc::clone(&shared.metrics),
             lists: Arc::clone(&shared.lists),
@@ -148,11 +148,15 @@ pub fn assemble(
             state_dir: shared.state_dir.clone(),
             cluster: Arc::clone(&shared.cluster),
             shelf: Arc::clone(&shared.shelf),
+            wiretap: None,
         };
         let mut chain = Vec::new();
         for spec in &block.chain {
             match spec.build(&context) {
-                Ok(plugin) => chain.push(plugin),
+                Ok(plugin) => {
+                    context.wiretap = Arc::clone(&plugin).wiretap().or(context.wiretap);
+                    chain.push(plugin);
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -276,6 +280,7 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         id,
         walk_id,
         gates: with(|plugin| plugin.gate().is_some()),
+        tracers: with(|plugin| plugin.tracer().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),
         scoper: chain.iter().find(|plugin| plugin.scoper().is_some()).cloned(),
         store: store.map(|cache| cache.policy.clone()),

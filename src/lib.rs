@@ -12,6 +12,7 @@ mod loops;
 pub mod node;
 pub mod options;
 pub mod plan;
+pub mod see;
 pub mod serve;
 pub mod signals;
 pub mod source;

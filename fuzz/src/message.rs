@@ -32,6 +32,7 @@ pub fn message(data: &[u8]) {
         reentries: 0,
         refresh: false,
         chased: None,
+        story: None,
     };
     let Ok(answer) = Answer::from_upstream(&query, data) else { return };
     let (_, _, _) = (answer.is_negative(), answer.true_for(), answer.size());
@@ -41,7 +42,7 @@ pub fn message(data: &[u8]) {
     let mut out = vec![0; limits::MESSAGE_MAX];
     for limit in [limits::UDP_PLAIN_MAX, 700, limits::UDP_REPLY_MAX, limits::MESSAGE_MAX] {
         for (edns, age) in [(None, Age::Stale), (Some(true), Age::Fresh(u32::MAX)), (Some(false), Age::Kept)] {
-            let asker = Asker { id: 7, flags: 0x0130, question: &question, edns, nsid: None, limit };
+            let asker = Asker { id: 7, flags: 0x0130, question: &question, edns, nsid: None, way: None, limit };
             let length = answer.write(&asker, age, None, &mut out);
             assert!(length <= limit, "a reply is never larger than asked for");
             Message::parse(&out[..length]).expect("a reply is a whole message");

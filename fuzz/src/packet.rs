@@ -36,6 +36,7 @@ fn hit(question: &Question<'_>, out: &mut [u8]) {
         question: question.section(),
         edns: question.edns.map(|edns| edns.dnssec_ok),
         nsid: question.edns.filter(|edns| edns.nsid).map(|_| &b"node"[..]),
+        way: None,
         limit: size.clamp(limits::UDP_PLAIN_MAX, limits::UDP_REPLY_MAX),
     };
     let length = answer.write(&asker, Age::Fresh(1), None, out);

@@ -3,9 +3,16 @@
 pub mod check;
 pub mod cleanup;
 pub mod cluster;
+pub mod completions;
+pub mod daemon;
 pub mod demo;
+pub mod doctor;
+pub mod explain;
+pub mod man;
 pub mod node;
 pub mod serve;
+pub mod top;
+pub mod watch;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -43,6 +50,18 @@ enum Command {
     Cleanup(cleanup::CleanupFlags),
     /// Watch a pod's eight questions become two, on this machine alone
     Demo(demo::DemoFlags),
+    /// Say why a name gets the answer that it gets, for a pod or for everybody
+    Explain(explain::ExplainFlags),
+    /// Show live what is asked, by whom, and who answers
+    Top(top::TopFlags),
+    /// Look for what is wrong with this node and its DNS, and say what mends it
+    Doctor(doctor::DoctorFlags),
+    /// Print a line for each query that matches, live
+    Watch(watch::WatchFlags),
+    /// Print completions for a shell
+    Completions(completions::CompletionsFlags),
+    /// Print the manual page
+    Man(man::ManFlags),
 }
 
 /// Parses the command line and runs what it says.
@@ -62,6 +81,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
         Some(Command::Check(flags)) => check::run(&flags),
         Some(Command::Cleanup(flags)) => cleanup::run(&flags),
         Some(Command::Demo(flags)) => demo::run(&flags),
+        Some(Command::Explain(flags)) => explain::run(&flags),
+        Some(Command::Top(flags)) => top::run(&flags),
+        Some(Command::Doctor(flags)) => doctor::run(&flags),
+        Some(Command::Watch(flags)) => watch::run(&flags),
+        Some(Command::Completions(flags)) => completions::run(&flags),
+        Some(Command::Man(flags)) => man::run(&flags),
     }
 }
 

@@ -68,5 +68,6 @@ fn question(name: Name, shared: &Shared) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        story: None,
     }
 }

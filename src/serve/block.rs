@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache::{BlockId, Policy};
 use contract::wire::{Name, RecordType};
-use contract::{Client, Event, ListId, Plugin, Scope, SearchList, Verdict};
+use contract::{Client, Event, ListId, Plain, Plugin, Scope, SearchList, Verdict};
 
 use super::tally::Tally;
 
@@ -23,6 +23,8 @@ pub struct Block {
     pub gates: Box<[Arc<dyn Plugin>]>,
     /// Those that see replies.
     pub observers: Box<[Arc<dyn Plugin>]>,
+    /// Those that are told stories of misses.
+    pub tracers: Box<[Arc<dyn Plugin>]>,
     /// The one that tells scopes.
     pub scoper: Option<Arc<dyn Plugin>>,
     /// How answers are memorised; absent if they are not.
@@ -38,11 +40,23 @@ pub struct Block {
 }
 
 impl Block {
-    /// For whom an answer to this client will hold.
-    pub fn scope(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Scope {
+    /// Its zones in a word, as an operator wrote them.
+    pub fn label(&self) -> String {
+        let zone = |zone: &Name| match zone.to_string() {
+            root if zone.is_root() => root,
+            name => name.trim_end_matches('.').to_owned(),
+        };
+        self.zones.iter().map(zone).collect::<Vec<_>>().join(" ")
+    }
+
+    /// For whom an answer to this client will hold; and why for everybody, where the block has AutoPath.
+    pub fn scope(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> (Scope, Option<Plain>) {
         match self.scoper.as_deref().and_then(Plugin::scoper) {
-            Some(scoper) => scoper.scope(client, name, rtype, dnssec_ok),
-            None => Scope::Shared,
+            Some(scoper) => match scoper.search(client, name, rtype, dnssec_ok) {
+                Ok(id) => (Scope::Search(id), None),
+                Err(plain) => (Scope::Shared, Some(plain)),
+            },
+            None => (Scope::Shared, None),
         }
     }
 
@@ -56,6 +70,12 @@ impl Block {
         let verdicts =
             self.gates.iter().filter_map(|plugin| plugin.gate()).map(|gate| gate.verdict(client, name, rtype));
         verdicts.into_iter().find(|verdict| *verdict != Verdict::Allow).unwrap_or(Verdict::Allow)
+    }
+
+    /// True if somebody wants the story of the next miss.
+    pub fn wants_story(&self) -> bool {
+        // each is asked, since each counts
+        self.tracers.iter().filter_map(|plugin| plugin.tracer()).fold(false, |wanted, tracer| tracer.wants() | wanted)
     }
 
     /// True if an observer wants replies of this kind.

@@ -11,14 +11,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use cache::{Entry, KeyBuffer, Lookup};
 use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
-use contract::wire::{Class, Ede, EdnsView, Name, Question, RecordType, Reject, reject_reply};
-use contract::{Age, Answer, Asker, Client, Event, Failure, Moment, Query, Reply, Scope, Served, Transport, Verdict};
+use contract::wire::{Class, Ede, EdnsView, Name, Question, Rcode, RecordType, Reject, reject_reply};
+use contract::{
+    Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Story, Transport,
+    Verdict, What,
+};
 use tokio::time::timeout;
 
 use super::block::Block;
 use super::chaos;
 use super::flights::Turn;
 use super::tally::{Exchange, Place, StoreUse};
+use super::way::{self, Asked};
 use super::zones::{Entrance, Shared, Zones, filtered};
 use super::{Desk, Door, Outcome};
 
@@ -84,6 +88,8 @@ struct Visit<'p> {
     question: Question<'p>,
     client: Client,
     scope: Scope,
+    /// Why there is no search, where the block has AutoPath.
+    plain: Option<Plain>,
     now: Moment,
 }
 
@@ -118,8 +124,8 @@ impl Clerk {
         let Some(block) = zones.find(self.key.name()) else {
             return self.no_block(&question, client, out);
         };
-        let scope = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
-        let visit = Visit { question, client: *client, scope, now };
+        let (scope, plain) = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
+        let visit = Visit { question, client: *client, scope, plain, now };
         if !block.gates.is_empty() {
             match block.verdict(client, self.key.name(), question.rtype) {
                 Verdict::Allow => {}
@@ -156,7 +162,11 @@ impl Clerk {
                 self.shared.stale.increment();
                 Some(self.hit(block, visit, entry, policy.stale_age(), Some(entry.stale_ede()), out))
             }
-            Lookup::Failed(failure) => Some(self.pending(block, visit).write(Err(failure), out)),
+            Lookup::Failed { entry, failure } => {
+                let pending = self.pending(block, visit);
+                pending.query.tell(|| What::Remembered(self.shared.store.recall(entry, Recalled::Failed, visit.now)));
+                Some(pending.write(Err(failure), out))
+            }
             Lookup::Stale { .. } | Lookup::Miss => None,
         }
     }
@@ -178,7 +188,11 @@ impl Clerk {
 
     fn pending(&self, block: &Arc<Block>, visit: &Visit<'_>) -> Pending {
         let shared = Arc::clone(&self.shared);
-        Pending::new(&visit.question, self.query(visit), Arc::clone(block), shared)
+        let mut query = self.query(visit);
+        if asks_why(&visit.question) {
+            query.story = Some(Arc::new(Story::begin()));
+        }
+        Pending::new(visit, query, Arc::clone(block), shared)
     }
 
     fn no_block(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
@@ -199,7 +213,14 @@ impl Clerk {
     ) -> usize {
         let answer = entry.answer();
         let nsid = Some(self.shared.node_name.as_bytes());
-        let length = answer.write(&asker(&visit.question, &visit.client, block.udp_reply_max, nsid), age, ede, out);
+        let asker = asker(&visit.question, &visit.client, block.udp_reply_max, nsid);
+        let length = match asks_why(&visit.question) {
+            false => answer.write(&asker, age, ede, out),
+            true => {
+                let way = self.way_of_hit(block, visit, entry, ede.is_some());
+                answer.write(&Asker { way: Some(&way), ..asker }, age, ede, out)
+            }
+        };
         let store = match age {
             Age::Stale | Age::StaleWith(_) => StoreUse::Stale,
             _ if entry.is_denial() => StoreUse::Denial,
@@ -221,11 +242,22 @@ impl Clerk {
         length
     }
 
+    /// What a client is told of a hit that asks for it.
+    #[inline(never)]
+    fn way_of_hit(&self, block: &Block, visit: &Visit<'_>, entry: &Entry, is_stale: bool) -> String {
+        let state = if is_stale { Recalled::Stale } else { Recalled::Fresh };
+        way::of_hit(&self.shared.store.recall(entry, state, visit.now), &asked(block, visit.scope, visit.plain))
+    }
+
     /// A question for the chain: owned, so that the packet's buffer is free again.
     fn miss(&self, zones: &Arc<Zones>, block: &Arc<Block>, visit: &Visit<'_>, out: &mut [u8]) -> Outcome {
         match self.shared.turnstile.enter(visit.client.ip()) {
             Ok(turn) => {
-                let pending = self.pending(block, visit);
+                let mut pending = self.pending(block, visit);
+                if block.wants_story() {
+                    pending.is_traced = true;
+                    pending.query.story.get_or_insert_with(|| Arc::new(Story::begin()));
+                }
                 Outcome::Miss(Box::pin(pending.finish(Entrance(Arc::clone(zones)), turn)))
             }
             Err(failure) => {
@@ -238,6 +270,7 @@ impl Clerk {
 
     fn gated(&self, block: &Arc<Block>, visit: &Visit<'_>, verdict: Verdict, out: &mut [u8]) -> Outcome {
         let pending = self.pending(block, visit);
+        pending.query.tell(|| What::Gate { verdict });
         let served = match verdict {
             Verdict::Drop => return Outcome::Silent,
             Verdict::Filter => Ok(filtered(&pending.query)),
@@ -272,6 +305,7 @@ impl Clerk {
             reentries: 0,
             refresh: false,
             chased: None,
+            story: None,
         }
     }
 }
@@ -281,13 +315,18 @@ struct Pending {
     query: Query,
     spelling: Box<[u8]>,
     query_len: usize,
+    plain: Option<Plain>,
+    /// True if the block's tracers want its story.
+    is_traced: bool,
     block: Arc<Block>,
     shared: Arc<Shared>,
 }
 
 impl Pending {
-    fn new(question: &Question<'_>, query: Query, block: Arc<Block>, shared: Arc<Shared>) -> Self {
-        Self { query, spelling: question.section().into(), query_len: question.packet_len(), block, shared }
+    fn new(visit: &Visit<'_>, query: Query, block: Arc<Block>, shared: Arc<Shared>) -> Self {
+        let question = &visit.question;
+        let (spelling, query_len) = (question.section().into(), question.packet_len());
+        Self { query, spelling, query_len, plain: visit.plain, is_traced: false, block, shared }
     }
 
     /// Asks, and writes the reply.
@@ -315,7 +354,8 @@ impl Pending {
 
     /// Writes, counts and shows the reply: the one exit of a query that was not a hit.
     fn write(&self, served: Served, out: &mut [u8]) -> usize {
-        let asker = self.asker();
+        let way = self.way(&served);
+        let asker = Asker { way: way.as_deref(), ..self.asker() };
         let (rcode, length) = match &served {
             Ok(Reply { answer, age, ede, .. }) => (answer.rcode(), answer.write(&asker, *age, ede.as_ref(), out)),
             Err(failure) => (failure.told().0, tell(failure, &asker, self.query.name.as_wire(), out)),
@@ -329,6 +369,7 @@ impl Pending {
             store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
         };
         self.block.tally.count(None, &self.query.client, &exchange);
+        self.tell_tracers(&served, rcode);
         let failure = served.as_ref().err();
         if !self.block.observers.is_empty() && self.block.is_watched(failure.is_some()) {
             let mut event = event(&self.query, &exchange, &out[..length], failure);
@@ -336,6 +377,19 @@ impl Pending {
             self.block.show(&event);
         }
         length
+    }
+
+    /// What a client is told of the way that asks for it.
+    fn way(&self, served: &Served) -> Option<String> {
+        let story = self.query.story.as_ref().filter(|_| self.query.edns.is_some_and(|edns| edns.nsid))?;
+        let asked = asked(&self.block, self.query.scope, self.plain);
+        Some(way::of_story(story, served, story.begun().elapsed(), &asked))
+    }
+
+    fn tell_tracers(&self, served: &Served, rcode: Rcode) {
+        let Some(story) = self.query.story.as_ref().filter(|_| self.is_traced) else { return };
+        let tracers = self.block.tracers.iter().filter_map(|plugin| plugin.tracer());
+        tracers.for_each(|tracer| tracer.told(&self.query, story, served, rcode));
     }
 
     fn asker(&self) -> Asker<'_> {
@@ -346,9 +400,24 @@ impl Pending {
             question: &self.spelling,
             edns: edns.map(|edns| edns.dnssec_ok),
             nsid: edns.filter(|edns| edns.nsid).map(|_| self.shared.node_name.as_bytes()),
+            way: None,
             limit: reply_limit(edns, self.query.client.transport, self.block.udp_reply_max),
         }
     }
+}
+
+/// True if the client wants to know who answers, and how.
+fn asks_why(question: &Question<'_>) -> bool {
+    question.edns.is_some_and(|edns| edns.nsid)
+}
+
+/// What the way of an answer tells of the asker.
+fn asked(block: &Block, scope: Scope, plain: Option<Plain>) -> Asked {
+    let candidates = match scope {
+        Scope::Search(id) => block.list(id).map(|list| list.domains.len() + 1),
+        Scope::Shared => None,
+    };
+    Asked { block: block.label(), candidates, plain }
 }
 
 /// The largest reply for a client: its own size within the server's bound over UDP, any over streams.
@@ -366,7 +435,8 @@ fn asker<'p>(question: &Question<'p>, client: &Client, udp_reply_max: usize, nod
         flags: question.flags(),
         question: question.section(),
         edns: question.edns.map(|edns| edns.dnssec_ok),
-        nsid: node_name.filter(|_| question.edns.is_some_and(|edns| edns.nsid)),
+        nsid: node_name.filter(|_| asks_why(question)),
+        way: None,
         limit: reply_limit(question.edns, client.transport, udp_reply_max),
     }
 }

@@ -28,6 +28,7 @@ mod terms;
 pub(crate) mod tls_pair;
 pub mod udp;
 mod waiting;
+mod way;
 pub mod zones;
 
 pub use flights::{Flights, Turnstile};

@@ -162,6 +162,7 @@ impl Node {
             state_dir: None,
             cluster: Arc::new(contract::NoCluster),
             shelf: std::sync::Arc::default(),
+            wiretap: None,
         };
         let zone = Name::parse("cluster.local").unwrap();
         let index = Arc::new(PodIndex::default());
@@ -256,6 +257,7 @@ fn block(id: u32, zone: Name, chain: Vec<Arc<dyn Plugin>>) -> Block {
         chain: chain.into(),
         gates: [].into(),
         observers: [].into(),
+        tracers: [].into(),
         scoper,
         store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),
         coalesce: true,

@@ -13,13 +13,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache::{KeyBuffer, Lookup, Policy, Store};
+use cache::{Entry, KeyBuffer, Lookup, Policy, Store};
 use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX};
 use contract::metrics::{Counter, Metrics};
 use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, ListId, Moment, Next, Plugin, Query, Remembered,
-    Reply, Scope, SearchLists, Served, Shelf, Source, Verdict,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, ListId, Moment, Next, Plugin, Query, Recalled,
+    Remembered, Reply, Scope, SearchLists, Served, Shelf, Source, Verdict, What,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -152,11 +152,18 @@ impl Blocks for Entrance {
             let Some(block) = self.0.find(query.name.as_wire()) else {
                 return Err(Failure::NoBlock { name: query.name.to_string() });
             };
+            query.tell(|| What::Block { zones: block.label() });
             let personal = query.chased.is_some() && !block.gates.is_empty();
             let served = match block.verdict(&query.client, query.name.as_wire(), query.rtype) {
                 Verdict::Allow => self.answer(Arc::clone(block), query).await,
-                Verdict::Block | Verdict::Drop => Err(Failure::Prohibited),
-                Verdict::Filter => Ok(filtered(&query)),
+                verdict @ (Verdict::Block | Verdict::Drop) => {
+                    query.tell(|| What::Gate { verdict });
+                    Err(Failure::Prohibited)
+                }
+                verdict @ Verdict::Filter => {
+                    query.tell(|| What::Gate { verdict });
+                    Ok(filtered(&query))
+                }
             };
             served.map(|reply| Reply { personal: reply.personal || personal, ..reply })
         })
@@ -250,7 +257,10 @@ impl Entrance {
         match shared.flights.board(key.as_bytes()) {
             Seat::Wait(flight) => {
                 shared.coalesced.increment();
-                self.wait(self.landed(flight.landed(), &block, &query, &key), aged).await
+                let begun = query.step_begins();
+                let served = self.wait(self.landed(flight.landed(), &block, &query, &key), aged).await;
+                query.tell_since(begun, || What::Coalesced);
+                served
             }
             Seat::Lead(lead) => {
                 let (entrance, is_candidate) = (self.clone(), query.reentries > 0);
@@ -275,7 +285,7 @@ impl Entrance {
             return; // who waits goes first; the claim runs out, and then somebody else may have it
         }
         let entrance = self.clone();
-        let (block, query) = (Arc::clone(block), Query { refresh: true, ..query.clone() });
+        let (block, query) = (Arc::clone(block), Query { refresh: true, story: None, ..query.clone() });
         self.0.shared.runtime.spawn(async move {
             let arrived = entrance.0.shared.clock.now();
             let _ = entrance.answer(block, Query { arrived, ..query }).await; // who asks next sees what was stored
@@ -316,11 +326,13 @@ impl Entrance {
     ) -> ControlFlow<Served, Option<Reply>> {
         let shared = &self.0.shared;
         let now = shared.clock.now();
+        let tell = |entry: &Entry, state| query.tell(|| What::Remembered(shared.store.recall(entry, state, now)));
         match shared.store.read().lookup(key, policy, now) {
             Lookup::Fresh { entry, age, refresh } if !query.refresh || entry.is_in_first_half(now) => {
                 if refresh && !query.refresh {
                     self.refresh(block, query);
                 }
+                tell(entry, Recalled::Fresh);
                 ControlFlow::Break(Ok(entry.reply(age, now)))
             }
             Lookup::Stale { entry, serve_now: true, refresh } if !query.refresh => {
@@ -328,11 +340,18 @@ impl Entrance {
                     self.refresh(block, query);
                 }
                 shared.stale.increment();
+                tell(entry, Recalled::Stale);
                 ControlFlow::Break(Ok(entry.reply(policy.stale_age(), now)))
             }
-            Lookup::Stale { entry, .. } => ControlFlow::Continue(Some(entry.reply(policy.stale_age(), now))),
-            Lookup::Failed(failure) if !query.refresh => ControlFlow::Break(Err(failure)),
-            Lookup::Fresh { .. } | Lookup::Failed(_) | Lookup::Miss => ControlFlow::Continue(None),
+            Lookup::Stale { entry, .. } => {
+                tell(entry, Recalled::Kept);
+                ControlFlow::Continue(Some(entry.reply(policy.stale_age(), now)))
+            }
+            Lookup::Failed { entry, failure } if !query.refresh => {
+                tell(entry, Recalled::Failed);
+                ControlFlow::Break(Err(failure))
+            }
+            Lookup::Fresh { .. } | Lookup::Failed { .. } | Lookup::Miss => ControlFlow::Continue(None),
         }
     }
 

@@ -99,6 +99,7 @@ fn query(name: &Name, rtype: RecordType) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        story: None,
     }
 }
 

@@ -75,7 +75,15 @@ fn patch(bencher: Bencher<'_, '_>, kind: &str) {
     let found = reader.lookup(key, block.store.as_ref().expect("it memorises"), shared.clock.now());
     let cache::Lookup::Fresh { entry, .. } = found else { panic!("just stored") };
     let edns = (kind == "edns").then_some(false);
-    let asker = Asker { id: 7, flags: question.flags(), question: question.section(), edns, nsid: None, limit: 1_232 };
+    let asker = Asker {
+        id: 7,
+        flags: question.flags(),
+        question: question.section(),
+        edns,
+        nsid: None,
+        way: None,
+        limit: 1_232,
+    };
     let mut out = [0; 1_232];
     bencher.bench_local(|| black_box(entry.answer().write(black_box(&asker), Age::Fresh(3), None, &mut out)));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::limits;
 use contract::wire::{Composer, Ede, Flags, Full, Name, Rcode, RecordType, Section, ede};
-use contract::{Age, Answer, Bound, Failure, Query, Reply, Served};
+use contract::{Age, Answer, Bound, Decided, Failure, Query, Reply, Served};
 
 use crate::facts::Facts;
 
@@ -78,6 +78,7 @@ fn finish(composer: Composer, composed: Result<(), Full>, rcode: Rcode, from: &R
         storable: facts.is_storable(),
         personal: from.personal,
         source: from.source,
+        decided: Decided::NoSearch,
         ede,
     })
 }

@@ -14,6 +14,17 @@ pub(crate) enum Position {
     Absolute,
 }
 
+impl Position {
+    /// The place in a search of this list, from 1 on.
+    pub(crate) fn place(self, list: &SearchList) -> u8 {
+        let place = match self {
+            Self::Domain(number) => number + 1,
+            Self::Absolute => list.domains.len() + 1,
+        };
+        u8::try_from(place).unwrap_or(u8::MAX)
+    }
+}
+
 /// One name that may be what the pod means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {

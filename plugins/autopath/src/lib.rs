@@ -53,5 +53,6 @@ fn context_for_tests(state_dir: Option<std::path::PathBuf>) -> contract::Context
         state_dir,
         cluster: std::sync::Arc::new(contract::NoCluster),
         shelf: std::sync::Arc::default(),
+        wiretap: None,
     }
 }

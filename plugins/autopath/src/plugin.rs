@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::wire::{Name, RecordType};
-use contract::{Blocks, Boxed, Context, ListId, Next, Plugin, PodIndex, Query, Scope, Scoper, SearchList, Served};
+use contract::{
+    Blocks, Boxed, Context, Decided, ListId, Next, Plain, Plugin, PodIndex, Query, Reply, Scope, Scoper, SearchList,
+    Served,
+};
 
 use futures_util::future::join;
 
@@ -17,7 +20,7 @@ use crate::cuts::Cuts;
 use crate::judge::{Judge, judge};
 use crate::qualify;
 use crate::source::FileSource;
-use crate::walk::walk;
+use crate::walk::{End, walk};
 
 /// How often the file is looked at.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
@@ -68,7 +71,12 @@ impl Autopath {
         let asking = Asking { query, blocks, judge: self.judge, labels };
         let (end, served) = walk(asking, rest, list, &self.zones, self.cuts.as_ref()).await;
         self.counters.count(end);
-        Some(served)
+        let decided = match end {
+            End::Decided(position) => Decided::Candidate(position.place(list)),
+            End::None => Decided::Nobody,
+            End::Failed => Decided::NoSearch,
+        };
+        Some(served.map(|reply| Reply { decided, ..reply }))
     }
 
     /// A question for the next plugins as it is. Its answer may contradict a cut.
@@ -114,7 +122,7 @@ impl Plugin for Autopath {
                 return served;
             }
             // the pods with this list have gone meanwhile: resolved as asked, and not memorised for the list
-            next.serve(query).await.map(contract::Reply::unstored)
+            next.serve(query).await.map(Reply::unstored)
         })
     }
 
@@ -135,19 +143,22 @@ impl Plugin for Autopath {
 }
 
 impl Scoper for Autopath {
-    fn scope(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Scope {
+    fn search(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Result<ListId, Plain> {
         // a client that checks signatures is given the names as they are signed
-        let qualifies = !dnssec_ok
-            && qualify::is_searched(rtype)
-            && self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some());
-        if !qualifies {
-            return Scope::Shared;
+        if dnssec_ok {
+            return Err(Plain::Dnssec);
+        }
+        if !qualify::is_searched(rtype) {
+            return Err(Plain::Type);
+        }
+        if !self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some()) {
+            return Err(Plain::Zone);
         }
         let searched = self.index.at(client, |resident| {
             let first = resident.list.domains.first()?;
             qualify::rest(name, first, resident.ndots, rtype).map(|_| resident.list.id)
         });
-        searched.flatten().map_or(Scope::Shared, Scope::Search)
+        searched.ok_or(Plain::Unknown)?.ok_or(Plain::Name)
     }
 
     fn list(&self, id: ListId) -> Option<Arc<SearchList>> {

@@ -1,7 +1,9 @@
 //! The walk: candidates in order, those inside the cluster together, until one decides.
 
+use std::borrow::Cow;
+
 use contract::wire::{Name, Rcode};
-use contract::{Failure, Query, Reply, SearchList, Served};
+use contract::{Failure, Query, Reply, SearchList, Served, What};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
@@ -43,7 +45,7 @@ pub(crate) async fn walk(
         // what leaves the cluster goes out beside candidates that a cut proves missing already: one round for both
         let beside = groups.get(number + 1).filter(|_| search.is_proven(&steps[group.clone()]));
         let end = beside.map_or(group.end, |beside| beside.end);
-        asked.extend(steps.iter().take(end).skip(begun).map(|step| search.judge(step)));
+        asked.extend(steps.iter().take(end).skip(begun).map(|step| told(asking.query, list, step, search.judge(step))));
         begun = begun.max(end);
         for (at, step) in steps.iter().enumerate().take(group.end).skip(group.start) {
             match asked.next().await.expect("one outcome for each candidate") {
@@ -62,6 +64,33 @@ pub(crate) async fn walk(
     // the rule never passes over a candidate without a proof; a rule broken by a test may
     let Some(first) = first else { return (End::Failed, Err(Failure::NotReady { what: "autopath" })) };
     (End::None, answers::denial(asking.query, Rcode::NXDOMAIN, &[&first], &facts))
+}
+
+/// What a candidate comes to, told where somebody wants to know.
+async fn told(query: &Query, list: &SearchList, step: &Step, judged: impl Future<Output = Outcome>) -> Outcome {
+    let begun = query.step_begins();
+    let outcome = judged.await;
+    query.tell_since(begun, || {
+        let Candidate { name, position, .. } = &step.candidate;
+        let of = Position::Absolute.place(list);
+        What::Candidate { position: position.place(list), of, name: name.clone(), result: result(&outcome, name) }
+    });
+    outcome
+}
+
+fn result(outcome: &Outcome, candidate: &Name) -> Cow<'static, str> {
+    match outcome {
+        Outcome::Missing(proofs) => {
+            let proof = proofs.first().and_then(|proof| proof.answer.message().question_name());
+            match proof.filter(|proof| proof != candidate) {
+                Some(cut) => format!("does not exist, since {cut} does not").into(),
+                None => "does not exist".into(),
+            }
+        }
+        Outcome::Positive(_) => "answers".into(),
+        Outcome::NoData(..) => "exists, without such records".into(),
+        Outcome::Failed(..) => "failed".into(),
+    }
 }
 
 /// The answer of the candidate that decides.

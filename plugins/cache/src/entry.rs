@@ -14,7 +14,7 @@ use std::time::Duration;
 use contract::limits::ANSWER_WITHIN;
 use contract::metrics::Counter;
 use contract::wire::{Ede, Rcode, ede};
-use contract::{Age, Answer, Failure, Moment, Reply};
+use contract::{Age, Answer, Decided, Failure, Moment, Reply};
 
 use crate::capacity::Class;
 use crate::policy::{PREFETCH_SHARE, Policy, Prefetch, StaleMode};
@@ -39,6 +39,8 @@ pub struct Entry {
     marks: Marks,
     source: u16,
     class: Class,
+    /// As [`Decided::number`] has it.
+    decided: u8,
 }
 
 /// What changes in an entry's life. Hits read them; they write only where the words below say so.
@@ -72,6 +74,8 @@ pub(crate) struct Draft {
     pub(crate) prefetches: Arc<Counter>,
     /// Who said so, see `Sources`.
     pub(crate) source: u16,
+    /// Which candidate of a search it is of.
+    pub(crate) decided: Decided,
     pub(crate) class: Class,
     /// How long it is fresh.
     pub(crate) life: Duration,
@@ -95,6 +99,7 @@ impl Entry {
             marks: Marks::default(),
             source: draft.source,
             class: draft.class,
+            decided: draft.decided.number(),
         }
     }
 
@@ -111,6 +116,16 @@ impl Entry {
     /// NXDOMAIN, NOERROR without records of the type, or a failure.
     pub fn is_denial(&self) -> bool {
         self.class != Class::Success
+    }
+
+    /// Which candidate of a search it is the answer of.
+    pub fn decided(&self) -> Decided {
+        Decided::from_number(self.decided)
+    }
+
+    /// How long it is fresh, all in all.
+    pub fn life(&self) -> Duration {
+        Duration::from_millis(self.fresh_for.into())
     }
 
     /// The number of who said so.
@@ -174,6 +189,7 @@ impl Entry {
             storable: !stale,
             personal: false,
             source: contract::Source::Store,
+            decided: self.decided(),
             ede: stale.then(|| self.stale_ede().clone()),
         }
     }

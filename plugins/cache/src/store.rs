@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::metrics::{Gauge, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
-use contract::{Age, Answer, Failure, Fault, Moment, Remembered, Reply, Source};
+use contract::{Age, Answer, Decided, Failure, Fault, Moment, Recall, Recalled, Remembered, Reply, Source};
 use foldhash::quality::SeedableRandomState;
 
 use crate::capacity::{Answers, BlockLabels, Class, Rooms};
@@ -63,7 +63,12 @@ pub enum Lookup<'r> {
         refresh: bool,
     },
     /// Upstream failed a moment ago: SERVFAIL, without asking again (RFC 9520).
-    Failed(Failure),
+    Failed {
+        /// What memory has.
+        entry: &'r Entry,
+        /// What it says.
+        failure: Failure,
+    },
     /// Nothing.
     Miss,
 }
@@ -78,7 +83,7 @@ impl Reader<'_> {
         if entry.is_fresh(now) {
             entry.touch();
             if let Some(failure) = entry.failure() {
-                return Lookup::Failed(failure);
+                return Lookup::Failed { entry, failure };
             }
             let refresh = entry.wants_prefetch(policy, key.is_search(), now);
             let age = policy.fresh_age(entry, now);
@@ -145,7 +150,7 @@ impl Store {
                 // what was made up in place of an answer ends with its time
                 let is_made = answer.ede().is_some_and(|ede| ede.code == ede::SYNTHESIZED);
                 let stale = if stale && !is_made { policy.stale.max } else { Duration::ZERO };
-                self.put(key, (Answer::clone(&answer), class, life, stale), reply.source, policy, now);
+                self.put(key, (Answer::clone(&answer), class, life, stale), (reply.source, reply.decided), policy, now);
                 let age = if policy.keep_ttl { Age::Kept } else { Age::Fresh(0) };
                 return Reply { answer, age, lifetime: Some(life), ..reply };
             }
@@ -196,6 +201,12 @@ impl Store {
     /// Who said what an entry holds.
     pub fn source(&self, entry: &Entry) -> Source {
         self.sources.of(entry.source())
+    }
+
+    /// What is told of an entry to whoever asks why.
+    pub fn recall(&self, entry: &Entry, state: Recalled, now: Moment) -> Recall {
+        let age = now.since(entry.stored());
+        Recall { state, age, life: entry.life(), source: self.source(entry), decided: entry.decided() }
     }
 
     /// What is known, fresh or past its end, if it is no failure, and who said so. Leaves no mark.
@@ -279,7 +290,7 @@ impl Store {
         if pin.get(key.as_bytes()).is_some() {
             return false;
         }
-        self.put(key, (answer, class, life, stale), Source::Store, policy, now);
+        self.put(key, (answer, class, life, stale), (Source::Store, Decided::NoSearch), policy, now);
         if let Some(entry) = pin.get(key.as_bytes()) {
             entry.mark_kept();
         }
@@ -340,12 +351,12 @@ impl Store {
         self.rooms().tidy(&self.answers);
     }
 
-    /// Stores an entry: answer, class, fresh life, stale life.
+    /// Stores an entry: answer, class, fresh life, stale life; who said so, and for which candidate of a search.
     fn put(
         &self,
         key: &KeyBuffer,
         (answer, class, life, stale): (Answer, Class, Duration, Duration),
-        source: Source,
+        (source, decided): (Source, Decided),
         policy: &Policy,
         now: Moment,
     ) {
@@ -353,7 +364,7 @@ impl Store {
         let source = self.sources.number(source);
         let mut rooms = self.rooms();
         let prefetches = Arc::clone(&rooms.of(key.block(), &self.metrics, BlockLabels::default).prefetches);
-        let entry = Entry::new(Draft { answer, prefetches, source, class, life, stale }, now);
+        let entry = Entry::new(Draft { answer, prefetches, source, decided, class, life, stale }, now);
         if let Some(old) = self.answers.pin().get(key.as_bytes()) {
             entry.inherit(old, policy.prefetch, now);
         }
@@ -376,7 +387,7 @@ impl Store {
         }
         let class = if reply.answer.is_negative() { Class::Denial } else { Class::Success };
         let what = (Answer::clone(&reply.answer), class, Duration::ZERO, old.usable_for(now));
-        self.put(key, what, reply.source, policy, now);
+        self.put(key, what, (reply.source, reply.decided), policy, now);
         if let Some(entry) = self.answers.pin().get(key.as_bytes()) {
             entry.leave_upstream_alone(wait, now);
         }
@@ -389,7 +400,8 @@ impl Store {
         let name = Name::from_wire(key.name()).expect("a key's name was parsed");
         let answer =
             Answer::empty(&name, key.rtype(), key.class(), Rcode::SERVFAIL).with_ede(Ede::new(ede::CACHED_ERROR, text));
-        self.put(key, (answer, Class::Failure, policy.servfail, Duration::ZERO), Source::Store, policy, now);
+        let what = (answer, Class::Failure, policy.servfail, Duration::ZERO);
+        self.put(key, what, (Source::Store, Decided::NoSearch), policy, now);
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {

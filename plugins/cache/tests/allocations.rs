@@ -74,7 +74,8 @@ fn hit(store: &Store, policy: &Policy, questions: &[(Vec<u8>, Scope)], hits: usi
     for (question, scope) in questions.iter().cycle().take(hits) {
         key.set_name(&question[..question.len() - 4]);
         key.set(BlockId(1), *scope, RecordType::A, Class::IN, false, false);
-        let asker = Asker { id: 7, flags: 0x0100, question, edns: Some(false), nsid: None, limit: UDP_REPLY_MAX };
+        let asker =
+            Asker { id: 7, flags: 0x0100, question, edns: Some(false), nsid: None, way: None, limit: UDP_REPLY_MAX };
         let reader = store.read();
         let (entry, age, ede) = match reader.lookup(&key, policy, now) {
             Lookup::Fresh { entry, age, .. } => (entry, age, None),

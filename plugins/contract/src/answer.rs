@@ -11,7 +11,7 @@ use crate::limits;
 use crate::query::Query;
 use crate::wire::{
     Class, Composed, Composer, Ede, Flags, Full, HEADER, Malformed, Message, Name, Rcode, Record, RecordType, Section,
-    skip_name,
+    ede, skip_name,
 };
 
 /// A reply without its asker: header, question and records in wire form, no OPT, no id.
@@ -70,6 +70,8 @@ pub struct Asker<'p> {
     pub edns: Option<bool>,
     /// The node's name where the client asked for it (RFC 5001).
     pub nsid: Option<&'p [u8]>,
+    /// By which way the answer came about, where the client asked for NSID: told as EDE 0.
+    pub way: Option<&'p str>,
     /// The largest reply, octets, OPT included.
     pub limit: usize,
 }
@@ -235,10 +237,13 @@ impl Answer {
     /// Writes the reply for one asker and returns its length. `out` must hold [`limits::MESSAGE_MAX`] octets, or the
     /// asker's limit if that is smaller. Allocates nothing.
     pub fn write(&self, asker: &Asker<'_>, age: Age, ede: Option<&Ede>, out: &mut [u8]) -> usize {
-        let limit = asker.limit.min(out.len());
+        let (limit, way) = (asker.limit.min(out.len()), asker.way);
         let room = limit.saturating_sub(HEADER + asker.question.len());
-        let asker = &Asker { nsid: asker.nsid.filter(|nsid| OPT_FIXED + 4 + nsid.len() <= room), ..*asker };
+        let nsid = asker.nsid.filter(|nsid| OPT_FIXED + 4 + nsid.len() <= room);
+        let asker = &Asker { nsid, way: None, ..*asker };
         let ede = ede.or(self.ede.as_deref()).filter(|ede| opt_length(asker, Some(ede)) <= room);
+        let way = way.filter(|way| opt_length(&Asker { way: Some(way), ..*asker }, ede) <= room);
+        let asker = &Asker { way, ..*asker };
         let opt = opt_length(asker, ede);
         let wire = self.wire();
         let (mut length, complete) = match wire.len() + opt <= limit {
@@ -376,19 +381,31 @@ const OPT_FIXED: usize = 11;
 /// How much of an EXTRA-TEXT is said.
 const EDE_TEXT_MAX: usize = 160;
 
-fn ede_text(ede: &Ede) -> &[u8] {
-    let mut end = ede.text.len().min(EDE_TEXT_MAX);
-    while !ede.text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &ede.text.as_bytes()[..end]
+fn ede_text(text: &str) -> &[u8] {
+    &text.as_bytes()[..text.floor_char_boundary(EDE_TEXT_MAX)]
+}
+
+/// Octets of an Extended DNS Error as an option.
+fn ede_length(text: &str) -> usize {
+    6 + ede_text(text).len()
+}
+
+/// Writes an Extended DNS Error as an option; says how long it is.
+fn write_ede(code: u16, text: &str, out: &mut [u8]) -> usize {
+    let text = ede_text(text);
+    out[..2].copy_from_slice(&crate::wire::OPTION_EDE.to_be_bytes());
+    out[2..4].copy_from_slice(&(2 + text.len() as u16).to_be_bytes());
+    out[4..6].copy_from_slice(&code.to_be_bytes());
+    out[6..6 + text.len()].copy_from_slice(text);
+    6 + text.len()
 }
 
 fn opt_length(asker: &Asker<'_>, ede: Option<&Ede>) -> usize {
     match asker.edns {
         None => 0,
         Some(_) => {
-            OPT_FIXED + ede.map_or(0, |ede| 6 + ede_text(ede).len()) + asker.nsid.map_or(0, |nsid| 4 + nsid.len())
+            let told = ede.map_or(0, |ede| ede_length(&ede.text)) + asker.way.map_or(0, ede_length);
+            OPT_FIXED + told + asker.nsid.map_or(0, |nsid| 4 + nsid.len())
         }
     }
 }
@@ -411,11 +428,10 @@ fn write_opt(asker: &Asker<'_>, rcode: Rcode, ede: Option<&Ede>, out: &mut [u8])
         at += 4 + nsid.len();
     }
     if let Some(ede) = ede {
-        let text = ede_text(ede);
-        out[at..at + 2].copy_from_slice(&crate::wire::OPTION_EDE.to_be_bytes());
-        out[at + 2..at + 4].copy_from_slice(&(2 + text.len() as u16).to_be_bytes());
-        out[at + 4..at + 6].copy_from_slice(&ede.code.to_be_bytes());
-        out[at + 6..at + 6 + text.len()].copy_from_slice(text);
+        at += write_ede(ede.code, &ede.text, &mut out[at..]);
+    }
+    if let Some(way) = asker.way {
+        write_ede(ede::OTHER, way, &mut out[at..]);
     }
     length
 }

@@ -19,7 +19,9 @@ mod pods;
 mod published;
 mod query;
 mod scope;
+mod seen;
 mod shelf;
+mod story;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod wire;
@@ -36,5 +38,7 @@ pub use plugin::{
 pub use pods::{Pod, PodIndex, Resident};
 pub use published::{Changes, Kind, Object, Publication, Published, Recent, Wanted};
 pub use query::{Client, Query, Transport};
-pub use scope::{ListId, Scope, Scoper, SearchList, SearchLists};
+pub use scope::{ListId, Plain, Scope, Scoper, SearchList, SearchLists};
+pub use seen::{Forwarded, Sighting, Standing, Tracer, Way, Wiretap, Witness};
 pub use shelf::Shelf;
+pub use story::{Decided, Recall, Recalled, Step, Story, What};

@@ -16,7 +16,9 @@ use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::query::{Client, Query};
 use crate::scope::{Scoper, SearchLists};
+use crate::seen::{Standing, Tracer, Wiretap, Witness};
 use crate::shelf::Shelf;
+use crate::story::Decided;
 use crate::wire::{Ede, Name, RecordType};
 
 /// A future on the miss path.
@@ -40,6 +42,8 @@ pub struct Reply {
     pub personal: bool,
     /// Where it came from.
     pub source: Source,
+    /// Which candidate of a search it is the answer of.
+    pub decided: Decided,
     /// An Extended DNS Error about this reply rather than about the answer.
     pub ede: Option<Ede>,
 }
@@ -54,6 +58,7 @@ impl Reply {
             storable: true,
             personal: false,
             source,
+            decided: Decided::NoSearch,
             ede: None,
         }
     }
@@ -143,6 +148,26 @@ pub trait Plugin: Any + Send + Sync + Debug {
     /// Its way to tell scopes, if it gives any.
     fn scoper(&self) -> Option<&dyn Scoper> {
         None
+    }
+
+    /// Its look at queries from a thread beside, if it takes one.
+    fn witness(&self) -> Option<&dyn Witness> {
+        None
+    }
+
+    /// Its look at the messages to and from upstreams, which later plugins of its block show it.
+    fn wiretap(self: Arc<Self>) -> Option<Arc<dyn Wiretap>> {
+        None
+    }
+
+    /// Whom it tells the stories of misses, if it does.
+    fn tracer(&self) -> Option<&dyn Tracer> {
+        None
+    }
+
+    /// How those are doing that it asks.
+    fn standings(&self) -> Vec<Standing> {
+        Vec::new()
     }
 
     /// The server blocks around it, once for each listener that it stands behind, before the first query. They do not live on
@@ -310,6 +335,8 @@ pub struct Context {
     pub cluster: Arc<dyn Cluster>,
     /// What plugins keep over a reload.
     pub shelf: Arc<Shelf>,
+    /// Who looks at the messages to and from upstreams, an earlier plugin of the block.
+    pub wiretap: Option<Arc<dyn Wiretap>>,
 }
 
 /// A directive as it was checked: everything known, nothing opened.

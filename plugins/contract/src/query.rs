@@ -7,7 +7,9 @@ use crate::clock::Moment;
 use crate::failure::Failure;
 use crate::limits;
 use crate::scope::Scope;
+use crate::story::{Step, Story, What};
 use crate::wire::{Class, EdnsView, Name, RecordType};
+use tokio::time::Instant;
 
 /// How a question came.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -79,6 +81,8 @@ pub struct Query {
     pub refresh: bool,
     /// The names whose CNAMEs led here, QNAME first; `None` if it is not the target of a CNAME.
     pub chased: Option<Arc<[Name]>>,
+    /// Where its steps are told, if somebody wants to know.
+    pub story: Option<Arc<Story>>,
 }
 
 impl Query {
@@ -100,5 +104,29 @@ impl Query {
             return Err(Failure::CnameTooLong { most: limits::CHASED_LINKS_MAX });
         }
         Ok(Self { name: target, scope: Scope::Shared, chased: Some(passed), ..self.clone() })
+    }
+
+    /// The time, if its steps are told: to be given to [`Query::tell_since`].
+    pub fn step_begins(&self) -> Option<Instant> {
+        self.story.as_ref().map(|_| Instant::now())
+    }
+
+    /// Tells a step that is over at once. Without a story nothing is done.
+    pub fn tell(&self, what: impl FnOnce() -> What) {
+        self.tell_since(self.step_begins(), what);
+    }
+
+    /// Tells a step that began at [`Query::step_begins`] and ends now.
+    pub fn tell_since(&self, begun: Option<Instant>, what: impl FnOnce() -> What) {
+        let Some((story, begun)) = self.story.as_ref().zip(begun) else { return };
+        let depth = self.reentries.saturating_add(u8::from(self.chased.is_some()));
+        story.add(Step {
+            name: self.name.clone(),
+            rtype: self.rtype,
+            depth,
+            begun: begun.saturating_duration_since(story.begun()),
+            took: begun.elapsed(),
+            what: what(),
+        });
     }
 }

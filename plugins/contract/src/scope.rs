@@ -77,10 +77,95 @@ impl SearchLists {
     }
 }
 
+/// Why a question is resolved as asked, without a search.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Plain {
+    /// Nobody searches for this type.
+    Type,
+    /// The client checks signatures: it is given names as they are signed.
+    Dnssec,
+    /// The name lies outside the directive's zones.
+    Zone,
+    /// The name does not lie below the client's first search domain, or its dots cannot be counted.
+    Name,
+    /// What stands before the first search domain has as many dots as the client's `ndots`, or more.
+    Dots,
+    /// Nobody is known to have the client's address.
+    Unknown,
+    /// Two pods claim the client's address.
+    Conflict,
+    /// The kernel says that whoever had the client's address may have gone.
+    Doubt,
+    /// The client's address is the node's own: a pod in the host's network, or the host itself.
+    HostNetwork,
+    /// Who has which address is not known yet.
+    NotSynced,
+    /// An access list stands in the way of a candidate.
+    Gate,
+}
+
+impl Plain {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Type,
+        Self::Dnssec,
+        Self::Zone,
+        Self::Name,
+        Self::Dots,
+        Self::Unknown,
+        Self::Conflict,
+        Self::Doubt,
+        Self::HostNetwork,
+        Self::NotSynced,
+        Self::Gate,
+    ];
+
+    /// As metrics name it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Dnssec => "dnssec",
+            Self::Zone => "zone",
+            Self::Name => "name",
+            Self::Dots => "dots",
+            Self::Unknown => "unknown",
+            Self::Conflict => "conflict",
+            Self::Doubt => "doubt",
+            Self::HostNetwork => "host_network",
+            Self::NotSynced => "not_synced",
+            Self::Gate => "gate",
+        }
+    }
+}
+
+impl std::fmt::Display for Plain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Type => "nobody searches for this type",
+            Self::Dnssec => "the client wants signatures (DO)",
+            Self::Zone => "outside the zones of autopath",
+            Self::Name => "not below the client's first search domain",
+            Self::Dots => "as many dots as the client's ndots",
+            Self::Unknown => "no pod is known to have the client's address",
+            Self::Conflict => "two pods claim the client's address",
+            Self::Doubt => "the kernel says that the client's pod may have gone",
+            Self::HostNetwork => "the client is in the host's network",
+            Self::NotSynced => "the pods of this node are not known yet",
+            Self::Gate => "acl stands in the way of a candidate",
+        })
+    }
+}
+
 /// Tells the scope of a question on the hit path: no lock, no allocation, no await.
 pub trait Scoper: Send + Sync {
-    /// `name` is QNAME in wire form and lower case.
-    fn scope(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Scope;
+    /// The list of the search that the question is the first step of, or why it is none. `name` is QNAME in wire form and lower
+    /// case.
+    fn search(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Result<ListId, Plain>;
+
+    /// The same as a scope.
+    fn scope(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Scope {
+        self.search(client, name, rtype, dnssec_ok).map_or(Scope::Shared, Scope::Search)
+    }
 
     /// The list of a scope that this scoper gave.
     fn list(&self, id: ListId) -> Option<Arc<SearchList>>;

@@ -36,6 +36,7 @@ pub fn query(name: &str, rtype: RecordType) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        story: None,
     }
 }
 
@@ -49,6 +50,7 @@ pub fn context() -> Context {
         state_dir: None,
         cluster: Arc::new(crate::NoCluster),
         shelf: Arc::default(),
+        wiretap: None,
     }
 }
 

@@ -87,6 +87,7 @@ impl LoopGuard {
             reentries: 0,
             refresh: false,
             chased: None,
+            story: None,
         }
     }
 
@@ -239,6 +240,7 @@ mod tests {
                 state_dir: None,
                 cluster: Arc::new(contract::NoCluster),
                 shelf: Arc::default(),
+                wiretap: None,
             };
             let guard = Arc::new(LoopGuard::new(Name::parse(zone).unwrap(), &context));
             Self { clock, metrics, guard, upstream: Arc::default() }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use contract::limits::{self, CHASED_LINKS_MAX};
 use contract::wire::{Composer, Ede, Name, Rcode, RecordType, Section, ede};
-use contract::{Age, Answer, Bound, Failure, Query, Reply, Served, Source};
+use contract::{Age, Answer, Bound, Decided, Failure, Query, Reply, Served, Source};
 
 /// A CNAME of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,7 @@ pub(crate) fn join(query: &Query, answer: &Answer, links: &[Link], rest: &Reply,
         storable: rest.storable,
         personal: rest.personal,
         source: rest.source,
+        decided: Decided::NoSearch,
         ede: None,
     })
 }

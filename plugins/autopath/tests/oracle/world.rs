@@ -201,6 +201,7 @@ impl World {
             reentries: 0,
             refresh: false,
             chased: None,
+            story: None,
         };
         let searched = query.scope != Scope::Shared;
         (self.resolve(query).now_or_never().expect("nothing waits in this world"), searched)

@@ -67,7 +67,7 @@ impl Given {
             Lookup::Stale { .. } => "stale success",
             Lookup::Fresh { entry, .. } if entry.is_denial() => "denial",
             Lookup::Fresh { .. } => "success",
-            Lookup::Failed(_) => "failure",
+            Lookup::Failed { .. } => "failure",
         }
     }
 
@@ -83,7 +83,7 @@ impl Given {
             Lookup::Stale { serve_now: true, refresh: false, .. } => "stale now",
             Lookup::Stale { serve_now: true, refresh: true, .. } => "stale now, refresh",
             Lookup::Stale { serve_now: false, .. } => "stale later",
-            Lookup::Failed(_) => "failed",
+            Lookup::Failed { .. } => "failed",
             Lookup::Miss => "miss",
         }
     }

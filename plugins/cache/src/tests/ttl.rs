@@ -12,8 +12,15 @@ use super::*;
 fn written(answer: &Answer, age: Age) -> Vec<u32> {
     let question = answer.message();
     let end = question.wire().len().min(12 + question.question_name().unwrap().as_wire().len() + 4);
-    let asker =
-        Asker { id: 1, flags: 0, question: &question.wire()[12..end], edns: None, nsid: None, limit: MESSAGE_MAX };
+    let asker = Asker {
+        id: 1,
+        flags: 0,
+        question: &question.wire()[12..end],
+        edns: None,
+        nsid: None,
+        way: None,
+        limit: MESSAGE_MAX,
+    };
     let mut out = vec![0; MESSAGE_MAX];
     let length = answer.write(&asker, age, None, &mut out);
     Message::parse(&out[..length]).unwrap().records().map(|record| record.unwrap().ttl).collect()
@@ -197,7 +204,7 @@ fn failures_are_memorised_for_a_while_if_they_are_upstreams() {
         given.wait(milliseconds - 1);
         assert_eq!(given.told(&x), "failed", "{text}: {failure}");
         let reader = given.store.read();
-        let Lookup::Failed(memorised) = given.lookup(&reader, &x) else { panic!("just seen") };
+        let Lookup::Failed { failure: memorised, .. } = given.lookup(&reader, &x) else { panic!("just seen") };
         assert_eq!(memorised, Failure::Memorised { text: failure.to_string().into() });
         given.failed(&x, &timeout()); // does not prolong it
         given.wait(1);

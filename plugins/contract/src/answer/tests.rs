@@ -26,6 +26,7 @@ fn query(text: &str, rtype: RecordType) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        story: None,
     }
 }
 
@@ -39,7 +40,7 @@ fn reply(records: &[(&str, RecordType, &[u8])]) -> Vec<u8> {
 }
 
 fn asker(question: &[u8], edns: Option<bool>, limit: usize) -> Asker<'_> {
-    Asker { id: 7, flags: Flags::RD, question, edns, nsid: None, limit }
+    Asker { id: 7, flags: Flags::RD, question, edns, nsid: None, way: None, limit }
 }
 
 /// The question section of an answer to `www.x. A`.
@@ -129,7 +130,7 @@ fn whatever_the_limit_a_reply_is_whole_records_and_no_larger() {
     let mut out = [0; 1_500];
     for limit in 300..1_232 {
         for nsid in [None, Some(&long[..])] {
-            let asker = Asker { nsid, ..asker(QUESTION, Some(true), limit) };
+            let asker = Asker { nsid, way: None, ..asker(QUESTION, Some(true), limit) };
             let length = answer.write(&asker, Age::Fresh(0), Some(&told), &mut out);
             assert!(length <= limit, "{length} of {limit}");
             let message = Message::parse(&out[..length]).expect("whole records");

@@ -79,6 +79,7 @@ fn question(name: &Name, rtype: RecordType, clock: &dyn Clock) -> Query {
         reentries: 0,
         refresh: true,
         chased: None,
+        story: None,
     }
 }
 

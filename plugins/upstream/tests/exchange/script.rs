@@ -23,6 +23,7 @@ pub(crate) fn context() -> Context {
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
         shelf: Arc::default(),
+        wiretap: None,
     }
 }
 
@@ -46,6 +47,7 @@ pub(crate) fn query(context: &Context, name: &str) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        story: None,
     }
 }
 

@@ -1,0 +1,12 @@
+//! What is seen of queries while they are answered, and who may ask for it: the unix socket, the status page, the command line.
+//!
+//! ```text
+//!   threads that answer --tap--> sketch, watchers, witnesses --.
+//!   counters, stories of questions ---------------------------+--> api --door--> unix socket, page
+//!                                                                         client --> explain, top, watch, doctor
+//! ```
+
+pub mod api;
+
+/// The unix socket in the folder of the daemon's state.
+pub const SOCKET: &str = "nearpath.sock";
