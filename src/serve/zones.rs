@@ -59,6 +59,8 @@ pub struct Shared {
     pub node_name: String,
     /// Which process this is.
     pub presence: Presence,
+    /// True if clients are told of themselves in class CHAOS.
+    pub dig_explain: bool,
     /// True once a question was answered by the chain of a block: an upstream can be reached.
     pub heard: AtomicBool,
     /// Askers that waited for somebody else's question.
