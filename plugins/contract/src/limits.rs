@@ -114,6 +114,10 @@ pub const ENDPOINT_ZONES_MAX: usize = 8;
 pub const ENDPOINTS_MAX: usize = 1_024;
 /// Pods whose search lists are known: one node's, and far more than any has.
 pub const PODS_MAX: usize = 4_096;
+/// Addresses of which it is known why nobody has them: of each pod's two families.
+pub const PLAIN_ADDRESSES_MAX: usize = 2 * PODS_MAX;
+/// Addresses of the node itself that its pods tell of.
+pub const HOST_ADDRESSES_MAX: usize = 16;
 /// The largest file of search lists, octets.
 pub const PODS_FILE_MAX: usize = 4 << 20;
 
@@ -295,10 +299,17 @@ pub const CONNTRACK_ENTRIES_MAX: usize = 4_000_000;
 /// How long the kernel may take for a part of the walk.
 pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 
+/// Texts of a reply of class CHAOS that tells a client of itself; the longest search list takes a dozen.
+pub const CHAOS_TEXTS_MAX: usize = 99;
+/// Octets of such a text without its number: with it, it fits into a character string (RFC 1035 3.3).
+pub const CHAOS_TEXT_MAX: usize = 240;
+
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
 
 const _: () = {
+    assert!(CHAOS_TEXT_MAX + 3 <= 255, "a number and a blank");
+    assert!(CHAOS_TEXTS_MAX * (CHAOS_TEXT_MAX + 16) < MESSAGE_MAX, "each with its record's head");
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
     assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
