@@ -295,6 +295,9 @@ pub const CONNTRACK_ENTRIES_MAX: usize = 4_000_000;
 /// How long the kernel may take for a part of the walk.
 pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 
+/// How much of an EXTRA-TEXT (RFC 8914 2) is said, octets.
+pub const EDE_TEXT_MAX: usize = 160;
+
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
 
