@@ -47,8 +47,9 @@ impl Telling {
 fn filled(text: &str, facts: &[(&str, impl AsRef<str>)]) -> String {
     let mut whole = String::with_capacity(EDE_TEXT_MAX);
     let mut rest = text;
-    while let Some((before, word, after)) =
-        rest.split_once('{').and_then(|(before, after)| after.split_once('}').map(|(word, after)| (before, word, after)))
+    while let Some((before, word, after)) = rest
+        .split_once('{')
+        .and_then(|(before, after)| after.split_once('}').map(|(word, after)| (before, word, after)))
     {
         whole.push_str(before);
         whole.push_str(facts.iter().find(|(known, _)| *known == word).map_or("", |(_, fact)| fact.as_ref()));

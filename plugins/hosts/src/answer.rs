@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use contract::limits;
-use contract::wire::{Composer, Ede, Flags, Name, Rcode, RecordType, Section, ede};
+use contract::told;
+use contract::wire::{Composer, Flags, Name, Rcode, RecordType, Section};
 use contract::{Answer, Query, Reply, Source};
 
 use crate::table::Table;
@@ -56,7 +57,7 @@ impl Hosts {
     /// A hosts file has no SOA, and NXDOMAIN without one is no proof: SERVFAIL, as CoreDNS says.
     fn unknown(&self, query: &Query) -> Reply {
         let answer = Answer::empty(&query.name, query.rtype, query.class, Rcode::SERVFAIL);
-        let mut reply = self.reply(answer.with_ede(Ede::new(ede::OTHER, "hosts: name not listed, and no fallthrough")));
+        let mut reply = self.reply(answer.with_ede(told::NOT_LISTED.plain()));
         reply.lifetime = reply.lifetime.map(|lifetime| lifetime.min(limits::SERVFAIL_MAX));
         reply
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::wire::{Composer, Ede, Rcode, RecordType, Section as Part, ede};
+use contract::told;
+use contract::wire::{Composer, Rcode, RecordType, Section as Part};
 use contract::{Answer, Blocks, Query, Remembered, Reply, Source};
 
 use crate::section::Section;
@@ -39,12 +40,12 @@ impl Section {
         }
         let left = self.vanished.stands(&query.name, query.rtype, known.past_end, self.clock.as_ref())?;
         self.counters.vanished.increment();
-        let text = format!("{} is missing from its zone for a moment, or for good", query.name);
+        let told = told::VANISHED.with(&[("name", query.name.to_string())]);
         let answer = match is_sibling {
             false => Answer::clone(&known.reply.answer),
             true => without_records(&denial.answer),
         };
-        let answer = answer.with_ttls(|_| VANISHED_TTL).with_ede(Ede::new(ede::STALE_ANSWER, text));
+        let answer = answer.with_ttls(|_| VANISHED_TTL).with_ede(told);
         let lifetime = left.min(Duration::from_secs(VANISHED_TTL.into()));
         Some(Reply { lifetime: Some(lifetime), ..Reply::fresh(answer, denial.source) })
     }
