@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contract::limits;
 use contract::told;
 use contract::wire::{Composer, Ede, Flags, Full, Name, Rcode, RecordType, Section, ede};
-use contract::{Age, Answer, Bound, Decided, Failure, Query, Reply, Served};
+use contract::{Age, Answer, Bound, Decided, Query, Reply, Served};
 
 use crate::facts::Facts;
 
