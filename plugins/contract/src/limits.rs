@@ -304,6 +304,9 @@ pub const CHAOS_TEXTS_MAX: usize = 99;
 /// Octets of such a text without its number: with it, it fits into a character string (RFC 1035 3.3).
 pub const CHAOS_TEXT_MAX: usize = 240;
 
+/// How much of an EXTRA-TEXT (RFC 8914 2) is said, octets.
+pub const EDE_TEXT_MAX: usize = 160;
+
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
 
