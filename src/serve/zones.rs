@@ -31,6 +31,7 @@ use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::handle::Handle;
 use super::tally::Places;
 use super::waiting::Aged;
+use crate::see::tap::Taps;
 
 /// What all listeners share. Outlives a reload.
 pub struct Shared {
@@ -62,6 +63,8 @@ pub struct Shared {
     pub presence: Presence,
     /// True if clients are told of themselves in class CHAOS.
     pub dig_explain: bool,
+    /// Who looks on.
+    pub taps: Arc<Taps>,
     /// True once a question was answered by the chain of a block: an upstream can be reached.
     pub heard: AtomicBool,
     /// Askers that waited for somebody else's question.
