@@ -39,7 +39,14 @@ pub static DIRECTIVES: &[Row] = &[
     served("debug", &[]),
     served(
         "trace",
-        &["every", "service", "client_server", "zipkin_max_backlog_size", "zipkin_max_batch_size", "zipkin_max_batch_interval"],
+        &[
+            "every",
+            "service",
+            "client_server",
+            "zipkin_max_backlog_size",
+            "zipkin_max_batch_size",
+            "zipkin_max_batch_interval",
+        ],
     ),
     served("ready", &["monitor"]),
     served("health", &["lameduck"]),

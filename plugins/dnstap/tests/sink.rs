@@ -30,7 +30,7 @@ impl Path {
 
     fn listen(&self) -> UnixListener {
         let _ = std::fs::remove_file(&self.0);
-        UnixListener::bind(&self.0).unwrap()
+        UnixListener::bind(&self.0).expect("the folder for temporary files can be written")
     }
 }
 
@@ -52,13 +52,13 @@ async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Seen {
     let reading = async {
         let Ok(length) = stream.read_u32().await else { return Seen::End };
         let is_control = length == 0;
-        let length = if is_control { stream.read_u32().await.unwrap() } else { length };
+        let length = if is_control { stream.read_u32().await.expect("a whole frame") } else { length };
         let mut octets = vec![0; length as usize];
         if stream.read_exact(&mut octets).await.is_err() {
             return Seen::End;
         }
         match is_control {
-            true => Seen::Control(u32::from_be_bytes(octets[..4].try_into().unwrap())),
+            true => Seen::Control(u32::from_be_bytes(octets[..4].try_into().expect("four octets"))),
             false => Seen::Data(octets),
         }
     };
@@ -70,13 +70,14 @@ async fn open(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     assert_eq!(read(stream).await, Seen::Control(READY));
     let content = b"protobuf:dnstap.Dnstap";
     let body = [&ACCEPT.to_be_bytes()[..], &1_u32.to_be_bytes(), &22_u32.to_be_bytes(), content].concat();
-    let frame = [&[0; 4][..], &u32::try_from(body.len()).unwrap().to_be_bytes(), &body].concat();
-    stream.write_all(&frame).await.unwrap();
+    let frame = [&[0; 4][..], &u32::try_from(body.len()).expect("a short frame").to_be_bytes(), &body].concat();
+    stream.write_all(&frame).await.expect("it reads");
     assert_eq!(read(stream).await, Seen::Control(START));
 }
 
 async fn accept(listener: &UnixListener) -> UnixStream {
-    let (mut stream, _) = tokio::time::timeout(PATIENCE, listener.accept()).await.expect("it connects").unwrap();
+    let (mut stream, _) =
+        tokio::time::timeout(PATIENCE, listener.accept()).await.expect("it connects").expect("a connection");
     open(&mut stream).await;
     stream
 }
@@ -95,7 +96,7 @@ fn start(text: &str, context: &Context) -> Running {
 
 impl Running {
     fn saw(&self, name: &str, weight: u32) {
-        let name = Name::parse(name).unwrap();
+        let name = Name::parse(name).expect("a name");
         let sighting = Sighting {
             at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250),
             took: Duration::from_millis(50),
@@ -108,7 +109,7 @@ impl Running {
             reply: b"the reply",
             weight,
         };
-        self.plugin.witness().unwrap().seen(&sighting);
+        self.plugin.witness().expect("it looks on").seen(&sighting);
     }
 
     async fn end(self) {
@@ -121,7 +122,7 @@ fn counts(context: &Context) -> (u64, u64) {
     let page = context.metrics.text();
     let sum = |name: &str| {
         let lines = page.lines().filter(|line| line.starts_with(name));
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+        lines.map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a count")).sum()
     };
     (sum("nearpath_dnstap_sent_total"), sum("nearpath_dnstap_dropped_total"))
 }
@@ -134,13 +135,13 @@ fn fields(mut octets: &[u8]) -> Vec<(u64, Value<'_>)> {
         let value = match key & 7 {
             0 => Value::Number(varint(&mut octets)),
             2 => {
-                let length = usize::try_from(varint(&mut octets)).unwrap();
+                let length = usize::try_from(varint(&mut octets)).expect("a length");
                 let (value, rest) = octets.split_at(length);
                 octets = rest;
                 Value::Octets(value)
             }
             5 => {
-                let (value, rest) = octets.split_first_chunk().unwrap();
+                let (value, rest) = octets.split_first_chunk().expect("four octets");
                 octets = rest;
                 Value::Number(u32::from_le_bytes(*value).into())
             }
@@ -154,7 +155,7 @@ fn fields(mut octets: &[u8]) -> Vec<(u64, Value<'_>)> {
 fn varint(octets: &mut &[u8]) -> u64 {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
-        let (first, rest) = octets.split_first().unwrap();
+        let (first, rest) = octets.split_first().expect("an octet");
         *octets = rest;
         number |= u64::from(first & 0x7f) << shift;
         if first & 0x80 == 0 {

@@ -68,11 +68,11 @@ struct Span {
 /// One request: its head, and its body. Answered with this status.
 async fn receive(listener: &TcpListener, status: &str) -> (String, Export) {
     let exchange = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
+        let (mut stream, _) = listener.accept().await.expect("a connection");
         let (head, body) = read(&mut stream).await;
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        (head, Export::decode(&body[..]).unwrap())
+        stream.write_all(answer.as_bytes()).await.expect("it reads");
+        (head, Export::decode(&body[..]).expect("OTLP in protobuf"))
     };
     tokio::time::timeout(PATIENCE, exchange).await.expect("a request comes")
 }
@@ -80,12 +80,13 @@ async fn receive(listener: &TcpListener, status: &str) -> (String, Export) {
 async fn read(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
+        head.push(stream.read_u8().await.expect("a whole head"));
     }
-    let head = String::from_utf8(head).unwrap().to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    let head = String::from_utf8(head).expect("a head in ASCII").to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let length: usize = length.expect("a body with a length");
     let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.unwrap();
+    stream.read_exact(&mut body).await.expect("a whole body");
     (head, body)
 }
 
@@ -108,7 +109,7 @@ fn start(text: &str, context: &Context) -> Running {
 impl Running {
     /// A miss with a step.
     fn misses(&self) {
-        let tracer = self.plugin.tracer().unwrap();
+        let tracer = self.plugin.tracer().expect("it is told");
         if !tracer.wants() {
             return;
         }
@@ -130,7 +131,7 @@ fn counts(context: &Context) -> [u64; 2] {
     let page = context.metrics.text();
     ["nearpath_trace_spans_sent_total{", "nearpath_trace_spans_dropped_total{"].map(|name| {
         let lines = page.lines().filter(|line| line.starts_with(name));
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+        lines.map(|line| line.rsplit(' ').next().and_then(|value| value.parse::<u64>().ok()).expect("a count")).sum()
     })
 }
 
