@@ -11,6 +11,7 @@ mod privatezone;
 mod store;
 mod stream;
 mod upstreams;
+mod why;
 
 use nearpath_tests::{Daemon, Upstream};
 
