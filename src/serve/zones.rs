@@ -31,6 +31,7 @@ use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::handle::Handle;
 use super::tally::Places;
 use super::waiting::Aged;
+use crate::see::tap::Taps;
 
 /// What all listeners share. Outlives a reload.
 pub struct Shared {
@@ -60,6 +61,10 @@ pub struct Shared {
     pub node_name: String,
     /// Which process this is.
     pub presence: Presence,
+    /// True if clients are told of themselves in class CHAOS.
+    pub dig_explain: bool,
+    /// Who looks on.
+    pub taps: Arc<Taps>,
     /// True once a question was answered by the chain of a block: an upstream can be reached.
     pub heard: AtomicBool,
     /// Askers that waited for somebody else's question.
@@ -108,6 +113,11 @@ impl Zones {
     /// The block of the longest zone that encloses a name (wire form, lower case).
     pub fn find(&self, name: &[u8]) -> Option<&Arc<Block>> {
         self.entries.iter().find(|(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
+    }
+
+    /// The blocks, each as often as it has zones.
+    pub fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
+        self.entries.iter().map(|(_, block)| block)
     }
 
     /// What all listeners share.
@@ -305,7 +315,7 @@ impl Entrance {
 
     /// The blocks, each as often as it has zones.
     pub fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
-        self.0.entries.iter().map(|(_, block)| block)
+        self.0.blocks()
     }
 
     /// Asks the block of a name without store and without sharing the question, so that it is seen if it comes back.
