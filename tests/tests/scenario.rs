@@ -9,6 +9,7 @@ mod front;
 mod kubernetes;
 mod privatezone;
 mod store;
+mod story;
 mod stream;
 mod upstreams;
 mod why;
