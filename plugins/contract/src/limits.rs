@@ -114,6 +114,10 @@ pub const ENDPOINT_ZONES_MAX: usize = 8;
 pub const ENDPOINTS_MAX: usize = 1_024;
 /// Pods whose search lists are known: one node's, and far more than any has.
 pub const PODS_MAX: usize = 4_096;
+/// Addresses of which it is known why nobody has them: of each pod's two families.
+pub const PLAIN_ADDRESSES_MAX: usize = 2 * PODS_MAX;
+/// Addresses of the node itself that its pods tell of.
+pub const HOST_ADDRESSES_MAX: usize = 16;
 /// The largest file of search lists, octets.
 pub const PODS_FILE_MAX: usize = 4 << 20;
 
