@@ -282,6 +282,7 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         gates: with(|plugin| plugin.gate().is_some()),
         tracers: with(|plugin| plugin.tracer().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),
+        onlookers: shared.taps.enlist(&chain),
         scoper: chain.iter().find(|plugin| plugin.scoper().is_some()).cloned(),
         store: store.map(|cache| cache.policy.clone()),
         coalesce: keyed,

@@ -9,6 +9,7 @@ use contract::wire::{Rcode, RecordType};
 use crate::assembly::Register;
 use crate::listening::Meters;
 use crate::serve::tally::{TRANSPORT_LABELS, TYPES, Tally, Totals};
+use crate::serve::udp::HIT_SECONDS;
 use crate::serve::zones::Shared;
 
 /// Everything, in the text format 0.0.4.
@@ -53,6 +54,7 @@ pub(super) fn text(shared: &Shared, register: &Register, meters: &Meters) -> Str
         },
     );
     store(&mut out, &tallies);
+    hits(&mut out, meters);
     out
 }
 
@@ -171,6 +173,20 @@ fn histogram(out: &mut String, tallies: &[Counted], shape: &Shape) {
         }
         let _ = writeln!(out, "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {total}", *sum as f64 / shape.unit);
     }
+}
+
+/// What a hit takes, as measured on some of them.
+fn hits(out: &mut String, meters: &Meters) {
+    let name = "nearpath_hit_duration_seconds";
+    family(out, name, "histogram", "Time from a hit's datagram to its reply, seconds; measured on a few of them.");
+    let (counts, nanoseconds) = meters.udp.hits();
+    let mut total = 0;
+    for (index, count) in counts.iter().enumerate() {
+        total += count;
+        let bound = HIT_SECONDS.get(index).map_or("+Inf".to_owned(), f64::to_string);
+        let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {total}");
+    }
+    let _ = writeln!(out, "{name}_sum {}\n{name}_count {total}", nanoseconds as f64 / 1e9);
 }
 
 /// Picks one of a block's counts, in the order of [`Totals::store`].

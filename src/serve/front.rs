@@ -5,6 +5,7 @@
 //!                                                       '--miss--> finish (later) --> counted, shown
 //! ```
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use cache::{Entry, KeyBuffer, Lookup};
 use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
 use contract::wire::{Class, Ede, EdnsView, Name, Question, Rcode, RecordType, Reject, reject_reply};
 use contract::{
-    Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Story, Transport,
-    Verdict, What,
+    Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Source, Story,
+    Transport, Verdict, Way, What,
 };
 use tokio::time::timeout;
 
@@ -25,6 +26,7 @@ use super::tally::{Exchange, Place, StoreUse};
 use super::way::{self, Asked};
 use super::zones::{Entrance, Shared, Zones, filtered};
 use super::{Desk, Door, Outcome};
+use crate::see::tap::{Shown, Tap};
 
 /// The front door of one listener. A reload swaps the blocks behind it.
 #[derive(Clone)]
@@ -48,6 +50,8 @@ struct Clerk {
     place: Option<Place>,
     /// The number of its thread, if that has one.
     worker: Option<usize>,
+    /// How those who look on see what it answers at once.
+    tap: RefCell<Tap>,
 }
 
 impl Front {
@@ -69,9 +73,10 @@ impl Door for Front {
     fn desk(&self, transport: Transport) -> FrontDesk {
         // connections come and go in numbers, threads do not
         let place = (transport == Transport::Udp).then(|| self.shared.places.take()).flatten();
+        let tap = RefCell::new(Tap::new(&self.shared.taps, transport));
         FrontDesk {
             zones: arc_swap::Cache::new(Arc::clone(&self.zones)),
-            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), place, worker: None },
+            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), place, worker: None, tap },
         }
     }
 
@@ -199,7 +204,29 @@ impl Clerk {
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
         let failure = Failure::NoBlock { name: name.to_string() };
         let nsid = Some(self.shared.node_name.as_bytes());
-        Outcome::Reply(tell(&failure, &asker(question, client, UDP_REPLY_MAX, nsid), self.key.name(), out))
+        self.shared.taps.causes().count(&failure, self.shared.clock.now());
+        let length = tell(&failure, &asker(question, client, UDP_REPLY_MAX, nsid), self.key.name(), out);
+        self.show_local(question, client, failure.told().0);
+        Outcome::Reply(length)
+    }
+
+    /// Shows a question that no server block had a part in.
+    fn show_local(&self, question: &Question<'_>, client: &Client, rcode: Rcode) {
+        let taps = &self.shared.taps;
+        if !taps.is_open() {
+            return;
+        }
+        taps.show(&Shown {
+            moment: self.shared.clock.now(),
+            took: Duration::ZERO,
+            client: *client,
+            name: self.key.name(),
+            question: (question.rtype, question.class),
+            rcode,
+            way: Way::Local,
+            messages: (&[], &[]),
+            onlookers: None,
+        });
     }
 
     fn hit(
@@ -239,7 +266,35 @@ impl Clerk {
             let query = self.query(visit);
             block.show(&event(&query, &exchange, &out[..length], None));
         }
+        if self.shared.taps.is_open() {
+            self.show_hit(block, visit, &exchange, &out[..length]);
+        }
         length
+    }
+
+    /// Shows a hit to whoever looks on, if it is its turn. Like the hit itself it allocates nothing and locks nothing.
+    #[inline(never)]
+    fn show_hit(&self, block: &Block, visit: &Visit<'_>, exchange: &Exchange, reply: &[u8]) {
+        let onlookers = block.onlookers.as_deref();
+        if !self.shared.taps.concerns(onlookers) {
+            return;
+        }
+        let shown = Shown {
+            moment: visit.now,
+            took: exchange.took,
+            client: visit.client,
+            name: self.key.name(),
+            question: (visit.question.rtype, visit.question.class),
+            rcode: exchange.rcode,
+            way: match exchange.store {
+                StoreUse::Stale => Way::Stale,
+                StoreUse::Denial => Way::Denial,
+                StoreUse::Success | StoreUse::Miss | StoreUse::None => Way::Hit,
+            },
+            messages: (visit.question.packet(), reply),
+            onlookers,
+        };
+        self.tap.borrow_mut().show(&self.shared.taps, visit.now, &shown);
     }
 
     /// What a client is told of a hit that asks for it.
@@ -286,6 +341,7 @@ impl Clerk {
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
         let asked = (&name, question.rtype, question.class);
         let answer = chaos::answer(asked, &self.shared.node_name, &self.shared.presence, self.worker);
+        self.show_local(question, client, answer.rcode());
         Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
     }
 
@@ -316,6 +372,8 @@ struct Pending {
     spelling: Box<[u8]>,
     query_len: usize,
     plain: Option<Plain>,
+    /// The query as it came, where a witness wants it.
+    packet: Option<Box<[u8]>>,
     /// True if the block's tracers want its story.
     is_traced: bool,
     block: Arc<Block>,
@@ -326,7 +384,9 @@ impl Pending {
     fn new(visit: &Visit<'_>, query: Query, block: Arc<Block>, shared: Arc<Shared>) -> Self {
         let question = &visit.question;
         let (spelling, query_len) = (question.section().into(), question.packet_len());
-        Self { query, spelling, query_len, plain: visit.plain, is_traced: false, block, shared }
+        let wants_it = block.onlookers.as_ref().is_some_and(|onlookers| onlookers.wants_messages());
+        let packet = wants_it.then(|| question.packet().into());
+        Self { query, spelling, query_len, plain: visit.plain, packet, is_traced: false, block, shared }
     }
 
     /// Asks, and writes the reply.
@@ -370,6 +430,7 @@ impl Pending {
         };
         self.block.tally.count(None, &self.query.client, &exchange);
         self.tell_tracers(&served, rcode);
+        self.show(&served, &exchange, &out[..length]);
         let failure = served.as_ref().err();
         if !self.block.observers.is_empty() && self.block.is_watched(failure.is_some()) {
             let mut event = event(&self.query, &exchange, &out[..length], failure);
@@ -390,6 +451,35 @@ impl Pending {
         let Some(story) = self.query.story.as_ref().filter(|_| self.is_traced) else { return };
         let tracers = self.block.tracers.iter().filter_map(|plugin| plugin.tracer());
         tracers.for_each(|tracer| tracer.told(&self.query, story, served, rcode));
+    }
+
+    /// Shows the reply to whoever looks on, and counts what went wrong by its cause.
+    fn show(&self, served: &Served, exchange: &Exchange, reply: &[u8]) {
+        let (taps, moment) = (&self.shared.taps, self.query.arrived.after(exchange.took));
+        if let Err(failure) = served {
+            taps.causes().count(failure, moment);
+        }
+        if !taps.is_open() {
+            return;
+        }
+        let way = match served {
+            Err(Failure::Prohibited) => Way::Gated,
+            Err(_) => Way::Failed,
+            Ok(reply) if reply.source == Source::Plugin("acl") => Way::Gated,
+            Ok(reply) if reply.is_stale() => Way::Stale,
+            Ok(_) => Way::Miss,
+        };
+        taps.show(&Shown {
+            moment,
+            took: exchange.took,
+            client: self.query.client,
+            name: self.query.name.as_wire(),
+            question: (self.query.rtype, self.query.class),
+            rcode: exchange.rcode,
+            way,
+            messages: (self.packet.as_deref().unwrap_or_default(), reply),
+            onlookers: self.block.onlookers.as_deref(),
+        });
     }
 
     fn asker(&self) -> Asker<'_> {

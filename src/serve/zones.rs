@@ -30,6 +30,7 @@ use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::handle::Handle;
 use super::tally::Places;
 use super::waiting::Aged;
+use crate::see::tap::Taps;
 
 /// What all listeners share. Outlives a reload.
 pub struct Shared {
@@ -59,6 +60,8 @@ pub struct Shared {
     pub node_name: String,
     /// Which process this is.
     pub presence: Presence,
+    /// Who looks on.
+    pub taps: Arc<Taps>,
     /// True once a question was answered by the chain of a block: an upstream can be reached.
     pub heard: AtomicBool,
     /// Askers that waited for somebody else's question.
