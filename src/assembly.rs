@@ -183,7 +183,7 @@ pub fn assemble(
 }
 
 /// The addresses that a block listens on: its ports on each bound address, or on all.
-fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildError> {
+pub(crate) fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildError> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     for bind in &block.settings.bind {
         addresses.extend(bind.resolve(interfaces::addresses_of)?);

@@ -253,6 +253,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         cluster: Arc::new(cluster),
         shelf: Arc::default(),
         presence: Presence::new(options.debug_hooks),
+        dig_explain: options.dig_explain,
         heard: AtomicBool::new(false),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),

@@ -93,7 +93,7 @@ struct Visit<'p> {
     question: Question<'p>,
     client: Client,
     scope: Scope,
-    /// Why there is no search, where the block has AutoPath.
+    /// Why there is no search, or none out of memory, where the block has AutoPath.
     plain: Option<Plain>,
     now: Moment,
 }
@@ -124,18 +124,21 @@ impl Clerk {
         };
         self.key.set_name(question.name());
         if question.class != Class::IN {
-            return self.other_class(&question, client, out);
+            return self.other_class(zones, &question, (client, now), out);
         }
         let Some(block) = zones.find(self.key.name()) else {
             return self.no_block(&question, client, out);
         };
         let (scope, plain) = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
-        let visit = Visit { question, client: *client, scope, plain, now };
+        let mut visit = Visit { question, client: *client, scope, plain, now };
         if !block.gates.is_empty() {
             match block.verdict(client, self.key.name(), question.rtype) {
                 Verdict::Allow => {}
                 verdict => return self.gated(block, &visit, verdict, out),
             }
+        }
+        if !zones.walk_is_open(block, scope, client, self.key.name(), visit.question.rtype) {
+            visit.plain = Some(Plain::Gate);
         }
         match self.look_up(zones, block, &visit, out) {
             Some(length) => Outcome::Reply(length),
@@ -150,7 +153,7 @@ impl Clerk {
         let (dnssec_ok, checking_disabled) = (question.dnssec_ok(), question.checking_disabled());
         let id = block.id_for(visit.scope);
         self.key.set(id, visit.scope, question.rtype, question.class, dnssec_ok, checking_disabled);
-        if !zones.walk_is_open(block, visit.scope, &visit.client, self.key.name(), question.rtype) {
+        if visit.plain == Some(Plain::Gate) {
             return None;
         }
         match self.shared.store.read().lookup(&self.key, policy, visit.now) {
@@ -177,9 +180,9 @@ impl Clerk {
     }
 
     /// An answer past its end where no question can be asked: a bound of ours is reached.
-    fn stale_at_least(&self, zones: &Zones, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
+    fn stale_at_least(&self, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
         let policy = block.store.as_ref()?;
-        if !zones.walk_is_open(block, visit.scope, &visit.client, self.key.name(), visit.question.rtype) {
+        if visit.plain == Some(Plain::Gate) {
             return None;
         }
         match self.shared.store.read().lookup(&self.key, policy, visit.now) {
@@ -260,6 +263,7 @@ impl Clerk {
             reply_len: length,
             took: Duration::ZERO,
             store,
+            plain: visit.plain,
         };
         block.tally.count(self.place.as_ref(), &visit.client, &exchange);
         if !block.observers.is_empty() && block.is_watched(false) {
@@ -317,7 +321,7 @@ impl Clerk {
             }
             Err(failure) => {
                 self.shared.count(&failure);
-                let stale = self.stale_at_least(zones, block, visit, out);
+                let stale = self.stale_at_least(block, visit, out);
                 Outcome::Reply(stale.unwrap_or_else(|| self.pending(block, visit).write(Err(failure), out)))
             }
         }
@@ -335,14 +339,63 @@ impl Clerk {
     }
 
     /// Class CHAOS tells of this server; no other class is served.
-    fn other_class(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
+    fn other_class(
+        &self,
+        zones: &Arc<Zones>,
+        question: &Question<'_>,
+        (client, now): (&Client, Moment),
+        out: &mut [u8],
+    ) -> Outcome {
         let nsid = Some(self.shared.node_name.as_bytes());
         let asker = asker(question, client, UDP_REPLY_MAX, nsid);
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
-        let asked = (&name, question.rtype, question.class);
-        let answer = chaos::answer(asked, &self.shared.node_name, &self.shared.presence, self.worker);
+        let about = (&name, question.rtype, question.class);
+        let of_client = chaos::client::asked(about.0, about.1, about.2).filter(|_| self.shared.dig_explain);
+        let answer = match of_client {
+            Some(chaos::client::Asked::Explain(typed)) => {
+                return self.explain(zones, (name, typed), question, client, out);
+            }
+            Some(chaos::client::Asked::Whoami) => {
+                chaos::client::reply(about, &chaos::client::whoami(zones, client, now))
+            }
+            None => chaos::answer(about, &self.shared.node_name, &self.shared.presence, self.worker),
+        };
         self.show_local(question, client, answer.rcode());
         Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
+    }
+
+    /// Asks what a program of the client would ask, and tells what happened: a miss like others, and under their bounds.
+    fn explain(
+        &self,
+        zones: &Arc<Zones>,
+        (name, typed): (Name, Name),
+        question: &Question<'_>,
+        client: &Client,
+        out: &mut [u8],
+    ) -> Outcome {
+        let asker = asker(question, client, UDP_REPLY_MAX, Some(self.shared.node_name.as_bytes()));
+        let turn = match self.shared.turnstile.enter(client.ip()) {
+            Ok(turn) => turn,
+            Err(failure) => {
+                self.shared.count(&failure);
+                return Outcome::Reply(tell(&failure, &asker, name.as_wire(), out));
+            }
+        };
+        let about = (question.rtype, question.class);
+        let (entrance, client, shared) = (Entrance(Arc::clone(zones)), *client, Arc::clone(&self.shared));
+        let (spelling, has_nsid, Asker { id, flags, edns, limit, .. }) =
+            (question.section().to_vec(), asker.nsid.is_some(), asker);
+        Outcome::Miss(Box::pin(async move {
+            let lines = chaos::client::explain(&entrance, client, typed).await;
+            drop(turn);
+            let nsid = has_nsid.then_some(shared.node_name.as_bytes());
+            let asker = Asker { id, flags, question: &spelling, edns, nsid, way: None, limit };
+            let answer = chaos::client::reply((&name, about.0, about.1), &lines);
+            let mut out = vec![0; (answer.size() + OPT_MAX + shared.node_name.len()).min(MESSAGE_MAX)];
+            let length = answer.write(&asker, Age::Fresh(0), None, &mut out);
+            out.truncate(length);
+            Some(out)
+        }))
     }
 
     fn query(&self, visit: &Visit<'_>) -> Query {
@@ -365,6 +418,9 @@ impl Clerk {
         }
     }
 }
+
+/// OPT with the longest EDE text.
+const OPT_MAX: usize = 512;
 
 /// A query whose reply comes later, with what its reply needs of the packet.
 struct Pending {
@@ -406,8 +462,6 @@ impl Pending {
 
     /// Octets that the reply cannot exceed.
     fn room(&self, served: &Served) -> usize {
-        /// OPT with the longest EDE text and a node name of 255 octets.
-        const OPT_MAX: usize = 512;
         let size = served.as_ref().map_or(OPT_MAX, |reply| reply.answer.size());
         (size + OPT_MAX + self.shared.node_name.len()).min(MESSAGE_MAX)
     }
@@ -427,6 +481,7 @@ impl Pending {
             reply_len: length,
             took: self.shared.clock.now().since(self.query.arrived),
             store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
+            plain: self.plain,
         };
         self.block.tally.count(None, &self.query.client, &exchange);
         self.tell_tracers(&served, rcode);

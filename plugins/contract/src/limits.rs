@@ -299,6 +299,14 @@ pub const CONNTRACK_ENTRIES_MAX: usize = 4_000_000;
 /// How long the kernel may take for a part of the walk.
 pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 
+/// Texts of a reply of class CHAOS that tells a client of itself; the longest search list takes a dozen.
+pub const CHAOS_TEXTS_MAX: usize = 99;
+/// Octets of such a text without its number: with it, it fits into a character string (RFC 1035 3.3).
+pub const CHAOS_TEXT_MAX: usize = 240;
+
+/// How much of an EXTRA-TEXT (RFC 8914 2) is said, octets.
+pub const EDE_TEXT_MAX: usize = 160;
+
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
 
@@ -359,10 +367,51 @@ pub const HISTORY_POINTS_MAX: usize = 180;
 /// Causes of failures that are counted apart; further ones are counted together.
 pub const FAILURE_CAUSES_MAX: usize = 32;
 
+/// Messages that wait for one dnstap endpoint, for each unit of the argument QUEUE (CoreDNS's own number); further ones are
+/// dropped and counted.
+pub const DNSTAP_QUEUE_UNIT: usize = 10_000;
+/// The same in octets, whatever QUEUE says.
+pub const DNSTAP_QUEUE_OCTETS_MAX: usize = 16 << 20;
+/// Messages that are written to a dnstap endpoint together.
+pub const DNSTAP_BATCH_MAX: usize = 256;
+/// A connection to a dnstap endpoint, handshake included, is opened within this (CoreDNS's own bound).
+pub const DNSTAP_CONNECT_WITHIN: Duration = Duration::from_secs(4);
+/// A dnstap endpoint that takes no octet for this long is cut.
+pub const DNSTAP_WRITE_WITHIN: Duration = Duration::from_secs(4);
+/// The first pause before a dnstap endpoint is tried again; it doubles,
+pub const DNSTAP_RETRY_MIN: Duration = Duration::from_millis(500);
+/// up to this (CoreDNS's own pause).
+pub const DNSTAP_RETRY_MAX: Duration = Duration::from_secs(10);
+/// A control frame of Frame Streams, octets.
+pub const DNSTAP_CONTROL_MAX: usize = 512;
+
+/// Spans that wait for one collector, unless `trace` says another number; further ones are dropped and counted.
+pub const TRACE_BACKLOG: usize = 8_192;
+/// The largest number that it may say.
+pub const TRACE_BACKLOG_MAX: usize = 1_000_000;
+/// Spans that go to a collector in one request, more or less: the stories of whole questions, unless `trace` says another number.
+pub const TRACE_BATCH: usize = 512;
+/// Spans wait so long for others to go with them, unless `trace` says another time.
+pub const TRACE_BATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// One request to a collector, its answer included.
+pub const TRACE_EXPORT_WITHIN: Duration = Duration::from_secs(5);
+/// What is read of a collector's answer, octets.
+pub const TRACE_ANSWER_MAX: usize = 64 << 10;
+/// The first pause after a request that failed; it doubles,
+pub const TRACE_RETRY_MIN: Duration = Duration::from_secs(1);
+/// up to this.
+pub const TRACE_RETRY_MAX: Duration = Duration::from_secs(30);
+
 const _: () = {
     assert!(SEE_HEAD_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis(), "what is explained can be told");
     assert!(SEE_TARGET_MAX < SEE_HEAD_MAX && SEE_STREAMS_MAX < SEE_CONNECTIONS_MAX);
+    assert!(CHAOS_TEXT_MAX + 3 <= 255, "a number and a blank");
+    assert!(CHAOS_TEXTS_MAX * (CHAOS_TEXT_MAX + 16) < MESSAGE_MAX, "each with its record's head");
+    assert!(DNSTAP_RETRY_MIN.as_millis() < DNSTAP_RETRY_MAX.as_millis());
+    assert!(DNSTAP_BATCH_MAX < DNSTAP_QUEUE_UNIT);
+    assert!(TRACE_RETRY_MIN.as_millis() < TRACE_RETRY_MAX.as_millis());
+    assert!(STORY_STEPS_MAX < TRACE_BACKLOG && TRACE_BATCH < TRACE_BACKLOG && TRACE_BACKLOG <= TRACE_BACKLOG_MAX);
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
     assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
