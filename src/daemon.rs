@@ -30,6 +30,8 @@ use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::see::See;
+use crate::see::door::{Door, Running};
+use crate::see::socket::Socket;
 use crate::see::tap::Taps;
 use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
@@ -58,6 +60,9 @@ pub struct Daemon {
     register: Arc<Register>,
     state: Arc<State>,
     see: Arc<See>,
+    running: Arc<Running>,
+    door: Arc<Door>,
+    socket: Option<Socket>,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -143,6 +148,8 @@ fn begin<T>(
     let failsafe = keeper.as_ref().map(Keeper::standing);
     let see = Arc::new(See::new(Arc::clone(&state), Box::new(move || failsafe.as_ref().map(|standing| standing()))));
     runtime.spawn(Arc::clone(&see).keep());
+    let running = Arc::new(Running::new(Arc::clone(&see)));
+    let door = Arc::new(Door::new(Arc::clone(&running) as _, None));
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
@@ -165,6 +172,9 @@ fn begin<T>(
         register,
         state,
         see,
+        running,
+        door,
+        socket: None,
         admin,
         listening,
         watchdog,
@@ -179,6 +189,7 @@ fn begin<T>(
         },
     };
     daemon.adopt(assembly, plan);
+    daemon.open_socket();
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
@@ -296,7 +307,20 @@ async fn sweep(shared: Arc<Shared>, register: Arc<Register>) {
 /// # Errors
 /// What is wrong with the text, or cannot be had.
 pub fn without_sockets(text: &str, options: &Options, runtime: &tokio::runtime::Handle) -> anyhow::Result<Entrance> {
-    let checked = plan::check("Corefile", text, &Disk, options.dns_port);
+    without_sockets_of("Corefile", text, options, runtime)
+}
+
+/// The same for the text of a file: what it imports is looked for beside it.
+///
+/// # Errors
+/// What is wrong with the text, or cannot be had.
+pub fn without_sockets_of(
+    name: &str,
+    text: &str,
+    options: &Options,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Entrance> {
+    let checked = plan::check(name, text, &Disk, options.dns_port);
     let plan = checked.plan.ok_or_else(|| anyhow::anyhow!("{}", checked.report))?;
     let shared = Arc::new(shared(options, runtime));
     let assembly = assemble(&plan, options.dns_port, &shared, &Register::default())?;
@@ -360,6 +384,7 @@ impl Daemon {
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
+        self.running.serving(entrances.clone());
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
             guards
@@ -382,6 +407,15 @@ impl Daemon {
         };
         let endpoints = servers.iter().filter_map(watched).collect();
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
+    }
+
+    /// Opens the socket through which it is asked about itself. Without it names are answered all the same.
+    fn open_socket(&mut self) {
+        let _inside = self.runtime.enter();
+        let folder = self.options.state_dir.as_deref();
+        self.socket = folder.map(|folder| Socket::open(folder, Arc::clone(&self.door))).and_then(|opened| {
+            opened.inspect_err(|error| tracing::warn!("`nearpath explain` and `top` cannot ask here: {error}")).ok()
+        });
     }
 
     /// What can be seen of it.
@@ -412,6 +446,8 @@ impl Daemon {
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         self.keeper.iter().for_each(Keeper::rest);
+        self.door.leave();
+        drop(self.socket);
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

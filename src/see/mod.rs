@@ -8,9 +8,13 @@
 
 pub mod api;
 pub mod causes;
+pub mod client;
+pub mod door;
+pub mod explain;
 mod history;
 mod overview;
 mod sketch;
+pub mod socket;
 pub mod tap;
 mod whole;
 
