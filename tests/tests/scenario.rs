@@ -4,12 +4,14 @@ mod autopath;
 mod base;
 mod block;
 mod control;
+mod dnstap;
 mod failure;
 mod front;
 mod kubernetes;
 mod privatezone;
 mod store;
 mod stream;
+mod trace;
 mod upstreams;
 
 use nearpath_tests::{Daemon, Upstream};
