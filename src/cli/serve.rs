@@ -39,6 +39,9 @@ pub struct ServeFlags {
     /// A folder for what should be known after a restart (hot answers, autopath's NXDOMAIN cuts that were turned off)
     #[arg(long, value_name = "DIR", env = "NEARPATH_STATEDIR")]
     pub statedir: Option<PathBuf>,
+    /// Tell clients of themselves in class CHAOS: whoami.nearpath and NAME.explain.nearpath
+    #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", env = "NEARPATH_DIG_EXPLAIN")]
+    pub dig_explain: bool,
     /// Log warnings and errors only
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", env = "NEARPATH_QUIET")]
     pub quiet: bool,
