@@ -4,6 +4,7 @@ mod autopath;
 mod base;
 mod block;
 mod control;
+mod dnstap;
 mod failure;
 mod front;
 mod kubernetes;
@@ -11,6 +12,7 @@ mod privatezone;
 mod store;
 mod story;
 mod stream;
+mod trace;
 mod upstreams;
 mod why;
 
