@@ -7,6 +7,8 @@
 //! ```
 
 pub mod api;
+pub mod door;
+pub mod socket;
 
 /// The unix socket in the folder of the daemon's state.
 pub const SOCKET: &str = "nearpath.sock";

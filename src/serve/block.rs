@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache::{BlockId, Policy};
 use contract::wire::{Name, RecordType};
-use contract::{Client, Event, ListId, Plain, Plugin, Scope, SearchList, Verdict};
+use contract::{Client, Event, ListId, Plain, Plugin, Resident, Scope, SearchList, Verdict};
 
 use super::tally::Tally;
 
@@ -56,6 +56,15 @@ impl Block {
                 Ok(id) => (Scope::Search(id), None),
                 Err(plain) => (Scope::Shared, Some(plain)),
             },
+            None => (Scope::Shared, None),
+        }
+    }
+
+    /// The same for somebody with this search list, whatever the client's address.
+    pub fn scope_as(&self, resident: &Resident, name: &[u8], rtype: RecordType) -> (Scope, Option<Plain>) {
+        match self.scoper.as_deref().and_then(Plugin::scoper).map(|one| one.search_as(resident, name, rtype)) {
+            Some(Ok(id)) => (Scope::Search(id), None),
+            Some(Err(plain)) => (Scope::Shared, Some(plain)),
             None => (Scope::Shared, None),
         }
     }

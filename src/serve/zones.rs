@@ -109,6 +109,11 @@ impl Zones {
         self.entries.iter().find(|(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
     }
 
+    /// The blocks, each as often as it has zones.
+    pub fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
+        self.entries.iter().map(|(_, block)| block)
+    }
+
     /// What all listeners share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
@@ -305,7 +310,7 @@ impl Entrance {
 
     /// The blocks, each as often as it has zones.
     pub fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
-        self.0.entries.iter().map(|(_, block)| block)
+        self.0.blocks()
     }
 
     /// Asks the block of a name without store and without sharing the question, so that it is seen if it comes back.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use contract::wire::{Name, RecordType};
 use contract::{
-    Blocks, Boxed, Context, Decided, ListId, Next, Plain, Plugin, PodIndex, Query, Reply, Scope, Scoper, SearchList,
-    Served,
+    Blocks, Boxed, Context, Decided, ListId, Next, Plain, Plugin, PodIndex, Query, Reply, Resident, Scope, Scoper,
+    SearchList, Served,
 };
 
 use futures_util::future::join;
@@ -116,7 +116,9 @@ impl Plugin for Autopath {
     fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
         let Scope::Search(id) = query.scope else { return self.pass(query, next) };
         Box::pin(async move {
-            if let Some(list) = self.index.list(id)
+            // a story may ask as somebody with a list that nobody has
+            let told = || query.story.as_ref()?.list(id).cloned();
+            if let Some(list) = self.index.list(id).or_else(told)
                 && let Some(served) = self.search(query, &list, next.blocks()).await
             {
                 return served;
@@ -142,26 +144,44 @@ impl Plugin for Autopath {
     }
 }
 
+impl Autopath {
+    /// What a question says by itself of whether it is a first step; `Ok`: that depends on the client.
+    fn may_search(&self, name: &[u8], rtype: RecordType) -> Result<(), Plain> {
+        if !qualify::is_searched(rtype) {
+            return Err(Plain::Type);
+        }
+        match self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some()) {
+            true => Ok(()),
+            false => Err(Plain::Zone),
+        }
+    }
+}
+
+fn list_of(resident: &Resident, name: &[u8], rtype: RecordType) -> Result<ListId, Plain> {
+    let first = resident.list.domains.first().ok_or(Plain::Name)?;
+    qualify::rest(name, first, resident.ndots, rtype).map(|_| resident.list.id)
+}
+
 impl Scoper for Autopath {
     fn search(&self, client: IpAddr, name: &[u8], rtype: RecordType, dnssec_ok: bool) -> Result<ListId, Plain> {
         // a client that checks signatures is given the names as they are signed
         if dnssec_ok {
             return Err(Plain::Dnssec);
         }
-        if !qualify::is_searched(rtype) {
-            return Err(Plain::Type);
-        }
-        if !self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some()) {
-            return Err(Plain::Zone);
-        }
-        let searched = self.index.at(client, |resident| {
-            let first = resident.list.domains.first()?;
-            qualify::rest(name, first, resident.ndots, rtype).map(|_| resident.list.id)
-        });
-        searched.ok_or(Plain::Unknown)?.ok_or(Plain::Name)
+        self.may_search(name, rtype)?;
+        self.index.at(client, |resident| list_of(resident, name, rtype)).flatten()
+    }
+
+    fn search_as(&self, resident: &Resident, name: &[u8], rtype: RecordType) -> Result<ListId, Plain> {
+        self.may_search(name, rtype)?;
+        list_of(resident, name, rtype)
     }
 
     fn list(&self, id: ListId) -> Option<Arc<SearchList>> {
         self.index.list(id)
+    }
+
+    fn index(&self) -> Option<&Arc<PodIndex>> {
+        Some(&self.index)
     }
 }

@@ -35,7 +35,7 @@ pub use plugin::{
     Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Remembered, Reply, Served, Server, Source,
     Spec, Storing, Verdict,
 };
-pub use pods::{Pod, PodIndex, Resident};
+pub use pods::{Census, Known, Pod, PodIndex, Resident};
 pub use published::{Changes, Kind, Object, Publication, Published, Recent, Wanted};
 pub use query::{Client, Query, Transport};
 pub use scope::{ListId, Plain, Scope, Scoper, SearchList, SearchLists};

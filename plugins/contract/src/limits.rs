@@ -114,6 +114,10 @@ pub const ENDPOINT_ZONES_MAX: usize = 8;
 pub const ENDPOINTS_MAX: usize = 1_024;
 /// Pods whose search lists are known: one node's, and far more than any has.
 pub const PODS_MAX: usize = 4_096;
+/// Addresses of which it is known why nobody has them: of each pod's two families.
+pub const PLAIN_ADDRESSES_MAX: usize = 2 * PODS_MAX;
+/// Addresses of the node itself that its pods tell of.
+pub const HOST_ADDRESSES_MAX: usize = 16;
 /// The largest file of search lists, octets.
 pub const PODS_FILE_MAX: usize = 4 << 20;
 
@@ -298,7 +302,35 @@ pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
 
+/// Connections to the unix socket, and as many to the status page; further ones are closed.
+pub const SEE_CONNECTIONS_MAX: usize = 64;
+/// The head of a request to them comes whole within this,
+pub const SEE_HEAD_WITHIN: Duration = Duration::from_secs(2);
+/// and it is over within this; only streams of events go on.
+pub const SEE_EXCHANGE_WITHIN: Duration = Duration::from_secs(10);
+/// Who does not take an event of a stream for this long is cut.
+pub const SEE_EVENT_WITHIN: Duration = Duration::from_secs(5);
+/// Streams of events at once.
+pub const SEE_STREAMS_MAX: usize = 32;
+/// The target of such a request, octets: the longest name with every octet written `%XX`, and a search list.
+pub const SEE_TARGET_MAX: usize = 4_096;
+/// The head of such a request, octets.
+pub const SEE_HEAD_MAX: usize = 16 << 10;
+/// The headers of such a request.
+pub const SEE_HEADERS_MAX: usize = 64;
+/// Octets of events that are gathered into one write.
+pub const SEE_GATHER_MAX: usize = 32 << 10;
+/// Addresses that are told at once of who has one.
+pub const SEE_PODS_MAX: usize = 1_000;
+/// A reply that the command line reads of a daemon, octets; and one event of a stream.
+pub const SEE_REPLY_MAX: usize = 4 << 20;
+/// Questions that are explained at once; further ones are refused.
+pub const EXPLAINED_MAX: usize = 8;
+
 const _: () = {
+    assert!(SEE_HEAD_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis());
+    assert!(ANSWER_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis(), "what is explained can be told");
+    assert!(SEE_TARGET_MAX < SEE_HEAD_MAX && SEE_STREAMS_MAX < SEE_CONNECTIONS_MAX);
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
     assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());

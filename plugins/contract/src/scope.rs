@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::pods::{PodIndex, Resident};
 use crate::wire::{Name, RecordType};
 
 /// The part of a store key that says for whom an answer holds.
@@ -167,8 +168,18 @@ pub trait Scoper: Send + Sync {
         self.search(client, name, rtype, dnssec_ok).map_or(Scope::Shared, Scope::Search)
     }
 
+    /// The same for somebody with this search list, whatever the client's address.
+    fn search_as(&self, _resident: &Resident, _name: &[u8], _rtype: RecordType) -> Result<ListId, Plain> {
+        Err(Plain::Unknown)
+    }
+
     /// The list of a scope that this scoper gave.
     fn list(&self, id: ListId) -> Option<Arc<SearchList>>;
+
+    /// Who has which address, if that is where its lists come from.
+    fn index(&self) -> Option<&Arc<PodIndex>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl Drop for Pods {
     /// Nobody hears the kernel any more: whoever still reads the index believes it no longer.
     fn drop(&mut self) {
         if let Some(out) = self.parts.out.upgrade() {
-            out.replace(&[]);
+            out.forget();
         }
         self.counts.clear();
     }
