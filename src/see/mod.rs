@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod door;
+pub mod page;
 pub mod socket;
 
 /// The unix socket in the folder of the daemon's state.

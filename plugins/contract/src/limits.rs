@@ -304,6 +304,8 @@ pub const STORY_STEPS_MAX: usize = 256;
 
 /// Connections to the unix socket, and as many to the status page; further ones are closed.
 pub const SEE_CONNECTIONS_MAX: usize = 64;
+/// Connections of one client to the status page.
+pub const SEE_CONNECTIONS_PER_CLIENT_MAX: usize = 16;
 /// The head of a request to them comes whole within this,
 pub const SEE_HEAD_WITHIN: Duration = Duration::from_secs(2);
 /// and it is over within this; only streams of events go on.
@@ -330,6 +332,7 @@ pub const EXPLAINED_MAX: usize = 8;
 const _: () = {
     assert!(SEE_HEAD_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis(), "what is explained can be told");
+    assert!(SEE_CONNECTIONS_PER_CLIENT_MAX < SEE_CONNECTIONS_MAX, "one client cannot keep the others out");
     assert!(SEE_TARGET_MAX < SEE_HEAD_MAX && SEE_STREAMS_MAX < SEE_CONNECTIONS_MAX);
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
     assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);

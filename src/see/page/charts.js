@@ -1,5 +1,4 @@
 // Lines over the last 15 minutes, drawn at the size of the page, and the same as a table.
-"use strict";
 
 /** What the charts show, seconds. */
 const CHART_SPAN = 900;

@@ -1,5 +1,4 @@
 // The form that asks why a name gets the answer that it gets, and what it was told.
-"use strict";
 
 const TYPES = ["A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "PTR", "SOA", "SRV", "SVCB", "TXT"];
 /** Longer than the daemon takes for it at most, milliseconds. */

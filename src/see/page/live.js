@@ -1,5 +1,4 @@
 // What keeps the page alive: the stream of events, the history, and what is said when either is lost.
-"use strict";
 
 /** Rates are taken over so many seconds. */
 const RATE_OVER = 5;
@@ -99,7 +98,7 @@ function pictured(overview, all, fromMemory) {
     "memory-coalesce": { share: share(misses), words: `misses ${rate(misses)}/s` },
     "coalesce-chain": missed, "chain-upstream": missed, "upstream-reply": missed,
   };
-  return { stations, ways, bars: [bar("Answers since the start, by where they came from", named(overview.ways, WAY_WORDS)), bar("Replies since the start, by RCODE", named(overview.rcodes, {}))] };
+  return { stations, ways, bars: [bar("Answers since the start, by source", named(overview.ways, WAY_WORDS)), bar("Replies since the start, by RCODE", named(overview.rcodes, {}))] };
 }
 
 const WAY_WORDS = { success: "memory", denial: "memory, negative", stale: "stale", miss: "asked for", none: "made here" };

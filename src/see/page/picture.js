@@ -1,5 +1,4 @@
 // The picture of the way of a query: stations and the ways between them, drawn at the size of the page.
-"use strict";
 
 /** Below this width the picture stands upright. */
 const PICTURE_WIDE = 900;

@@ -1,5 +1,4 @@
 // Top names and clients, upstreams, failures, and the state of the node.
-"use strict";
 
 /** A name with a bar below it; pressing it explains it. */
 const pressed = (text, share, explain) => ({
