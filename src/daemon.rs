@@ -286,7 +286,20 @@ async fn sweep(shared: Arc<Shared>, register: Arc<Register>) {
 /// # Errors
 /// What is wrong with the text, or cannot be had.
 pub fn without_sockets(text: &str, options: &Options, runtime: &tokio::runtime::Handle) -> anyhow::Result<Entrance> {
-    let checked = plan::check("Corefile", text, &Disk, options.dns_port);
+    without_sockets_of("Corefile", text, options, runtime)
+}
+
+/// The same for the text of a file: what it imports is looked for beside it.
+///
+/// # Errors
+/// What is wrong with the text, or cannot be had.
+pub fn without_sockets_of(
+    name: &str,
+    text: &str,
+    options: &Options,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Entrance> {
+    let checked = plan::check(name, text, &Disk, options.dns_port);
     let plan = checked.plan.ok_or_else(|| anyhow::anyhow!("{}", checked.report))?;
     let shared = Arc::new(shared(options, runtime));
     let assembly = assemble(&plan, options.dns_port, &shared, &Register::default())?;

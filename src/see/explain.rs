@@ -10,7 +10,7 @@ use std::time::Duration;
 use contract::limits::MESSAGE_MAX;
 use contract::wire::{Ede, ede};
 use contract::{
-    Asker, Client, Plain, Plugin as _, Recall, Recalled, Reply, Resident, Source, Standing, Step, Transport, What,
+    Asker, Client, Plain, Query, Recall, Recalled, Reply, Resident, Source, Standing, Step, Transport, What,
 };
 use hickory_resolver::proto::op::Message;
 
@@ -169,7 +169,7 @@ fn milliseconds(time: Duration) -> String {
 
 fn reply(why: &Why) -> Told {
     let (rcode, records, ede) = match &why.served {
-        Ok(reply) => (reply.answer.rcode(), records(reply), ede_of(reply)),
+        Ok(reply) => (reply.answer.rcode(), records(&why.query, reply), ede_of(reply)),
         Err(failure) => {
             let (rcode, ede) = failure.told();
             (rcode, Vec::new(), Some(text(&ede)))
@@ -194,11 +194,10 @@ fn text(ede: &Ede) -> String {
 }
 
 /// The records of answer and authority with the TTLs that a client would see, in the form of zone files.
-fn records(reply: &Reply) -> Vec<String> {
-    let message = reply.answer.message();
-    let question = message.question_octets();
+fn records(query: &Query, reply: &Reply) -> Vec<String> {
+    let question = [query.name.as_wire(), &query.rtype.0.to_be_bytes(), &query.class.0.to_be_bytes()].concat();
     let mut out = vec![0; MESSAGE_MAX];
-    let asker = Asker { id: 0, flags: 0, question, edns: None, nsid: None, way: None, limit: MESSAGE_MAX };
+    let asker = Asker { id: 0, flags: 0, question: &question, edns: None, nsid: None, way: None, limit: MESSAGE_MAX };
     let length = reply.answer.write(&asker, reply.age, None, &mut out);
     match Message::from_vec(&out[..length]) {
         Ok(message) => message.answers.iter().chain(&message.authorities).map(ToString::to_string).collect(),

@@ -7,7 +7,9 @@
 //! ```
 
 pub mod api;
+pub mod client;
 pub mod door;
+pub mod explain;
 pub mod page;
 pub mod socket;
 

@@ -7,7 +7,7 @@
 //!
 //! So nobody else can open it at any moment, and there is always one that answers while instances follow each other.
 
-use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener as StdListener;
@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::limits::SEE_CONNECTIONS_MAX;
-use nix::unistd::geteuid;
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
@@ -47,9 +46,11 @@ impl Socket {
     /// What the system says, with the path.
     pub fn open(folder: &Path, door: Arc<Door>) -> io::Result<Self> {
         let path = folder.join(SOCKET);
-        let opened = bound(folder, &path).and_then(|(listener, inode)| {
+        let opened = bound(folder, &path).and_then(|(listener, made)| {
             let listener = UnixListener::from_std(listener)?;
-            Ok(Self { path: path.clone(), inode, task: tokio::spawn(accept(listener, door)).abort_handle() })
+            // whoever made the file is the daemon's own user
+            let task = tokio::spawn(accept(listener, door, made.uid())).abort_handle();
+            Ok(Self { path: path.clone(), inode: (made.dev(), made.ino()), task })
         });
         opened.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
@@ -68,7 +69,7 @@ impl Drop for Socket {
 }
 
 /// Binds where nobody else can reach it, and puts it in its place when it is as it should be.
-fn bound(folder: &Path, path: &Path) -> io::Result<(StdListener, (u64, u64))> {
+fn bound(folder: &Path, path: &Path) -> io::Result<(StdListener, Metadata)> {
     let _alone = alone(folder)?;
     if path.symlink_metadata().is_ok_and(|found| !found.file_type().is_socket()) {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no socket is there; remove it"));
@@ -84,13 +85,13 @@ fn bound(folder: &Path, path: &Path) -> io::Result<(StdListener, (u64, u64))> {
     put
 }
 
-fn put_in_place(before: &Path, path: &Path) -> io::Result<(StdListener, (u64, u64))> {
+fn put_in_place(before: &Path, path: &Path) -> io::Result<(StdListener, Metadata)> {
     let listener = StdListener::bind(before)?;
     listener.set_nonblocking(true)?;
     std::fs::set_permissions(before, Permissions::from_mode(0o600))?;
     let made = before.symlink_metadata()?;
     std::fs::rename(before, path)?;
-    Ok((listener, (made.dev(), made.ino())))
+    Ok((listener, made))
 }
 
 /// Keeps other instances from the same steps in the same folder, as long as it is held.
@@ -106,7 +107,7 @@ fn alone(folder: &Path) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds a lock on the folder"))
 }
 
-async fn accept(listener: UnixListener, door: Arc<Door>) {
+async fn accept(listener: UnixListener, door: Arc<Door>, own: u32) {
     let places = Arc::new(Semaphore::new(SEE_CONNECTIONS_MAX));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -114,9 +115,8 @@ async fn accept(listener: UnixListener, door: Arc<Door>) {
             continue;
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let owner = [0, geteuid().as_raw()];
         let policy = match stream.peer_cred() {
-            Ok(peer) if owner.contains(&peer.uid()) => Policy::Owner,
+            Ok(peer) if [0, own].contains(&peer.uid()) => Policy::Owner,
             Ok(_) | Err(_) => Policy::Stranger,
         };
         let door = Arc::clone(&door);

@@ -18,7 +18,8 @@ use crate::see::api::Refusal;
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Why nothing is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
 pub struct Refused {
     status: StatusCode,
     error: String,
