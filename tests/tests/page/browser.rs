@@ -12,7 +12,7 @@ use nearpath_tests::program::{self, Program};
 use serde_json::{Value, json};
 
 /// What must be installed.
-pub const NEEDS: &[&str] = &["chromium", "chromedriver", program::NEEDS];
+pub(super) const NEEDS: &[&str] = &["chromium", "chromedriver", program::NEEDS];
 /// How long the browser may take for anything. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// It looks nobody up, fetches nothing of its own, and talks to loopback alone.
@@ -33,12 +33,12 @@ const FLAGS: &[&str] = &[
 ];
 
 /// Keys as WebDriver writes them.
-pub const TAB: char = '\u{e004}';
+pub(super) const TAB: char = '\u{e004}';
 /// The key that presses.
-pub const ENTER: char = '\u{e007}';
+pub(super) const ENTER: char = '\u{e007}';
 
 /// A browser with one page. Ends with its value.
-pub struct Browser {
+pub(super) struct Browser {
     _chromium: Program,
     _driver: Program,
     port: u16,
@@ -49,7 +49,7 @@ pub struct Browser {
 impl Browser {
     /// Starts one with an empty profile.
     #[track_caller]
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let folder = Folder::new();
         let path = |name: &str| folder.file(name);
         let own = format!("--user-data-dir={}", path("profile").display());
@@ -77,26 +77,26 @@ impl Browser {
 
     /// Opens a page and waits until it is loaded.
     #[track_caller]
-    pub fn opens(&self, url: &str) {
+    pub(super) fn opens(&self, url: &str) {
         self.says("POST", "/url", Some(&json!({ "url": url })));
     }
 
     /// Runs the body of a function in the page and gives what it returns.
     #[track_caller]
-    pub fn runs(&self, script: &str) -> Value {
+    pub(super) fn runs(&self, script: &str) -> Value {
         self.says("POST", "/execute/sync", Some(&json!({ "script": script, "args": [] })))
     }
 
     /// The text that an expression gives.
     #[track_caller]
-    pub fn reads(&self, expression: &str) -> String {
+    pub(super) fn reads(&self, expression: &str) -> String {
         let value = self.runs(&format!("return String({expression})"));
         value.as_str().expect("a text").to_owned()
     }
 
     /// Waits until an expression holds.
     #[track_caller]
-    pub fn sees(&self, expression: &str) {
+    pub(super) fn sees(&self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.runs(&format!("return Boolean({expression})")) != true {
             let page = || self.reads("document.querySelector('main').innerText");
@@ -107,7 +107,7 @@ impl Browser {
 
     /// Presses and releases keys, one after the other.
     #[track_caller]
-    pub fn types(&self, keys: impl IntoIterator<Item = char>) {
+    pub(super) fn types(&self, keys: impl IntoIterator<Item = char>) {
         let turn = |kind: &str, key: char| json!({ "type": kind, "value": key });
         let actions: Vec<_> = keys.into_iter().flat_map(|key| [turn("keyDown", key), turn("keyUp", key)]).collect();
         let keyboard = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] });
@@ -116,7 +116,7 @@ impl Browser {
 
     /// Lays the page out at this width, in `light` or `dark`.
     #[track_caller]
-    pub fn looks(&self, width: u32, scheme: &str) {
+    pub(super) fn looks(&self, width: u32, scheme: &str) {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &size);
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -128,7 +128,7 @@ impl Browser {
 
     /// A picture (PNG) of the page from its top on, into a file.
     #[track_caller]
-    pub fn shows(&self, width: u32, height: u32, path: &Path) {
+    pub(super) fn shows(&self, width: u32, height: u32, path: &Path) {
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
         let taken = self.devtools("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "clip": clip }));
         let text = taken["data"].as_str().expect("a picture");
@@ -137,13 +137,13 @@ impl Browser {
 
     /// What the console said since it was last asked: errors and warnings, also of the network and of policies.
     #[track_caller]
-    pub fn console(&self) -> Vec<String> {
+    pub(super) fn console(&self) -> Vec<String> {
         self.log("browser").iter().map(Value::to_string).collect()
     }
 
     /// What was asked of anybody since this was last asked.
     #[track_caller]
-    pub fn requests(&self) -> Vec<String> {
+    pub(super) fn requests(&self) -> Vec<String> {
         let sent = |entry: &Value| {
             let event: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
             let event = &event["message"];
