@@ -183,7 +183,7 @@ pub fn assemble(
 }
 
 /// The addresses that a block listens on: its ports on each bound address, or on all.
-fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildError> {
+pub(crate) fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildError> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     for bind in &block.settings.bind {
         addresses.extend(bind.resolve(interfaces::addresses_of)?);
@@ -282,6 +282,7 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         gates: with(|plugin| plugin.gate().is_some()),
         tracers: with(|plugin| plugin.tracer().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),
+        onlookers: shared.taps.enlist(&chain),
         scoper: chain.iter().find(|plugin| plugin.scoper().is_some()).cloned(),
         store: store.map(|cache| cache.policy.clone()),
         coalesce: keyed,

@@ -29,6 +29,10 @@ use crate::listening::{CannotListen, Listening, Sockets};
 use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
+use crate::see::See;
+use crate::see::door::{Door, Running};
+use crate::see::socket::Socket;
+use crate::see::tap::Taps;
 use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
@@ -55,6 +59,10 @@ pub struct Daemon {
     shared: Arc<Shared>,
     register: Arc<Register>,
     state: Arc<State>,
+    see: Arc<See>,
+    running: Arc<Running>,
+    door: Arc<Door>,
+    socket: Option<Socket>,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -137,6 +145,11 @@ fn begin<T>(
     let sockets = bind(&assembly, options.threads, keeper.is_some())?;
     let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
+    let failsafe = keeper.as_ref().map(Keeper::standing);
+    let see = Arc::new(See::new(Arc::clone(&state), Box::new(move || failsafe.as_ref().map(|standing| standing()))));
+    runtime.spawn(Arc::clone(&see).keep());
+    let running = Arc::new(Running::new(Arc::clone(&see)));
+    let door = Arc::new(Door::new(Arc::clone(&running) as _, None));
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
@@ -158,6 +171,10 @@ fn begin<T>(
         shared,
         register,
         state,
+        see,
+        running,
+        door,
+        socket: None,
         admin,
         listening,
         watchdog,
@@ -172,6 +189,7 @@ fn begin<T>(
         },
     };
     daemon.adopt(assembly, plan);
+    daemon.open_socket();
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
@@ -224,6 +242,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
             &[("version", env!("CARGO_PKG_VERSION"))],
         )
         .set(1);
+    let taps = Taps::new(Arc::clone(&clock), &metrics);
     Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
         flights: Arc::new(Flights::default()),
@@ -234,9 +253,11 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         cluster: Arc::new(cluster),
         shelf: Arc::default(),
         presence: Presence::new(options.debug_hooks),
+        dig_explain: options.dig_explain,
         heard: AtomicBool::new(false),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
+        taps,
         places: Arc::default(),
         coalesced: metrics.counter("nearpath_coalesced_total", "Questions that waited for an identical one.", &[]),
         stale: metrics.counter("nearpath_stale_replies_total", "Replies past their end.", &[]),
@@ -363,6 +384,7 @@ impl Daemon {
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
+        self.running.serving(entrances.clone());
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
             guards
@@ -385,6 +407,20 @@ impl Daemon {
         };
         let endpoints = servers.iter().filter_map(watched).collect();
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
+    }
+
+    /// Opens the socket through which it is asked about itself. Without it names are answered all the same.
+    fn open_socket(&mut self) {
+        let _inside = self.runtime.enter();
+        let folder = self.options.state_dir.as_deref();
+        self.socket = folder.map(|folder| Socket::open(folder, Arc::clone(&self.door))).and_then(|opened| {
+            opened.inspect_err(|error| tracing::warn!("`nearpath explain` and `top` cannot ask here: {error}")).ok()
+        });
+    }
+
+    /// What can be seen of it.
+    pub fn see(&self) -> &Arc<See> {
+        &self.see
     }
 
     /// How often the Corefile is looked at, if it is.
@@ -410,6 +446,8 @@ impl Daemon {
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         self.keeper.iter().for_each(Keeper::rest);
+        self.door.leave();
+        drop(self.socket);
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

@@ -53,6 +53,8 @@ pub struct Options {
     pub status_address: Option<SocketAddr>,
     /// True if the hooks of the tests are obeyed.
     pub debug_hooks: bool,
+    /// True if clients are told of themselves in class CHAOS.
+    pub dig_explain: bool,
 }
 
 impl Default for Options {
@@ -75,6 +77,7 @@ impl Default for Options {
             metrics_address: None,
             status_address: None,
             debug_hooks: false,
+            dig_explain: true,
         }
     }
 }
@@ -98,6 +101,7 @@ impl Options {
                 None => node.as_ref().map(|_| Status::ON_A_NODE),
             },
             debug_hooks: flags.node.failsafe.debug_hooks,
+            dig_explain: flags.dig_explain,
             bounds: default.bounds,
             memory: default.memory,
             cluster: flags.cluster.settings(&node_name),

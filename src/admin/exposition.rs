@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use contract::Plain;
 use contract::metrics::{OCTETS, SECONDS};
 use contract::wire::{Rcode, RecordType};
 
 use crate::assembly::Register;
 use crate::listening::Meters;
 use crate::serve::tally::{TRANSPORT_LABELS, TYPES, Tally, Totals};
+use crate::serve::udp::HIT_SECONDS;
 use crate::serve::zones::Shared;
 
 /// Everything, in the text format 0.0.4.
@@ -53,6 +55,8 @@ pub(super) fn text(shared: &Shared, register: &Register, meters: &Meters) -> Str
         },
     );
     store(&mut out, &tallies);
+    plain(&mut out, &tallies);
+    hits(&mut out, meters);
     out
 }
 
@@ -77,6 +81,7 @@ fn family(out: &mut String, name: &str, kind: &str, help: &str) {
 
 /// What stands at this moment.
 fn now(out: &mut String, shared: &Shared, meters: &Meters) {
+    let scopes = shared.lists.held().len() as u64;
     let rows = [
         (
             "nearpath_misses_outstanding",
@@ -84,6 +89,7 @@ fn now(out: &mut String, shared: &Shared, meters: &Meters) {
             shared.turnstile.inside() as u64,
         ),
         ("nearpath_flights_outstanding", "Distinct questions under way.", shared.flights.len() as u64),
+        ("nearpath_scopes", "Search lists in use: AutoPath's answers are memorised once for each.", scopes),
         ("nearpath_connections_open", "Connections of clients, TCP, TLS and HTTPS.", meters.connections.counts().open),
     ];
     for (name, help, value) in rows {
@@ -171,6 +177,36 @@ fn histogram(out: &mut String, tallies: &[Counted], shape: &Shape) {
         }
         let _ = writeln!(out, "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {total}", *sum as f64 / shape.unit);
     }
+}
+
+/// What AutoPath did not search for, and why.
+fn plain(out: &mut String, tallies: &[Counted]) {
+    let name = "nearpath_autopath_plain_total";
+    family(
+        out,
+        name,
+        "counter",
+        "Questions to blocks with autopath that were no first step of a search out of memory, by why.",
+    );
+    for Counted { labels, totals, .. } in tallies {
+        for (reason, count) in Plain::ALL.iter().zip(totals.plain).filter(|(_, count)| *count > 0) {
+            let _ = writeln!(out, "{name}{{{labels},reason=\"{}\"}} {count}", reason.label());
+        }
+    }
+}
+
+/// What a hit takes, as measured on some of them.
+fn hits(out: &mut String, meters: &Meters) {
+    let name = "nearpath_hit_duration_seconds";
+    family(out, name, "histogram", "Time from a hit's datagram to its reply, seconds; measured on a few of them.");
+    let (counts, nanoseconds) = meters.udp.hits();
+    let mut total = 0;
+    for (index, count) in counts.iter().enumerate() {
+        total += count;
+        let bound = HIT_SECONDS.get(index).map_or("+Inf".to_owned(), f64::to_string);
+        let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {total}");
+    }
+    let _ = writeln!(out, "{name}_sum {}\n{name}_count {total}", nanoseconds as f64 / 1e9);
 }
 
 /// Picks one of a block's counts, in the order of [`Totals::store`].

@@ -49,6 +49,9 @@ pub struct ServeFlags {
         help = "Where the status page is shown; whoever reaches it sees what pods ask for; empty: nowhere [default: 127.0.0.1:9254 on a node, else nowhere]"
     )]
     pub status_listen_address: Option<Status>,
+    /// Tell clients of themselves in class CHAOS: whoami.nearpath and NAME.explain.nearpath
+    #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", env = "NEARPATH_DIG_EXPLAIN")]
+    pub dig_explain: bool,
     /// Log warnings and errors only
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", env = "NEARPATH_QUIET")]
     pub quiet: bool,

@@ -9,6 +9,7 @@
 //! Every connection carries one exchange and ends with it.
 
 mod asked;
+mod daemon;
 mod events;
 mod parameters;
 mod policy;
@@ -36,12 +37,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
-pub use asked::{Wanted, Watched, Whose, Wish};
+pub use asked::{Wanted, Whose, Wish};
+pub use daemon::Running;
 pub(crate) use parameters::encoded;
 pub use policy::Policy;
 use reply::Body;
 pub use reply::Refused;
 
+use super::Filter;
 use super::api::{Explained, History, Overview, Pods, Sighted, Top};
 
 /// What can be told of the daemon. The door knows nothing else of it.
@@ -68,7 +71,7 @@ pub trait Teller: Send + Sync {
     ///
     /// # Errors
     /// Too many watch already.
-    fn watch(&self, which: Watched) -> Result<BoxStream<'static, Seen>, Refused>;
+    fn watch(&self, which: Filter) -> Result<BoxStream<'static, Seen>, Refused>;
 }
 
 /// What a watcher is told.

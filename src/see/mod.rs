@@ -7,11 +7,20 @@
 //! ```
 
 pub mod api;
+pub mod causes;
 pub mod client;
 pub mod door;
 pub mod explain;
+mod history;
+mod overview;
 pub mod page;
+mod sketch;
 pub mod socket;
+pub mod tap;
+mod whole;
+
+pub use tap::{BadFilter, Filter, TooManyWatchers, Watch};
+pub use whole::See;
 
 /// The unix socket in the folder of the daemon's state.
 pub const SOCKET: &str = "nearpath.sock";

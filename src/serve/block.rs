@@ -8,6 +8,7 @@ use contract::wire::{Name, RecordType};
 use contract::{Client, Event, ListId, Plain, Plugin, Resident, Scope, SearchList, Verdict};
 
 use super::tally::Tally;
+use crate::see::tap::Onlookers;
 
 /// A server block. What a directive does not have is absent here, so that a block without it pays nothing.
 pub struct Block {
@@ -25,6 +26,8 @@ pub struct Block {
     pub observers: Box<[Arc<dyn Plugin>]>,
     /// Those that are told stories of misses.
     pub tracers: Box<[Arc<dyn Plugin>]>,
+    /// Those that look on from a thread beside.
+    pub onlookers: Option<Arc<Onlookers>>,
     /// The one that tells scopes.
     pub scoper: Option<Arc<dyn Plugin>>,
     /// How answers are memorised; absent if they are not.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use contract::metrics::{OCTETS, SECONDS};
 use contract::wire::{Rcode, RecordType};
-use contract::{Client, Transport};
+use contract::{Client, Plain, Transport};
 
 /// Slots that one desk at a time has to itself; further desks share one.
 const SLOTS: usize = 16;
@@ -114,6 +114,8 @@ struct Slot {
     reply_octets: Histogram<{ OCTETS.len() + 1 }>,
     seconds: Histogram<{ SECONDS.len() + 1 }>,
     store: [AtomicU64; 4],
+    /// In the order of [`Plain::ALL`].
+    plain: [AtomicU64; Plain::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -174,6 +176,8 @@ pub struct Exchange {
     pub took: Duration,
     /// The store's part.
     pub store: StoreUse,
+    /// Why there was no search, where the block has AutoPath and there was none.
+    pub plain: Option<Plain>,
 }
 
 impl Default for Tally {
@@ -220,6 +224,9 @@ impl Slot {
             StoreUse::None => {}
             used => add(&self.store[used as usize], 1),
         }
+        if let Some(plain) = exchange.plain {
+            add(&self.plain[plain as usize], 1);
+        }
     }
 
     fn add_to(&self, totals: &mut Totals) {
@@ -245,6 +252,9 @@ impl Slot {
         for (total, count) in totals.store.iter_mut().zip(&self.store) {
             *total += count.load(Ordering::Relaxed);
         }
+        for (total, count) in totals.plain.iter_mut().zip(&self.plain) {
+            *total += count.load(Ordering::Relaxed);
+        }
     }
 }
 
@@ -263,6 +273,8 @@ pub struct Totals {
     pub seconds: (Vec<u64>, u64),
     /// By [`StoreUse`]: success, denial, stale, miss.
     pub store: [u64; 4],
+    /// Questions that AutoPath did not search for, in the order of [`Plain::ALL`].
+    pub plain: [u64; Plain::ALL.len()],
 }
 
 fn transport_index(transport: Transport) -> usize {

@@ -13,7 +13,8 @@ use std::time::Duration;
 use contract::limits::ANSWER_WITHIN;
 use contract::wire::{Class, Flags, Name, RecordType};
 use contract::{
-    Client, Failure, Plain, Plugin, Query, Recall, Recalled, Resident, Scope, Served, Step, Story, Verdict, What,
+    Client, Failure, Known, Plain, Plugin, PodIndex, Query, Recall, Recalled, Resident, Scope, Served, Step, Story,
+    Verdict, What,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -79,7 +80,7 @@ impl Entrance {
     /// [`ANSWER_WITHIN`]. The gates speak of the client; to be called under a bound, such as the turnstile's.
     pub async fn why(&self, client: Client, who: Who, typed: &Typed) -> Why {
         let known = match &who {
-            Who::Itself => self.0.resident(&client),
+            Who::Itself => self.0.known(&client).map(|(_, known)| known),
             Who::List(resident) => Some(Ok(resident.clone())),
         };
         let (resident, absent) = match known {
@@ -150,21 +151,22 @@ impl Entrance {
 }
 
 impl Zones {
-    /// Whoever has the client's address, as the blocks with AutoPath know it: the first that knows somebody. `None` without
-    /// such blocks.
-    pub fn resident(&self, client: &Client) -> Option<Result<Resident, Plain>> {
-        let mut absent = None;
+    /// Whoever has the client's address, as the blocks with AutoPath know it: the first that knows somebody, and its index.
+    /// `None` without such blocks.
+    pub fn known(&self, client: &Client) -> Option<(&Arc<PodIndex>, Known)> {
+        let mut first = None;
         for index in self.indexes() {
-            match index.at(client.ip(), Resident::clone) {
-                Ok(resident) => return Some(Ok(resident)),
-                Err(plain) => absent = absent.or(Some(plain)),
+            let known = index.at(client.ip(), Resident::clone);
+            if known.is_ok() {
+                return Some((index, known));
             }
+            first = first.or(Some((index, known)));
         }
-        absent.map(Err)
+        first
     }
 
     /// Who has which address, as each block with AutoPath knows it, the longest zone first.
-    pub fn indexes(&self) -> impl Iterator<Item = &Arc<contract::PodIndex>> {
+    pub fn indexes(&self) -> impl Iterator<Item = &Arc<PodIndex>> {
         let scopers = self.blocks().filter_map(|block| block.scoper.as_deref().and_then(Plugin::scoper));
         scopers.filter_map(|scoper| scoper.index())
     }

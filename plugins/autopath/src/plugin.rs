@@ -19,10 +19,11 @@ use crate::cut::CutRules;
 use crate::cuts::Cuts;
 use crate::judge::{Judge, judge};
 use crate::qualify;
+use crate::shown::Shown;
 use crate::source::FileSource;
 use crate::walk::{End, walk};
 
-/// How often the file is looked at.
+/// How often the file is looked at, and told how old the index is.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
 /// The directive at work.
@@ -31,6 +32,8 @@ pub struct Autopath {
     zones: Vec<Name>,
     index: Arc<PodIndex>,
     source: Option<FileSource>,
+    /// What operators see of the index.
+    shown: Shown,
     counters: Counters,
     judge: Judge,
     /// Absent if the cut is off.
@@ -41,7 +44,7 @@ impl Autopath {
     /// Serves `zones` with what the index holds. Whoever fills the index otherwise than from a file gives no `source`.
     pub fn new(zones: Vec<Name>, index: Arc<PodIndex>, source: Option<FileSource>, context: &Context) -> Self {
         let counters = Counters::new(&context.metrics, &context.server);
-        Self { zones, index, source, counters, judge, cuts: None }
+        Self { zones, index, source, shown: Shown::new(context), counters, judge, cuts: None }
     }
 
     /// The same, with proofs at the shortest name below a search domain (RFC 8020), by these rules.
@@ -89,12 +92,13 @@ impl Autopath {
         })
     }
 
-    async fn look_after_file(self: Arc<Self>) {
-        if self.source.is_none() {
-            return;
-        }
+    async fn look_after_index(self: Arc<Self>) {
         loop {
+            self.shown.show(&self.index);
             tokio::time::sleep(REFRESH_EVERY).await;
+            if self.source.is_none() {
+                continue;
+            }
             let this = Arc::clone(&self);
             let refresh = tokio::task::spawn_blocking(move || {
                 if let Some(source) = &this.source {
@@ -139,7 +143,7 @@ impl Plugin for Autopath {
                     care(cuts, self.judge).await;
                 }
             };
-            join(Arc::clone(&self).look_after_file(), cares).await;
+            join(Arc::clone(&self).look_after_index(), cares).await;
         })
     }
 }

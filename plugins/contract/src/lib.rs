@@ -24,13 +24,14 @@ mod shelf;
 mod story;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod told;
 pub mod wire;
 
 pub use answer::{Age, Answer, Asker, BadAnswer};
 pub use clock::{Clock, FakeClock, Moment, RuntimeClock};
 pub use cluster::{Cluster, Endpoint, Endpoints, NoCluster, ServicePort};
 pub use corefile_compat as corefile;
-pub use failure::{Bound, Failure, Fault};
+pub use failure::{Bound, Down, Failure, Fault};
 pub use plugin::{
     Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Remembered, Reply, Served, Server, Source,
     Spec, Storing, Verdict,

@@ -95,13 +95,13 @@ pub enum Plain {
     Unknown,
     /// Two pods claim the client's address.
     Conflict,
-    /// The kernel says that whoever had the client's address may have gone.
+    /// The kernel says that whoever had the client's address may have gone, or does not vouch for it while the API server is away.
     Doubt,
     /// The client's address is the node's own: a pod in the host's network, or the host itself.
     HostNetwork,
     /// Who has which address is not known yet.
     NotSynced,
-    /// An access list stands in the way of a candidate.
+    /// An access list stands in the way of a candidate: there is a search, but none that memory has a part in.
     Gate,
 }
 
@@ -149,7 +149,7 @@ impl std::fmt::Display for Plain {
             Self::Dots => "as many dots as the client's ndots",
             Self::Unknown => "no pod is known to have the client's address",
             Self::Conflict => "two pods claim the client's address",
-            Self::Doubt => "the kernel says that the client's pod may have gone",
+            Self::Doubt => "the kernel does not vouch for the client's pod any more",
             Self::HostNetwork => "the client is in the host's network",
             Self::NotSynced => "the pods of this node are not known yet",
             Self::Gate => "acl stands in the way of a candidate",

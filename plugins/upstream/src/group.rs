@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::metrics::{Counter, Metrics};
 use contract::wire::Rcode;
-use contract::{Answer, Clock, Context, Failure, Query, limits};
+use contract::{Answer, Clock, Context, Failure, Query, What, limits};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -69,13 +69,16 @@ pub struct Group {
     all_down: Arc<Counter>,
     /// Questions asked elsewhere as their upstream left; `None`: nobody ever does.
     pub(crate) moved: Option<Arc<Counter>>,
+    /// Who asks.
+    directive: &'static str,
 }
 
 impl Group {
     /// A group of at least one upstream, always the same ones.
     pub fn new(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context) -> Self {
         assert!(!upstreams.is_empty(), "a directive without upstreams is refused when it is checked");
-        Self::of(upstreams, settings, context, None)
+        let directive = upstreams[0].directive;
+        Self::of(upstreams, settings, context, (directive, None))
     }
 
     /// A group whose upstreams come and go by [`Group::set`]; nobody at first.
@@ -85,17 +88,22 @@ impl Group {
             "Questions asked elsewhere because the upstream they were asked of is no longer one.",
             &[],
         );
-        Self::of(Vec::new(), settings, context, Some(moved))
+        Self::of(Vec::new(), settings, context, ("forward", Some(moved))) // no other directive follows a Service
     }
 
-    fn of(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context, moved: Option<Arc<Counter>>) -> Self {
+    fn of(
+        upstreams: Vec<Upstream>,
+        settings: GroupSettings,
+        context: &Context,
+        (directive, moved): (&'static str, Option<Arc<Counter>>),
+    ) -> Self {
         let all_down = context.metrics.counter(
             "coredns_forward_healthcheck_broken_total",
             "Questions that found every upstream down.",
             &[],
         );
         Self {
-            members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf))),
+            members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf), context.wiretap.clone())),
             near: Order::new(settings.policy),
             far: Order::new(settings.policy),
             hedge: Hedge::new(),
@@ -103,6 +111,7 @@ impl Group {
             settings,
             all_down,
             moved,
+            directive,
         }
     }
 
@@ -181,6 +190,7 @@ impl Group {
             round = self.awaited(deadline).await;
         }
         if round.lineup.upstreams.is_empty() {
+            query.tell(|| self.nobody("its Service has no endpoint and no address that could be asked".to_owned()));
             return Err(Failure::NotReady { what: "the Service behind `forward`" });
         }
         if round.numbers.is_empty() {
@@ -212,14 +222,19 @@ impl Group {
         lineup: &Lineup,
     ) -> Result<(Answer, SocketAddr), Failure> {
         self.all_down.increment();
-        let failure = Failure::AllDown { count: lineup.upstreams.len() };
+        let failure = Failure::AllDown { count: lineup.upstreams.len(), longest: self.longest_of(lineup) };
+        query.tell(|| self.nobody(failure.told().1.text.into_owned()));
         if self.settings.failfast {
             return Err(failure);
         }
         let first = &lineup.upstreams[self.numbers(lineup)[0]];
+        let begun = query.step_begins();
         let answer = first.attempt_until(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
-        if answer.is_ok() && first.health.answered() {
-            self.members.recovered();
+        query.tell_since(begun, || first.step(query, false, &answer));
+        match &answer {
+            Ok(_) if first.health.answered(self.settings.max_fails) => self.members.recovered(),
+            Ok(_) => {}
+            Err(failure) => first.health.note(failure),
         }
         answer.map(|answer| (answer, first.address())).map_err(|_| failure)
     }
@@ -259,6 +274,11 @@ impl Group {
             numbers.extend(self.far.numbers(far).into_iter().map(|number| lineup.near + number));
         }
         numbers
+    }
+
+    /// The step of a question for which nobody may be asked.
+    fn nobody(&self, text: String) -> What {
+        What::Plugin { name: self.directive, text: text.into() }
     }
 
     fn is_down(&self, upstream: &Upstream) -> bool {

@@ -6,6 +6,7 @@ use contract::limits::{SEARCH_DOMAINS_MAX, SEE_PODS_MAX};
 use contract::wire::{Name, Rcode, RecordType};
 
 use super::parameters::{Malformed, Parameters};
+use crate::see::Filter;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum Wanted {
     /// `/v1/explain`
     Explain(Wish),
     /// `/v1/watch`
-    Watch(Watched),
+    Watch(Filter),
     /// `/v1/pods`
     Pods {
         /// At most so many.
@@ -60,17 +61,6 @@ pub enum Whose {
         /// Names with fewer dots are searched.
         ndots: u8,
     },
-}
-
-/// Which queries are to be shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Watched {
-    /// Those of the pod `NAMESPACE/NAME`.
-    pub pod: Option<String>,
-    /// Those for names like this, where `*` stands for any characters and `?` for one.
-    pub name: Option<String>,
-    /// Those with this RCODE.
-    pub rcode: Option<Rcode>,
 }
 
 /// What resolvers take a name with fewer dots for, unless they are told otherwise in a pod.
@@ -164,9 +154,9 @@ fn search(text: &str) -> Result<Vec<Name>, Malformed> {
     }
 }
 
-fn watch(query: Option<&str>) -> Result<Watched, Malformed> {
+fn watch(query: Option<&str>) -> Result<Filter, Malformed> {
     let given = Parameters::read(query, &["pod", "name", "rcode"])?;
-    Ok(Watched {
+    Ok(Filter {
         pod: given.value("pod").map(pod_name).transpose()?,
         name: given.value("name").map(glob).transpose()?,
         rcode: given.value("rcode").map(rcode).transpose()?,
@@ -177,7 +167,8 @@ fn watch(query: Option<&str>) -> Result<Watched, Malformed> {
 fn glob(text: &str) -> Result<String, Malformed> {
     let allowed = text.len() <= 255 && text.bytes().all(|octet| octet.is_ascii_graphic());
     match allowed {
-        true => Ok(text.to_ascii_lowercase()),
+        // a name is looked at without its last dot
+        true => Ok(if text == "." { text } else { text.trim_end_matches('.') }.to_ascii_lowercase()),
         false => Err(Malformed::expected("name", text, "a pattern such as *.example.com")),
     }
 }
@@ -225,13 +216,13 @@ mod tests {
         );
         let absolute = Wish { is_absolute: true, rtype: RecordType::AAAA, ..wish(Whose::Nobody) };
         assert_eq!(read("/v1/explain?type=aaaa&name=www.example.com."), Ok(Wanted::Explain(absolute)));
-        let watched = Watched {
+        let watched = Filter {
             pod: Some("a/b".to_owned()),
             name: Some("*.example.com".to_owned()),
             rcode: Some(Rcode::NXDOMAIN),
         };
-        assert_eq!(read("/v1/watch?name=*.Example.com&pod=a/b&rcode=nxdomain"), Ok(Wanted::Watch(watched)));
-        assert_eq!(read("/v1/watch"), Ok(Wanted::Watch(Watched::default())));
+        assert_eq!(read("/v1/watch?name=*.Example.com.&pod=a/b&rcode=nxdomain"), Ok(Wanted::Watch(watched)));
+        assert_eq!(read("/v1/watch"), Ok(Wanted::Watch(Filter::default())));
         assert_eq!(read("/v1/pods?limit=7"), Ok(Wanted::Pods { limit: 7 }));
         for path in ["/v2/overview", "/v1", "/v1/overview/", "//", "/metrics", "/v1/%6fverview", "*"] {
             assert!(Wanted::read(path, None).is_none(), "{path}");

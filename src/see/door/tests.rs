@@ -50,7 +50,7 @@ impl Teller for Someone {
         })
     }
 
-    fn watch(&self, _which: Watched) -> Result<BoxStream<'static, Seen>, Refused> {
+    fn watch(&self, _which: Filter) -> Result<BoxStream<'static, Seen>, Refused> {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         let rest = if self.endless { stream::repeat(Seen::Missed(7)).boxed() } else { stream::pending().boxed() };
         Ok(stream::iter(seen).chain(rest).boxed())
