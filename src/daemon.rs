@@ -129,12 +129,7 @@ fn begin<T>(
         bail!("the Corefile cannot be served\n{}", checked.report);
     };
     warn(&checked);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
-        .thread_name("nearpath-miss")
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
+    let runtime = miss_path(options).context("cannot start threads")?;
     let _inside = runtime.enter();
     let first = first()?;
     let shared = Arc::new(shared(options, runtime.handle()));
@@ -197,6 +192,15 @@ fn begin<T>(
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
+}
+
+/// The threads of the miss path.
+fn miss_path(options: &Options) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
+        .thread_name("nearpath-miss")
+        .enable_all()
+        .build()
 }
 
 /// Opens the status page where it is to be shown; it stays open over reloads.
