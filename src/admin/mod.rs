@@ -1,7 +1,9 @@
 //! HTTP for operators: `/health`, `/ready`, `/metrics`, each where its directive says.
 
 mod exposition;
+mod overloaded;
 mod pending;
+mod process;
 mod server;
 
 use std::collections::BTreeMap;
@@ -100,7 +102,7 @@ impl State {
         self.serving.store(true, Ordering::Release);
     }
 
-    /// The daemon is on its way out: unhealthy and not ready, still answering.
+    /// The daemon is on its way out: not ready, but healthy and still answering.
     pub fn leaving(&self) {
         self.leaving.store(true, Ordering::Release);
     }
@@ -117,9 +119,6 @@ impl State {
 
     /// Why the daemon is not healthy, if it is not.
     fn complaint(&self) -> Option<String> {
-        if self.leaving.load(Ordering::Acquire) {
-            return Some("leaving".to_owned());
-        }
         self.unwell.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -297,6 +297,8 @@ pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
+/// Series of one metric (labels such as the addresses of endpoints come and go).
+pub const SERIES_PER_FAMILY_MAX: usize = 2_000;
 
 const _: () = {
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());

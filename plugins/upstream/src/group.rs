@@ -26,6 +26,8 @@ const DOWN_ATTEMPT: Duration = Duration::from_millis(1_000);
 /// How a group behaves.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
+    /// The directive that asks, as metrics name it.
+    pub directive: &'static str,
     /// In which order upstreams are asked.
     pub policy: Policy,
     /// Health checks that fail in a row before an upstream is down; 0: never, and nothing is checked.
@@ -46,6 +48,7 @@ pub struct GroupSettings {
 impl Default for GroupSettings {
     fn default() -> Self {
         Self {
+            directive: "forward",
             policy: Policy::default(),
             max_fails: 2,
             health: HealthSettings::default(),
@@ -89,11 +92,11 @@ impl Group {
     }
 
     fn of(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context, moved: Option<Arc<Counter>>) -> Self {
-        let all_down = context.metrics.counter(
-            "coredns_forward_healthcheck_broken_total",
-            "Questions that found every upstream down.",
-            &[],
-        );
+        let help = "Questions that found every upstream down.";
+        let all_down = match settings.directive {
+            "forward" => context.metrics.counter("coredns_forward_healthcheck_broken_total", help, &[]),
+            other => context.metrics.counter("nearpath_upstream_all_down_total", help, &[("proxy_name", other)]),
+        };
         Self {
             members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf))),
             near: Order::new(settings.policy),
