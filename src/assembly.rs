@@ -42,17 +42,14 @@ pub struct Assembly {
     pub listeners: Vec<Listener>,
     /// Every plugin, for its work beside the queries.
     pub plugins: Vec<Arc<dyn Plugin>>,
-    /// The directives: server, zone, name.
-    enabled: Vec<[String; 3]>,
+    /// Which directives stand where: server, zone, name.
+    pub enabled: Vec<[String; 3]>,
 }
 
 impl Assembly {
     /// Tells which directives stand where, and no longer those before.
     pub fn tell_enabled(&self, metrics: &Metrics) {
-        let labels = |[server, zone, name]: &[String; 3]| {
-            vec![("server", &**server), ("zone", zone), ("view", ""), ("name", name)]
-        };
-        let sets: Vec<_> = self.enabled.iter().map(labels).collect();
+        let sets: Vec<_> = self.enabled.iter().map(enabled_labels).collect();
         metrics.info("coredns_plugin_enabled", "1 for each directive of each server block.", &sets);
     }
 
@@ -199,7 +196,7 @@ pub fn assemble(
 }
 
 /// The addresses that a block listens on: its ports on each bound address, or on all.
-fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildError> {
+pub(crate) fn endpoints(block: &BlockPlan, dns_port: u16) -> Result<Vec<Endpoint>, BuildError> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     for bind in &block.settings.bind {
         addresses.extend(bind.resolve(interfaces::addresses_of)?);
@@ -276,6 +273,10 @@ fn zones_at(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<Name> {
     zones
 }
 
+fn enabled_labels([server, zone, name]: &[String; 3]) -> Vec<(&str, &str)> {
+    vec![("server", server), ("zone", zone), ("view", ""), ("name", name)]
+}
+
 /// What stands in a block before one listener: server, zone, directive.
 fn directives(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<[String; 3]> {
     let server = format!("{}://{}", at.scheme, label_address(at.address));
@@ -310,6 +311,7 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         gates: with(|plugin| plugin.gate().is_some()),
         tracers: with(|plugin| plugin.tracer().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),
+        onlookers: shared.taps.enlist(&chain),
         scoper: chain.iter().find(|plugin| plugin.scoper().is_some()).cloned(),
         store: store.map(|cache| cache.policy.clone()),
         coalesce: keyed,

@@ -29,6 +29,8 @@ use crate::listening::{CannotListen, Listening, Sockets};
 use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
+use crate::see::See;
+use crate::see::tap::Taps;
 use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
@@ -55,6 +57,7 @@ pub struct Daemon {
     shared: Arc<Shared>,
     register: Arc<Register>,
     state: Arc<State>,
+    see: Arc<See>,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -151,6 +154,9 @@ fn begin<T>(
     let sockets = bind(&assembly, options.threads, keeper.is_some())?;
     let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
+    let failsafe = keeper.as_ref().map(Keeper::standing);
+    let see = Arc::new(See::new(Arc::clone(&state), Box::new(move || failsafe.as_ref().map(|standing| standing()))));
+    runtime.spawn(Arc::clone(&see).keep());
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
@@ -173,6 +179,7 @@ fn begin<T>(
         shared,
         register,
         state,
+        see,
         admin,
         listening,
         watchdog,
@@ -234,6 +241,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         metrics.counter("nearpath_bounds_reached_total", "Questions refused at a bound.", &[("bound", bound.label())])
     };
     metrics.gauge("coredns_build_info", "Always 1; the labels tell the version.", &BUILD).set(1);
+    let taps = Taps::new(Arc::clone(&clock), &metrics);
     Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
         flights: Arc::new(Flights::default()),
@@ -244,9 +252,11 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
         cluster: Arc::new(cluster),
         shelf: Arc::default(),
         presence: Presence::new(options.debug_hooks),
+        dig_explain: options.dig_explain,
         heard: AtomicBool::new(false),
         runtime: runtime.clone(),
         node_name: options.node_name.clone(),
+        taps,
         places: Arc::default(),
         coalesced: metrics.counter("nearpath_coalesced_total", "Questions that waited for an identical one.", &[]),
         stale: metrics.counter("nearpath_stale_replies_total", "Replies past their end.", &[]),
@@ -395,6 +405,11 @@ impl Daemon {
         };
         let endpoints = servers.iter().filter_map(watched).collect();
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
+    }
+
+    /// What can be seen of it.
+    pub fn see(&self) -> &Arc<See> {
+        &self.see
     }
 
     /// How often the Corefile is looked at, if it is.

@@ -50,6 +50,8 @@ pub struct Options {
     pub metrics_address: Option<SocketAddr>,
     /// True if the hooks of the tests are obeyed.
     pub debug_hooks: bool,
+    /// True if clients are told of themselves in class CHAOS.
+    pub dig_explain: bool,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             memory: None,
             metrics_address: None,
             debug_hooks: false,
+            dig_explain: true,
         }
     }
 }
@@ -90,6 +93,7 @@ impl Options {
         Self {
             metrics_address: node.as_ref().map(|_| flags.node.metrics_listen_address),
             debug_hooks: flags.node.failsafe.debug_hooks,
+            dig_explain: flags.dig_explain,
             bounds: default.bounds,
             memory: default.memory,
             cluster: flags.cluster.settings(&node_name),

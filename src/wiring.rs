@@ -8,6 +8,7 @@ use acl::AclSpec;
 use contract::Plugin;
 use contract::corefile::{Corefile, Report, Statement};
 use contract::wire::Name;
+use dnstap::DnstapSpec;
 use loop_guard::LoopGuard;
 use privatezone::PrivateZoneSpec;
 use query_log::LogSpec;
@@ -33,11 +34,13 @@ pub const DIRECTIVES: &[Row] = &[
     setting("bufsize", |s, b, r| b.settings.bufsize = one(bufsize::check, s, &b.zones, r)),
     setting("bind", |s, b, r| b.settings.bind = all(bind::check, s, &b.zones, r)),
     setting("debug", |s, b, r| b.settings.debug = one(debug::check, s, &b.zones, r)),
+    setting("trace", |s, b, r| b.step(one(trace::check, s, &b.zones, r))),
     setting("ready", |s, b, r| b.settings.ready = one(ready::check, s, &b.zones, r)),
     setting("health", |s, b, r| b.settings.health = one(health::check, s, &b.zones, r)),
     setting("prometheus", |s, b, r| b.settings.prometheus = one(prometheus::check, s, &b.zones, r)),
     setting("errors", |s, b, r| b.step(one(errors::check, s, &b.zones, r))),
     setting("log", |s, b, r| b.step(joined(query_log::check, LogSpec::then, s, &b.zones, r))),
+    setting("dnstap", |s, b, r| b.step(joined(dnstap::check, DnstapSpec::then, s, &b.zones, r))),
     answers("local", |s, b, r| b.step(one(local::check, s, &b.zones, r))),
     answers("any", |s, b, r| b.step(one(any::check, s, &b.zones, r))),
     answers("autopath", |s, b, r| b.step(one(autopath::check, s, &b.zones, r))),

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use contract::Plain;
 use contract::metrics::{OCTETS, SECONDS, label_text, write_head, write_histogram};
 use contract::wire::{Rcode, RecordType};
 
 use crate::assembly::{OUTSIDE, Register};
 use crate::listening::Meters;
 use crate::serve::tally::{ANSWERERS, PROTOCOLS, RCODES, TYPES, Tally, Totals};
+use crate::serve::udp::HIT_SECONDS;
 use crate::serve::zones::Shared;
 
 use super::process;
@@ -51,6 +53,8 @@ fn unsorted(shared: &Shared, register: &Register, meters: &Meters) -> String {
         &totals.reply_octets
     });
     store(&mut out, &tallies);
+    plain(&mut out, &tallies);
+    hits(&mut out, meters);
     out
 }
 
@@ -80,6 +84,7 @@ fn family(out: &mut String, name: &str, kind: &str, help: &str) {
 
 /// What stands at this moment.
 fn now(out: &mut String, shared: &Shared, meters: &Meters) {
+    let scopes = shared.lists.held().len() as u64;
     let rows = [
         (
             "nearpath_misses_outstanding",
@@ -87,6 +92,7 @@ fn now(out: &mut String, shared: &Shared, meters: &Meters) {
             shared.turnstile.inside() as u64,
         ),
         ("nearpath_flights_outstanding", "Distinct questions under way.", shared.flights.len() as u64),
+        ("nearpath_scopes", "Search lists in use: AutoPath's answers are memorised once for each.", scopes),
         ("nearpath_connections_open", "Connections of clients, TCP, TLS and HTTPS.", meters.connections.counts().open),
     ];
     for (name, help, value) in rows {
@@ -185,6 +191,30 @@ fn octets(out: &mut String, tallies: &[Counted], name: &str, help: &str, of: fn(
             write_histogram(out, name, &labels, OCTETS, buckets.iter().copied(), *sum as f64);
         }
     }
+}
+
+/// What AutoPath did not search for, and why.
+fn plain(out: &mut String, tallies: &[Counted]) {
+    let name = "nearpath_autopath_plain_total";
+    family(
+        out,
+        name,
+        "counter",
+        "Questions to blocks with autopath that were no first step of a search out of memory, by why.",
+    );
+    for Counted { labels, totals, .. } in tallies {
+        for (reason, count) in Plain::ALL.iter().zip(totals.plain).filter(|(_, count)| *count > 0) {
+            let _ = writeln!(out, "{name}{{{labels},reason=\"{}\"}} {count}", reason.label());
+        }
+    }
+}
+
+/// What a hit takes, as measured on some of them.
+fn hits(out: &mut String, meters: &Meters) {
+    let name = "nearpath_hit_duration_seconds";
+    family(out, name, "histogram", "Time from a hit's datagram to its reply, seconds; measured on a few of them.");
+    let (counts, nanoseconds) = meters.udp.hits();
+    write_histogram(out, name, "", HIT_SECONDS, counts.iter().copied(), nanoseconds as f64 / 1e9);
 }
 
 /// Picks one of a block's counts, in the order of [`Totals::store`].

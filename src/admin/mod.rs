@@ -117,13 +117,33 @@ impl State {
         *self.unwell.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
+    /// What all listeners share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The blocks' counts.
+    pub(crate) fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// The sockets' counts.
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// The plugins that serve.
+    pub(crate) fn plugins(&self) -> Vec<Arc<dyn Plugin>> {
+        self.watched.load().plugins.clone()
+    }
+
     /// Why the daemon is not healthy, if it is not.
-    fn complaint(&self) -> Option<String> {
+    pub(crate) fn complaint(&self) -> Option<String> {
         self.unwell.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Who is not ready yet.
-    fn not_ready(&self) -> Vec<&'static str> {
+    pub(crate) fn not_ready(&self) -> Vec<&'static str> {
         if self.leaving.load(Ordering::Acquire) {
             return vec!["leaving"];
         }

@@ -103,6 +103,25 @@ fn without_strange_variables(command: clap::Command, variable: &dyn Fn(&OsStr) -
     cured.mut_subcommands(|subcommand| without_strange_variables(subcommand, variable))
 }
 
+/// What a process was told that serves: its `words`, the program's name first, of which later ones win, and where they are silent its
+/// environment. `None` if they are none of a daemon's.
+fn flags_of(words: &[OsString], variable: &dyn Fn(&OsStr) -> Option<OsString>) -> Option<ServeFlags> {
+    let mut all: Vec<OsString> = words.iter().take(1).cloned().collect();
+    let command = without_strange_variables(Line::command(), variable);
+    for argument in command.get_arguments() {
+        let (Some(long), Some(value)) = (argument.get_long(), argument.get_env().and_then(variable)) else { continue };
+        let mut word = OsString::from(format!("--{long}="));
+        word.push(value);
+        all.push(word);
+    }
+    all.extend(words.iter().skip(1).cloned());
+    // our own environment says nothing of another process
+    let command = Line::command().mut_args(|argument| argument.env(None::<&str>)).args_override_self(true);
+    let line = command.try_get_matches_from(all.into_iter().map(two_dashes)).ok()?;
+    let line = Line::from_arg_matches(&line).ok()?;
+    line.command.is_none().then_some(line.serve)
+}
+
 /// `-conf` as `--conf`: flags of the programs that this one replaces have one dash.
 fn two_dashes(argument: OsString) -> OsString {
     match argument.to_str() {

@@ -12,8 +12,8 @@ mod rule;
 
 use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::mpsc as handover;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,8 +30,9 @@ use super::conntrack;
 use super::detour::Detour;
 use super::lease::Lease;
 use super::link::{self, Changes, Handle, Link, LinkError, Made, Unwanted};
-use super::meters::Meters;
-use super::rules::Rules;
+use super::meters::{Armed, Meters};
+use super::rules::{Means, Rules};
+use crate::see::api::FailsafeState;
 
 /// How often the set with the dead man's switch is renewed, unless it lives for a shorter time.
 const RENEW_EVERY: Duration = Duration::from_secs(60);
@@ -54,6 +55,7 @@ pub struct Keeper {
     commands: mpsc::UnboundedSender<Command>,
     thread: Option<JoinHandle<()>>,
     without: Vec<IpAddr>,
+    armed: Arc<Mutex<Armed>>,
 }
 
 enum Command {
@@ -87,6 +89,7 @@ impl Keeper {
         let (commands, queue) = mpsc::unbounded_channel();
         let (ready, made) = handover::channel();
         let (plan, meters) = (plan.clone(), Meters::new(metrics));
+        let armed = meters.failsafe();
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = match runtime.context("cannot start the node's thread") {
@@ -106,13 +109,32 @@ impl Keeper {
         };
         let thread = std::thread::Builder::new().name("nearpath-node".to_owned()).spawn(work)?;
         let without = made.recv().context("the node's thread has ended")??;
-        Ok(Self { commands, thread: Some(thread), without })
+        Ok(Self { commands, thread: Some(thread), without, armed })
     }
 
     /// Says which addresses have sockets of their own, whom questions for the cluster are forwarded to, and how their
     /// Services are watched. Rules are for addresses with sockets alone: questions for the others would all go to the centre.
     pub fn serving(&self, served: Vec<IpAddr>, servers: Vec<Server>, endpoints: Vec<watch::Receiver<Arc<Endpoints>>>) {
         self.tell(Command::Serving(served, servers, endpoints));
+    }
+
+    /// How the kernel's failsafe is; to be asked whenever somebody wants to know.
+    pub(crate) fn standing(&self) -> impl Fn() -> FailsafeState + Send + Sync + use<> {
+        let armed = Arc::clone(&self.armed);
+        move || {
+            let armed = armed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            FailsafeState {
+                armed: armed.is_armed,
+                rules: match armed.means {
+                    Some(Means::Nft) => "nftables",
+                    Some(Means::Iptables { .. } | Means::IptablesPlain) => "iptables",
+                    Some(Means::Nothing) | None => "none",
+                }
+                .to_owned(),
+                addresses: armed.addresses.iter().map(IpAddr::to_string).collect(),
+                renewed_s: armed.renewed.map(|renewed| renewed.elapsed().as_secs_f64()),
+            }
+        }
     }
 
     /// Addresses that cannot be had, because IPv6 is missing here.

@@ -1,13 +1,26 @@
 //! What the node's side counts: node-cache's errors under their names, repairs, and whom the failsafe sends to.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use contract::metrics::{Counter, Gauge, Metrics};
 
 use super::SetupError;
-use super::rules::RulesError;
+use super::rules::{Means, RulesError};
+
+/// The kernel's failsafe as it was last set up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Armed {
+    /// True if questions go to central servers once no daemon is there.
+    pub(crate) is_armed: bool,
+    /// By what the rules are made; `None`: there are none.
+    pub(crate) means: Option<Means>,
+    /// The addresses that have them.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// When it was last renewed.
+    pub(crate) renewed: Option<Instant>,
+}
 
 /// Counters of the node's side.
 pub(super) struct Meters {
@@ -15,6 +28,7 @@ pub(super) struct Meters {
     repairs: Vec<(&'static str, Arc<Counter>)>,
     servers: [Arc<Gauge>; 2],
     stands_in: Arc<Gauge>,
+    armed: Arc<Mutex<Armed>>,
     /// What was said last of each trouble: the same is said once.
     said: Mutex<[Option<String>; SetupError::ALL.len()]>,
 }
@@ -47,6 +61,7 @@ impl Meters {
                 "1 if this node's rules can send questions on without a daemon.",
                 &[],
             ),
+            armed: Arc::default(),
             said: Mutex::default(),
         }
     }
@@ -70,6 +85,23 @@ impl Meters {
         }
     }
 
+    /// How the failsafe is, for whoever wants to know it later.
+    pub(super) fn failsafe(&self) -> Arc<Mutex<Armed>> {
+        Arc::clone(&self.armed)
+    }
+
+    /// These addresses have rules.
+    pub(super) fn ruled(&self, means: Means, addresses: &[IpAddr]) {
+        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        armed.means = Some(means).filter(|means| *means != Means::Nothing && !addresses.is_empty());
+        armed.addresses = addresses.to_vec();
+    }
+
+    /// The dead man's switch was set again.
+    pub(super) fn renewed(&self) {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner).renewed = Some(Instant::now());
+    }
+
     /// Counts a repair.
     pub(super) fn repaired(&self, what: &str) {
         self.repairs.iter().filter(|(name, _)| *name == what).for_each(|(_, counter)| counter.increment());
@@ -81,6 +113,8 @@ impl Meters {
         self.servers[0].set(of(true));
         self.servers[1].set(of(false));
         self.stands_in.set(i64::from(possible));
+        let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        armed.is_armed = possible && !servers.is_empty();
     }
 }
 

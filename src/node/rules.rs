@@ -23,6 +23,7 @@ mod phrases;
 mod table;
 #[cfg(test)]
 mod tests;
+mod told;
 mod wanted;
 mod whole;
 mod without;
@@ -35,6 +36,7 @@ use serde_json::Value;
 
 pub use error::RulesError;
 pub use iptables::Kind;
+pub use told::{Element, Told};
 pub use wanted::{Detour, Failsafe, Wanted};
 pub use without::Without;
 

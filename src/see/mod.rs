@@ -7,6 +7,15 @@
 //! ```
 
 pub mod api;
+pub mod causes;
+mod history;
+mod overview;
+mod sketch;
+pub mod tap;
+mod whole;
+
+pub use tap::{BadFilter, Filter, TooManyWatchers, Watch};
+pub use whole::See;
 
 /// The unix socket in the folder of the daemon's state.
 pub const SOCKET: &str = "nearpath.sock";

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use cache::{BlockId, Policy};
 use contract::wire::{Name, RecordType};
-use contract::{Client, Event, ListId, Plain, Plugin, Scope, SearchList, Source, Verdict};
+use contract::{Client, Event, ListId, Plain, Plugin, Resident, Scope, SearchList, Source, Verdict};
 
 use super::tally::Tally;
+use crate::see::tap::Onlookers;
 
 /// A server block. What a directive does not have is absent here, so that a block without it pays nothing.
 pub struct Block {
@@ -25,6 +26,8 @@ pub struct Block {
     pub observers: Box<[Arc<dyn Plugin>]>,
     /// Those that are told stories of misses.
     pub tracers: Box<[Arc<dyn Plugin>]>,
+    /// Those that look on from a thread beside.
+    pub onlookers: Option<Arc<Onlookers>>,
     /// The one that tells scopes.
     pub scoper: Option<Arc<dyn Plugin>>,
     /// How answers are memorised; absent if they are not.
@@ -56,6 +59,15 @@ impl Block {
                 Ok(id) => (Scope::Search(id), None),
                 Err(plain) => (Scope::Shared, Some(plain)),
             },
+            None => (Scope::Shared, None),
+        }
+    }
+
+    /// The same for somebody with this search list, whatever the client's address.
+    pub fn scope_as(&self, resident: &Resident, name: &[u8], rtype: RecordType) -> (Scope, Option<Plain>) {
+        match self.scoper.as_deref().and_then(Plugin::scoper).map(|one| one.search_as(resident, name, rtype)) {
+            Some(Ok(id)) => (Scope::Search(id), None),
+            Some(Err(plain)) => (Scope::Shared, Some(plain)),
             None => (Scope::Shared, None),
         }
     }

@@ -1,4 +1,7 @@
-//! What the server says of itself in class CHAOS (RFC 4892), and what its own watchdog asks it.
+//! What the server says of itself in class CHAOS (RFC 4892), and what its own watchdog asks it. What it says of the client:
+//! [`client`].
+
+pub(super) mod client;
 
 use std::time::Duration;
 

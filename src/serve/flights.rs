@@ -185,14 +185,14 @@ impl Turnstile {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let inside = self.all.load(Ordering::Relaxed);
         if inside >= self.admitted.load(Ordering::Relaxed) {
-            return Err(Failure::Bound { bound: Bound::Memory });
+            return Err(Bound::Memory.reached());
         }
         if inside >= self.all_max {
-            return Err(Failure::Bound { bound: Bound::Misses });
+            return Err(Bound::Misses.reached());
         }
         let own = clients.entry(client).or_default();
         if *own >= self.per_client_max {
-            return Err(Failure::Bound { bound: Bound::MissesPerClient });
+            return Err(Bound::MissesPerClient.reached());
         }
         *own += 1;
         self.all.fetch_add(1, Ordering::Relaxed);
@@ -269,13 +269,13 @@ mod tests {
         turnstile.admit(Some(2));
         let second = turnstile.enter(client).unwrap();
         let refused = turnstile.enter(client).err().unwrap();
-        assert_eq!(refused, Failure::Bound { bound: Bound::Memory });
+        assert_eq!(refused, Bound::Memory.reached());
         drop((inside, second));
         turnstile.admit(Some(0));
         assert!(turnstile.is_narrow() && turnstile.enter(client).is_err());
         turnstile.admit(None);
         let turns: Vec<_> = (0..5).map(|_| turnstile.enter(client).unwrap()).collect();
-        assert_eq!(turnstile.enter(client).err().unwrap(), Failure::Bound { bound: Bound::MissesPerClient });
+        assert_eq!(turnstile.enter(client).err().unwrap(), Bound::MissesPerClient.reached());
         drop(turns);
     }
 
@@ -285,7 +285,7 @@ mod tests {
         let greedy: IpAddr = "192.0.2.1".parse().unwrap();
         let turns: Vec<_> = (0..MISSES_PER_CLIENT_MAX).map(|_| turnstile.enter(greedy).unwrap()).collect();
         let refused = turnstile.enter(greedy).err().unwrap();
-        assert_eq!(refused, Failure::Bound { bound: Bound::MissesPerClient });
+        assert_eq!(refused, Bound::MissesPerClient.reached());
         assert!(turnstile.enter("192.0.2.2".parse().unwrap()).is_ok());
         drop(turns);
         assert_eq!(turnstile.inside(), 0);

@@ -5,6 +5,7 @@
 //!                                                       '--miss--> finish (later) --> counted, shown
 //! ```
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use cache::{Entry, KeyBuffer, Lookup};
 use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
 use contract::wire::{Class, Ede, EdnsView, Message, Name, Question, Rcode, RecordType, Reject, reject_reply};
 use contract::{
-    Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Story, Transport,
-    Verdict, What,
+    Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Source, Story,
+    Transport, Verdict, Way, What,
 };
 use tokio::time::timeout;
 
@@ -25,6 +26,7 @@ use super::tally::{Exchange, Place, StoreUse, answerer};
 use super::way::{self, Asked};
 use super::zones::{Entrance, Shared, Zones, filtered};
 use super::{Desk, Door, Outcome};
+use crate::see::tap::{Shown, Tap};
 
 /// The front door of one listener. A reload swaps the blocks behind it.
 #[derive(Clone)]
@@ -48,6 +50,8 @@ struct Clerk {
     place: Option<Place>,
     /// The number of its thread, if that has one.
     worker: Option<usize>,
+    /// How those who look on see what it answers at once.
+    tap: RefCell<Tap>,
 }
 
 impl Front {
@@ -69,9 +73,10 @@ impl Door for Front {
     fn desk(&self, transport: Transport) -> FrontDesk {
         // connections come and go in numbers, threads do not
         let place = (transport == Transport::Udp).then(|| self.shared.places.take()).flatten();
+        let tap = RefCell::new(Tap::new(&self.shared.taps, transport));
         FrontDesk {
             zones: arc_swap::Cache::new(Arc::clone(&self.zones)),
-            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), place, worker: None },
+            clerk: Clerk { shared: Arc::clone(&self.shared), key: KeyBuffer::new(), place, worker: None, tap },
         }
     }
 
@@ -88,7 +93,7 @@ struct Visit<'p> {
     question: Question<'p>,
     client: Client,
     scope: Scope,
-    /// Why there is no search, where the block has AutoPath.
+    /// Why there is no search, or none out of memory, where the block has AutoPath.
     plain: Option<Plain>,
     now: Moment,
 }
@@ -122,7 +127,7 @@ impl Clerk {
         };
         self.key.set_name(question.name());
         if question.class != Class::IN {
-            let outcome = self.other_class(&question, client, out);
+            let outcome = self.other_class(zones, &question, (client, now), out);
             return self.outside(zones, client, (Some(&question), packet), outcome, out);
         }
         let Some(block) = zones.find(self.key.name()) else {
@@ -130,12 +135,15 @@ impl Clerk {
             return self.outside(zones, client, (Some(&question), packet), outcome, out);
         };
         let (scope, plain) = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
-        let visit = Visit { question, client: *client, scope, plain, now };
+        let mut visit = Visit { question, client: *client, scope, plain, now };
         if !block.gates.is_empty() {
             match block.verdict(client, self.key.name(), question.rtype) {
                 Verdict::Allow => {}
                 verdict => return self.gated(block, &visit, verdict, out),
             }
+        }
+        if !zones.walk_is_open(block, scope, client, self.key.name(), visit.question.rtype) {
+            visit.plain = Some(Plain::Gate);
         }
         match self.look_up(zones, block, &visit, out) {
             Some(length) => Outcome::Reply(length),
@@ -150,7 +158,7 @@ impl Clerk {
         let (dnssec_ok, checking_disabled) = (question.dnssec_ok(), question.checking_disabled());
         let id = block.id_for(visit.scope);
         self.key.set(id, visit.scope, question.rtype, question.class, dnssec_ok, checking_disabled);
-        if !zones.walk_is_open(block, visit.scope, &visit.client, self.key.name(), question.rtype) {
+        if visit.plain == Some(Plain::Gate) {
             return None;
         }
         match self.shared.store.read().lookup(&self.key, policy, visit.now) {
@@ -177,9 +185,9 @@ impl Clerk {
     }
 
     /// An answer past its end where no question can be asked: a bound of ours is reached.
-    fn stale_at_least(&self, zones: &Zones, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
+    fn stale_at_least(&self, block: &Block, visit: &Visit<'_>, out: &mut [u8]) -> Option<usize> {
         let policy = block.store.as_ref()?;
-        if !zones.walk_is_open(block, visit.scope, &visit.client, self.key.name(), visit.question.rtype) {
+        if visit.plain == Some(Plain::Gate) {
             return None;
         }
         match self.shared.store.read().lookup(&self.key, policy, visit.now) {
@@ -219,6 +227,7 @@ impl Clerk {
                 store: StoreUse::None,
                 dnssec_ok: question.is_some_and(Question::dnssec_ok),
                 answerer: 0,
+                plain: None,
             };
             zones.outside.count(self.place.as_ref(), client, &exchange);
         }
@@ -229,7 +238,29 @@ impl Clerk {
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
         let failure = Failure::NoBlock { name: name.to_string() };
         let nsid = Some(self.shared.node_name.as_bytes());
-        Outcome::Reply(tell(&failure, &asker(question, client, UDP_REPLY_MAX, nsid), self.key.name(), out))
+        self.shared.taps.causes().count(&failure, self.shared.clock.now());
+        let length = tell(&failure, &asker(question, client, UDP_REPLY_MAX, nsid), self.key.name(), out);
+        self.show_local(question, client, failure.told().0);
+        Outcome::Reply(length)
+    }
+
+    /// Shows a question that no server block had a part in.
+    fn show_local(&self, question: &Question<'_>, client: &Client, rcode: Rcode) {
+        let taps = &self.shared.taps;
+        if !taps.is_open() {
+            return;
+        }
+        taps.show(&Shown {
+            moment: self.shared.clock.now(),
+            took: Duration::ZERO,
+            client: *client,
+            name: self.key.name(),
+            question: (question.rtype, question.class),
+            rcode,
+            way: Way::Local,
+            messages: (&[], &[]),
+            onlookers: None,
+        });
     }
 
     fn hit(
@@ -265,13 +296,42 @@ impl Clerk {
             store,
             dnssec_ok: visit.question.dnssec_ok(),
             answerer: 0,
+            plain: visit.plain,
         };
         block.tally.count(self.place.as_ref(), &visit.client, &exchange);
         if !block.observers.is_empty() && block.is_watched(false) {
             let query = self.query(visit);
             block.show(&event(&query, &exchange, &out[..length], None));
         }
+        if self.shared.taps.is_open() {
+            self.show_hit(block, visit, &exchange, &out[..length]);
+        }
         length
+    }
+
+    /// Shows a hit to whoever looks on, if it is its turn. Like the hit itself it allocates nothing and locks nothing.
+    #[inline(never)]
+    fn show_hit(&self, block: &Block, visit: &Visit<'_>, exchange: &Exchange, reply: &[u8]) {
+        let onlookers = block.onlookers.as_deref();
+        if !self.shared.taps.concerns(onlookers) {
+            return;
+        }
+        let shown = Shown {
+            moment: visit.now,
+            took: exchange.took,
+            client: visit.client,
+            name: self.key.name(),
+            question: (visit.question.rtype, visit.question.class),
+            rcode: exchange.rcode,
+            way: match exchange.store {
+                StoreUse::Stale => Way::Stale,
+                StoreUse::Denial => Way::Denial,
+                StoreUse::Success | StoreUse::Miss | StoreUse::None => Way::Hit,
+            },
+            messages: (visit.question.packet(), reply),
+            onlookers,
+        };
+        self.tap.borrow_mut().show(&self.shared.taps, visit.now, &shown);
     }
 
     /// What a client is told of a hit that asks for it.
@@ -294,7 +354,7 @@ impl Clerk {
             }
             Err(failure) => {
                 self.shared.count(&failure);
-                let stale = self.stale_at_least(zones, block, visit, out);
+                let stale = self.stale_at_least(block, visit, out);
                 Outcome::Reply(stale.unwrap_or_else(|| self.pending(block, visit).write(Err(failure), out)))
             }
         }
@@ -312,13 +372,63 @@ impl Clerk {
     }
 
     /// Class CHAOS tells of this server; no other class is served.
-    fn other_class(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
+    fn other_class(
+        &self,
+        zones: &Arc<Zones>,
+        question: &Question<'_>,
+        (client, now): (&Client, Moment),
+        out: &mut [u8],
+    ) -> Outcome {
         let nsid = Some(self.shared.node_name.as_bytes());
         let asker = asker(question, client, UDP_REPLY_MAX, nsid);
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
-        let asked = (&name, question.rtype, question.class);
-        let answer = chaos::answer(asked, &self.shared.node_name, &self.shared.presence, self.worker);
+        let about = (&name, question.rtype, question.class);
+        let of_client = chaos::client::asked(about.0, about.1, about.2).filter(|_| self.shared.dig_explain);
+        let answer = match of_client {
+            Some(chaos::client::Asked::Explain(typed)) => {
+                return self.explain(zones, (name, typed), question, client, out);
+            }
+            Some(chaos::client::Asked::Whoami) => {
+                chaos::client::reply(about, &chaos::client::whoami(zones, client, now))
+            }
+            None => chaos::answer(about, &self.shared.node_name, &self.shared.presence, self.worker),
+        };
+        self.show_local(question, client, answer.rcode());
         Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
+    }
+
+    /// Asks what a program of the client would ask, and tells what happened: a miss like others, and under their bounds.
+    fn explain(
+        &self,
+        zones: &Arc<Zones>,
+        (name, typed): (Name, Name),
+        question: &Question<'_>,
+        client: &Client,
+        out: &mut [u8],
+    ) -> Outcome {
+        let asker = asker(question, client, UDP_REPLY_MAX, Some(self.shared.node_name.as_bytes()));
+        let turn = match self.shared.turnstile.enter(client.ip()) {
+            Ok(turn) => turn,
+            Err(failure) => {
+                self.shared.count(&failure);
+                return Outcome::Reply(tell(&failure, &asker, name.as_wire(), out));
+            }
+        };
+        let about = (question.rtype, question.class);
+        let (entrance, client, shared) = (Entrance(Arc::clone(zones)), *client, Arc::clone(&self.shared));
+        let (spelling, has_nsid, Asker { id, flags, edns, limit, .. }) =
+            (question.section().to_vec(), asker.nsid.is_some(), asker);
+        Outcome::Miss(Box::pin(async move {
+            let lines = chaos::client::explain(&entrance, client, typed).await;
+            drop(turn);
+            let nsid = has_nsid.then_some(shared.node_name.as_bytes());
+            let asker = Asker { id, flags, question: &spelling, edns, nsid, way: None, limit };
+            let answer = chaos::client::reply((&name, about.0, about.1), &lines);
+            let mut out = vec![0; (answer.size() + OPT_MAX + shared.node_name.len()).min(MESSAGE_MAX)];
+            let length = answer.write(&asker, Age::Fresh(0), None, &mut out);
+            out.truncate(length);
+            Some(out)
+        }))
     }
 
     fn query(&self, visit: &Visit<'_>) -> Query {
@@ -342,12 +452,17 @@ impl Clerk {
     }
 }
 
+/// OPT with the longest EDE text.
+const OPT_MAX: usize = 512;
+
 /// A query whose reply comes later, with what its reply needs of the packet.
 struct Pending {
     query: Query,
     spelling: Box<[u8]>,
     query_len: usize,
     plain: Option<Plain>,
+    /// The query as it came, where a witness wants it.
+    packet: Option<Box<[u8]>>,
     /// True if the block's tracers want its story.
     is_traced: bool,
     block: Arc<Block>,
@@ -358,7 +473,9 @@ impl Pending {
     fn new(visit: &Visit<'_>, query: Query, block: Arc<Block>, shared: Arc<Shared>) -> Self {
         let question = &visit.question;
         let (spelling, query_len) = (question.section().into(), question.packet_len());
-        Self { query, spelling, query_len, plain: visit.plain, is_traced: false, block, shared }
+        let wants_it = block.onlookers.as_ref().is_some_and(|onlookers| onlookers.wants_messages());
+        let packet = wants_it.then(|| question.packet().into());
+        Self { query, spelling, query_len, plain: visit.plain, packet, is_traced: false, block, shared }
     }
 
     /// Asks, and writes the reply.
@@ -378,8 +495,6 @@ impl Pending {
 
     /// Octets that the reply cannot exceed.
     fn room(&self, served: &Served) -> usize {
-        /// OPT with the longest EDE text and a node name of 255 octets.
-        const OPT_MAX: usize = 512;
         let size = served.as_ref().map_or(OPT_MAX, |reply| reply.answer.size());
         (size + OPT_MAX + self.shared.node_name.len()).min(MESSAGE_MAX)
     }
@@ -401,9 +516,11 @@ impl Pending {
             store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
             dnssec_ok: self.query.dnssec_ok,
             answerer: served.as_ref().map_or(0, |reply| answerer(self.block.answerer(reply.source))),
+            plain: self.plain,
         };
         self.block.tally.count(None, &self.query.client, &exchange);
         self.tell_tracers(&served, rcode);
+        self.show(&served, &exchange, &out[..length]);
         let failure = served.as_ref().err();
         if !self.block.observers.is_empty() && self.block.is_watched(failure.is_some()) {
             let mut event = event(&self.query, &exchange, &out[..length], failure);
@@ -424,6 +541,35 @@ impl Pending {
         let Some(story) = self.query.story.as_ref().filter(|_| self.is_traced) else { return };
         let tracers = self.block.tracers.iter().filter_map(|plugin| plugin.tracer());
         tracers.for_each(|tracer| tracer.told(&self.query, story, served, rcode));
+    }
+
+    /// Shows the reply to whoever looks on, and counts what went wrong by its cause.
+    fn show(&self, served: &Served, exchange: &Exchange, reply: &[u8]) {
+        let (taps, moment) = (&self.shared.taps, self.query.arrived.after(exchange.took));
+        if let Err(failure) = served {
+            taps.causes().count(failure, moment);
+        }
+        if !taps.is_open() {
+            return;
+        }
+        let way = match served {
+            Err(Failure::Prohibited) => Way::Gated,
+            Err(_) => Way::Failed,
+            Ok(reply) if reply.source == Source::Plugin("acl") => Way::Gated,
+            Ok(reply) if reply.is_stale() => Way::Stale,
+            Ok(_) => Way::Miss,
+        };
+        taps.show(&Shown {
+            moment,
+            took: exchange.took,
+            client: self.query.client,
+            name: self.query.name.as_wire(),
+            question: (self.query.rtype, self.query.class),
+            rcode: exchange.rcode,
+            way,
+            messages: (self.packet.as_deref().unwrap_or_default(), reply),
+            onlookers: self.block.onlookers.as_deref(),
+        });
     }
 
     fn asker(&self) -> Asker<'_> {

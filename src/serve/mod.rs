@@ -29,6 +29,7 @@ pub(crate) mod tls_pair;
 pub mod udp;
 mod waiting;
 mod way;
+pub mod why;
 pub mod zones;
 
 pub use flights::{Flights, Turnstile};

@@ -257,6 +257,7 @@ fn block(id: u32, zone: Name, chain: Vec<Arc<dyn Plugin>>) -> Block {
         chain: chain.into(),
         gates: [].into(),
         observers: [].into(),
+        onlookers: None,
         tracers: [].into(),
         scoper,
         store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use contract::metrics::{OCTETS, SECONDS};
 use contract::wire::{Rcode, RecordType};
-use contract::{Client, Transport};
+use contract::{Client, Plain, Transport};
 
 /// Slots that one desk at a time has to itself; further desks share one.
 const SLOTS: usize = 16;
@@ -126,6 +126,8 @@ struct Slot {
     dnssec_ok: AtomicU64,
     seconds: Histogram<{ SECONDS.len() + 1 }>,
     store: [AtomicU64; 4],
+    /// In the order of [`Plain::ALL`].
+    plain: [AtomicU64; Plain::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -190,6 +192,8 @@ pub struct Exchange {
     pub dnssec_ok: bool,
     /// Which plugin made the reply, in [`ANSWERERS`]; of no account where the store did.
     pub answerer: usize,
+    /// Why there was no search, where the block has AutoPath and there was none.
+    pub plain: Option<Plain>,
 }
 
 /// The place of a plugin in [`ANSWERERS`]; one that is not there is the server.
@@ -276,6 +280,9 @@ impl Slot {
             StoreUse::None => {}
             used => add(&self.store[used as usize], 1),
         }
+        if let Some(plain) = exchange.plain {
+            add(&self.plain[plain as usize], 1);
+        }
     }
 
     fn add_to(&self, totals: &mut Totals) {
@@ -305,6 +312,9 @@ impl Slot {
         for (total, count) in totals.store.iter_mut().zip(&self.store) {
             *total += count.load(Ordering::Relaxed);
         }
+        for (total, count) in totals.plain.iter_mut().zip(&self.plain) {
+            *total += count.load(Ordering::Relaxed);
+        }
     }
 }
 
@@ -327,6 +337,8 @@ pub struct Totals {
     pub seconds: (Vec<u64>, u64),
     /// By [`StoreUse`]: success, denial, stale, miss.
     pub store: [u64; 4],
+    /// Questions that AutoPath did not search for, in the order of [`Plain::ALL`].
+    pub plain: [u64; Plain::ALL.len()],
 }
 
 fn transport_index(transport: Transport) -> usize {

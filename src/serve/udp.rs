@@ -9,6 +9,7 @@
 mod batch;
 mod counters;
 mod late;
+mod pulse;
 mod roster;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,8 @@ use self::batch::Lane;
 use self::counters::Counters;
 pub use self::counters::UdpCounts;
 use self::late::Late;
+pub use self::pulse::HIT_SECONDS;
+use self::pulse::{HitTimes, Pulse};
 use self::roster::Placed;
 pub use self::roster::{Roster, Sight};
 use self::worker::{Command, Listen, Station, Worker};
@@ -110,6 +113,7 @@ struct Thread {
     wake: Arc<EventFd>,
     own: Arc<Counters>,
     late: Arc<Counters>,
+    hits: Arc<HitTimes>,
     handle: Option<JoinHandle<()>>,
 }
 
@@ -146,11 +150,13 @@ impl UdpWorkers {
             let (door, socket, local) = (Arc::clone(door), Arc::new(socket), added.local);
             self.note(worker, local, &socket);
             let (counters, under_way) = (Arc::clone(&thread.late), self.under_way.clone());
+            let hits = Arc::clone(&thread.hits);
             let late = Late::start(&self.runtime, counters, under_way);
             thread.tell(Command::Serve(
                 number,
                 Box::new(move || -> Box<dyn Listen> {
-                    Box::new(Station { socket, local, lane: Lane::new(local), desk: door.desk_of_worker(worker), late })
+                    let (desk, lane) = (door.desk_of_worker(worker), Lane::new(local));
+                    Box::new(Station { socket, local, lane, desk, late, pulse: Pulse::default(), hits })
                 }),
             ))?;
         }
@@ -229,18 +235,31 @@ impl UdpWorkers {
 
     /// A reader of the counts that outlives the workers.
     pub fn meter(&self) -> UdpMeter {
-        UdpMeter(self.threads.iter().flat_map(|thread| [&thread.own, &thread.late]).cloned().collect())
+        UdpMeter {
+            counters: self.threads.iter().flat_map(|thread| [&thread.own, &thread.late]).cloned().collect(),
+            hits: self.threads.iter().map(|thread| Arc::clone(&thread.hits)).collect(),
+        }
     }
 }
 
 /// Reads what workers count.
 #[derive(Debug)]
-pub struct UdpMeter(Vec<Arc<Counters>>);
+pub struct UdpMeter {
+    counters: Vec<Arc<Counters>>,
+    hits: Vec<Arc<HitTimes>>,
+}
 
 impl UdpMeter {
     /// The sum of all workers, misses included.
     pub fn counts(&self) -> UdpCounts {
-        self.0.iter().map(|counters| counters.counts()).fold(UdpCounts::default(), UdpCounts::plus)
+        self.counters.iter().map(|counters| counters.counts()).fold(UdpCounts::default(), UdpCounts::plus)
+    }
+
+    /// What hits took that were measured: how many by [`HIT_SECONDS`], and nanoseconds together.
+    pub fn hits(&self) -> (Vec<u64>, u64) {
+        let (mut counts, mut nanoseconds) = (vec![0; HIT_SECONDS.len() + 1], 0);
+        self.hits.iter().for_each(|hits| hits.add_to(&mut counts, &mut nanoseconds));
+        (counts, nanoseconds)
     }
 }
 
@@ -248,7 +267,7 @@ impl Thread {
     fn start(index: usize) -> io::Result<Self> {
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (commands, queue) = mpsc::channel();
-        let (own, late) = (Arc::<Counters>::default(), Arc::default());
+        let (own, late, hits) = (Arc::<Counters>::default(), Arc::default(), Arc::default());
         let worker_parts = (Arc::clone(&wake), Arc::clone(&own));
         let handle = std::thread::Builder::new().name(format!("nearpath-udp-{index}")).spawn(move || {
             let (wake, counters) = worker_parts;
@@ -257,7 +276,7 @@ impl Thread {
                 Err(error) => tracing::error!(%error, "a thread for datagrams cannot wait for sockets and ends"),
             }
         })?;
-        Ok(Self { commands, wake, own, late, handle: Some(handle) })
+        Ok(Self { commands, wake, own, late, hits, handle: Some(handle) })
     }
 
     fn tell(&self, command: Command) -> io::Result<()> {

@@ -101,5 +101,5 @@ fn holds_for_all(served: &Served) -> bool {
 /// True if there was no room below an upstream's rate: nobody waits for a refresh, so it is refused at once where a client would
 /// have had its turn.
 fn is_refused(served: &Served) -> bool {
-    matches!(served, Err(Failure::Bound { bound: Bound::UpstreamRate | Bound::UpstreamPipeline }))
+    matches!(served, Err(Failure::Bound { bound: Bound::UpstreamRate | Bound::UpstreamPipeline, .. }))
 }

@@ -105,8 +105,11 @@ fn search(line: &mut String, decided: Decided, asked: &Asked) {
 
 fn end(mut line: String, asked: &Asked) -> String {
     add(&mut line, format_args!("block {}", asked.block));
-    if let Some(plain) = asked.plain {
-        add(&mut line, format_args!("no autopath: {plain}"));
+    match asked.plain {
+        // it is searched for all the same, for this client alone
+        Some(plain @ Plain::Gate) => add(&mut line, format_args!("autopath past memory: {plain}")),
+        Some(plain) => add(&mut line, format_args!("no autopath: {plain}")),
+        None => {}
     }
     line
 }

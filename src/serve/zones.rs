@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cache::{Entry, KeyBuffer, Lookup, Policy, Store};
 use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX};
 use contract::metrics::{Counter, Metrics};
-use contract::wire::{Ede, NAME_MAX, Name, Rcode, RecordType, ede};
+use contract::told;
+use contract::wire::{NAME_MAX, Name, Rcode, RecordType};
 use contract::{
     Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, ListId, Moment, Next, Plugin, Query, Recalled,
     Remembered, Reply, Scope, SearchLists, Served, Shelf, Source, Verdict, What,
@@ -30,6 +31,7 @@ use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::handle::Handle;
 use super::tally::{Places, Tally};
 use super::waiting::Aged;
+use crate::see::tap::Taps;
 
 /// What all listeners share. Outlives a reload.
 pub struct Shared {
@@ -59,6 +61,10 @@ pub struct Shared {
     pub node_name: String,
     /// Which process this is.
     pub presence: Presence,
+    /// True if clients are told of themselves in class CHAOS.
+    pub dig_explain: bool,
+    /// Who looks on.
+    pub taps: Arc<Taps>,
     /// True once a question was answered by the chain of a block: an upstream can be reached.
     pub heard: AtomicBool,
     /// Askers that waited for somebody else's question.
@@ -74,7 +80,7 @@ pub struct Shared {
 impl Shared {
     /// Counts a failure that tells of one of our own bounds.
     pub fn count(&self, failure: &Failure) {
-        if let Failure::Bound { bound } = failure {
+        if let Failure::Bound { bound, .. } = failure {
             let index = Bound::ALL.iter().position(|one| one == bound).expect("ALL has every bound");
             self.bounds[index].increment();
         }
@@ -118,6 +124,11 @@ impl Zones {
         self.entries.iter().find(|(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
     }
 
+    /// The blocks, each as often as it has zones.
+    pub fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
+        self.entries.iter().map(|(_, block)| block)
+    }
+
     /// What all listeners share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
@@ -156,7 +167,7 @@ impl Blocks for Entrance {
     fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         Box::pin(async move {
             if query.reentries > REENTRIES_MAX {
-                return Err(Failure::Bound { bound: Bound::Reentries });
+                return Err(Bound::Reentries.reached());
             }
             let Some(block) = self.0.find(query.name.as_wire()) else {
                 return Err(Failure::NoBlock { name: query.name.to_string() });
@@ -237,8 +248,7 @@ impl Blocks for Entrance {
 
 /// The reply of acl's `filter`: NOERROR without records, with EDE 17.
 pub fn filtered(query: &Query) -> Reply {
-    let answer = Answer::empty(&query.name, query.rtype, query.class, Rcode::NOERROR)
-        .with_ede(Ede::new(ede::FILTERED, "filtered by acl"));
+    let answer = Answer::empty(&query.name, query.rtype, query.class, Rcode::NOERROR).with_ede(told::FILTERED.plain());
     Reply::fresh(answer, Source::Plugin("acl")).unstored()
 }
 
@@ -314,7 +324,7 @@ impl Entrance {
 
     /// The blocks, each as often as it has zones.
     pub fn blocks(&self) -> impl Iterator<Item = &Arc<Block>> {
-        self.0.entries.iter().map(|(_, block)| block)
+        self.0.blocks()
     }
 
     /// Asks the block of a name without store and without sharing the question, so that it is seen if it comes back.

@@ -3,6 +3,7 @@
 //! Every test makes its own node and leaves nothing behind, also when it fails: a namespace goes with its last process.
 
 mod address;
+mod doctor;
 mod install;
 mod life;
 mod loss;

@@ -6,7 +6,7 @@ mod spec;
 mod tests;
 
 use contract::wire::{Composer, Rcode, RecordType, Section};
-use contract::{Answer, Boxed, Next, Plugin, Query, Reply, Served, Source};
+use contract::{Answer, Boxed, Next, Plugin, Query, Reply, Served, Source, What};
 
 pub use spec::{AnySpec, check};
 
@@ -29,6 +29,7 @@ impl Plugin for Any {
         if query.rtype != RecordType::ANY {
             return next.serve(query);
         }
+        query.tell(|| What::Plugin { name: NAME, text: "one HINFO record in place of ANY (RFC 8482)".into() });
         let mut composer = Composer::new(&query.name, query.rtype, query.class);
         composer
             .record(Section::Answer, &query.name, RecordType::HINFO, TTL, |to| {

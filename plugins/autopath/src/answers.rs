@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use contract::limits;
+use contract::told;
 use contract::wire::{Composer, Ede, Flags, Full, Name, Rcode, RecordType, Section, ede};
-use contract::{Age, Answer, Bound, Decided, Failure, Query, Reply, Served};
+use contract::{Age, Answer, Bound, Decided, Query, Reply, Served};
 
 use crate::facts::Facts;
 
@@ -48,7 +49,9 @@ pub(crate) fn failed(query: &Query, candidate: &Name, result: Served) -> Served 
         },
     };
     let answer = Answer::empty(&query.name, query.rtype, query.class, Rcode::SERVFAIL);
-    let answer = answer.with_ede(Ede::new(code, format!("search stopped at {candidate} {}: {why}", query.rtype)));
+    let (candidate, rtype) = (candidate.to_string(), query.rtype.to_string());
+    let told = told::SEARCH_STOPPED.with(&[("candidate", candidate), ("type", rtype), ("why", why)]);
+    let answer = answer.with_ede(Ede { code, ..told });
     Ok(Reply::fresh(answer, contract::Source::Plugin("autopath")).unstored())
 }
 
@@ -60,10 +63,10 @@ fn begin(query: &Query, rcode: Rcode, flags: u16) -> Composer {
 
 fn finish(composer: Composer, composed: Result<(), Full>, rcode: Rcode, from: &Reply, facts: &Facts) -> Served {
     if composed.is_err() {
-        return Err(Failure::Bound { bound: Bound::MessageSize });
+        return Err(Bound::MessageSize.reached());
     }
     let ede = match facts.is_proof_stale() {
-        true => Some(Ede::new(ede::STALE_NXDOMAIN, "expired proofs of names tried before this one were used")),
+        true => Some(told::STALE_PROOFS.plain()),
         false => from.ede.clone(),
     };
     let answer = Answer::composed(composer.finish(), rcode);

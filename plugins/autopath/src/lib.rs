@@ -30,6 +30,7 @@ mod pods;
 mod qualify;
 mod resolv_conf;
 mod seen;
+mod shown;
 mod source;
 mod spec;
 mod table;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use contract::wire::{Name, RecordType};
 use contract::{
-    Blocks, Boxed, Context, Decided, ListId, Next, Plain, Plugin, PodIndex, Query, Reply, Scope, Scoper, SearchList,
-    Served,
+    Blocks, Boxed, Context, Decided, ListId, Next, Plain, Plugin, PodIndex, Query, Reply, Resident, Scope, Scoper,
+    SearchList, Served,
 };
 
 use futures_util::future::join;
@@ -19,10 +19,11 @@ use crate::cut::CutRules;
 use crate::cuts::Cuts;
 use crate::judge::{Judge, judge};
 use crate::qualify;
+use crate::shown::Shown;
 use crate::source::FileSource;
 use crate::walk::{End, walk};
 
-/// How often the file is looked at.
+/// How often the file is looked at, and told how old the index is.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
 /// The directive at work.
@@ -31,6 +32,8 @@ pub struct Autopath {
     zones: Vec<Name>,
     index: Arc<PodIndex>,
     source: Option<FileSource>,
+    /// What operators see of the index.
+    shown: Shown,
     counters: Counters,
     judge: Judge,
     /// Absent if the cut is off.
@@ -41,7 +44,7 @@ impl Autopath {
     /// Serves `zones` with what the index holds. Whoever fills the index otherwise than from a file gives no `source`.
     pub fn new(zones: Vec<Name>, index: Arc<PodIndex>, source: Option<FileSource>, context: &Context) -> Self {
         let counters = Counters::new(&context.metrics, &context.server);
-        Self { zones, index, source, counters, judge, cuts: None }
+        Self { zones, index, source, shown: Shown::new(context), counters, judge, cuts: None }
     }
 
     /// The same, with proofs at the shortest name below a search domain (RFC 8020), by these rules.
@@ -89,12 +92,13 @@ impl Autopath {
         })
     }
 
-    async fn look_after_file(self: Arc<Self>) {
-        if self.source.is_none() {
-            return;
-        }
+    async fn look_after_index(self: Arc<Self>) {
         loop {
+            self.shown.show(&self.index);
             tokio::time::sleep(REFRESH_EVERY).await;
+            if self.source.is_none() {
+                continue;
+            }
             let this = Arc::clone(&self);
             let refresh = tokio::task::spawn_blocking(move || {
                 if let Some(source) = &this.source {
@@ -116,7 +120,9 @@ impl Plugin for Autopath {
     fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
         let Scope::Search(id) = query.scope else { return self.pass(query, next) };
         Box::pin(async move {
-            if let Some(list) = self.index.list(id)
+            // a story may ask as somebody with a list that nobody has
+            let told = || query.story.as_ref()?.list(id).cloned();
+            if let Some(list) = self.index.list(id).or_else(told)
                 && let Some(served) = self.search(query, &list, next.blocks()).await
             {
                 return served;
@@ -137,9 +143,27 @@ impl Plugin for Autopath {
                     care(cuts, self.judge).await;
                 }
             };
-            join(Arc::clone(&self).look_after_file(), cares).await;
+            join(Arc::clone(&self).look_after_index(), cares).await;
         })
     }
+}
+
+impl Autopath {
+    /// What a question says by itself of whether it is a first step; `Ok`: that depends on the client.
+    fn may_search(&self, name: &[u8], rtype: RecordType) -> Result<(), Plain> {
+        if !qualify::is_searched(rtype) {
+            return Err(Plain::Type);
+        }
+        match self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some()) {
+            true => Ok(()),
+            false => Err(Plain::Zone),
+        }
+    }
+}
+
+fn list_of(resident: &Resident, name: &[u8], rtype: RecordType) -> Result<ListId, Plain> {
+    let first = resident.list.domains.first().ok_or(Plain::Name)?;
+    qualify::rest(name, first, resident.ndots, rtype).map(|_| resident.list.id)
 }
 
 impl Scoper for Autopath {
@@ -148,20 +172,20 @@ impl Scoper for Autopath {
         if dnssec_ok {
             return Err(Plain::Dnssec);
         }
-        if !qualify::is_searched(rtype) {
-            return Err(Plain::Type);
-        }
-        if !self.zones.iter().any(|zone| Name::strip(name, zone.as_wire()).is_some()) {
-            return Err(Plain::Zone);
-        }
-        let searched = self.index.at(client, |resident| {
-            let first = resident.list.domains.first()?;
-            qualify::rest(name, first, resident.ndots, rtype).map(|_| resident.list.id)
-        });
-        searched.ok_or(Plain::Unknown)?.ok_or(Plain::Name)
+        self.may_search(name, rtype)?;
+        self.index.at(client, |resident| list_of(resident, name, rtype)).flatten()
+    }
+
+    fn search_as(&self, resident: &Resident, name: &[u8], rtype: RecordType) -> Result<ListId, Plain> {
+        self.may_search(name, rtype)?;
+        list_of(resident, name, rtype)
     }
 
     fn list(&self, id: ListId) -> Option<Arc<SearchList>> {
         self.index.list(id)
+    }
+
+    fn index(&self) -> Option<&Arc<PodIndex>> {
+        Some(&self.index)
     }
 }

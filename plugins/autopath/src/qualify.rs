@@ -1,5 +1,6 @@
 //! Which questions are the first step of a search: their type, and the rest of their name. Runs on the hit path.
 
+use contract::Plain;
 use contract::wire::{Name, RecordType};
 
 /// The types that programs look up through a search list: data that a host or a service has.
@@ -39,20 +40,24 @@ pub(crate) fn sibling(rtype: RecordType) -> Option<RecordType> {
 }
 
 /// The labels left of the first search domain (wire form, no root label) if a stub with this `ndots` would have put them
-/// there: not empty, and with fewer dots than `ndots`.
+/// there: not empty, and with fewer dots than `ndots`. Otherwise [`Plain::Name`], or [`Plain::Dots`] if it is their number alone.
 ///
 /// A first domain `.` encloses every name, later steps included, so nothing qualifies: such a pod asks for the name as it
 /// is first, and mostly finds it. A label with a dot inside makes the stub's count of dots unknowable. Reverse names are
 /// asked as absolute.
-pub(crate) fn rest<'n>(name: &'n [u8], first: &Name, ndots: u8, rtype: RecordType) -> Option<&'n [u8]> {
+pub(crate) fn rest<'n>(name: &'n [u8], first: &Name, ndots: u8, rtype: RecordType) -> Result<&'n [u8], Plain> {
     if first.is_root() {
-        return None;
+        return Err(Plain::Name);
     }
-    let rest = Name::strip(name, first.as_wire()).filter(|rest| !rest.is_empty())?;
-    let dots = dots(rest)?;
+    let rest = Name::strip(name, first.as_wire()).filter(|rest| !rest.is_empty()).ok_or(Plain::Name)?;
+    let dots = dots(rest).ok_or(Plain::Name)?;
     let reverse =
         rtype == RecordType::PTR && (rest.ends_with(b"\x07in-addr\x04arpa") || rest.ends_with(b"\x03ip6\x04arpa"));
-    (dots < usize::from(ndots) && !reverse).then_some(rest)
+    match dots < usize::from(ndots) {
+        _ if reverse => Err(Plain::Name),
+        true => Ok(rest),
+        false => Err(Plain::Dots),
+    }
 }
 
 /// The dots in the presentation form of labels, without a final one; `None` if a label holds a dot itself.
@@ -77,7 +82,7 @@ mod tests {
 
     fn rest_of(name: &str, first: &str, ndots: u8, rtype: RecordType) -> Option<String> {
         let (name, first) = (Name::parse(name).unwrap(), Name::parse(first).unwrap());
-        rest(name.as_wire(), &first, ndots, rtype).map(|rest| Name::join(rest, &Name::root()).unwrap().to_string())
+        rest(name.as_wire(), &first, ndots, rtype).ok().map(|rest| Name::join(rest, &Name::root()).unwrap().to_string())
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use contract::corefile::Report;
 use contract::limits::PODS_FILE_MAX;
 use contract::metrics::{Counter, Gauge};
-use contract::{Context, Pod, PodIndex, SearchLists};
+use contract::{Clock, Context, Pod, PodIndex, SearchLists};
 
 use crate::pods::PodLine;
 use crate::{pods, resolv_conf};
@@ -30,6 +30,7 @@ pub struct FileSource {
     format: Format,
     seen: Mutex<Seen>,
     lists: Arc<SearchLists>,
+    clock: Arc<dyn Clock>,
     failures: Arc<Counter>,
     pods: Arc<Gauge>,
     conflicts: Arc<Gauge>,
@@ -57,6 +58,8 @@ struct Seen {
     /// Its text was still the same at the look after that: a change within the same tick of the file system's clock
     /// does not show in the stamp.
     settled: bool,
+    /// The lists are what its text says.
+    is_taken: bool,
 }
 
 /// Tells two states of a file apart. Symbolic links are followed, so a mount that swaps its link shows another inode.
@@ -93,6 +96,7 @@ impl FileSource {
             format,
             seen: Mutex::default(),
             lists: Arc::clone(&context.lists),
+            clock: Arc::clone(&context.clock),
             failures,
             pods: gauge("nearpath_autopath_pods", "Pods of the file whose search lists are known."),
             conflicts: gauge(
@@ -111,8 +115,14 @@ impl FileSource {
         // the stamp comes before the text, so that a change in between is read once too often, never once too few
         let stamp = self.stamp();
         let read = self.read();
-        *self.seen() = Seen { stamp, text: read.as_ref().ok().cloned(), settled: false };
-        self.fill(read?, index)
+        *self.seen() = Seen { stamp, text: read.as_ref().ok().cloned(), settled: false, is_taken: false };
+        read.and_then(|text| self.fill(text, index)).inspect(|()| self.is_taken(index))
+    }
+
+    /// What the file says at this moment is what the index holds.
+    fn is_taken(&self, index: &PodIndex) {
+        self.seen().is_taken = true;
+        index.heard(self.clock.now());
     }
 
     /// Reads the file again if it is another than the one last read. A wrong one is said once, and changes nothing.
@@ -120,20 +130,26 @@ impl FileSource {
         let stamp = self.stamp();
         let mut seen = self.seen();
         let same_stamp = seen.stamp == stamp;
+        if seen.is_taken && same_stamp {
+            index.heard(self.clock.now());
+        }
         if same_stamp && seen.settled {
             return;
         }
         let read = self.read();
         let text = read.as_ref().ok().cloned();
         let same_text = seen.text == text && (same_stamp || text.is_some());
-        *seen = Seen { stamp, text, settled: same_stamp };
+        *seen = Seen { stamp, text, settled: same_stamp, is_taken: seen.is_taken && same_text };
         drop(seen);
         if same_text {
             return;
         }
         let path = self.path.display();
         match read.and_then(|text| self.fill(text, index)) {
-            Ok(()) => tracing::info!("autopath: {path} read again"),
+            Ok(()) => {
+                self.is_taken(index);
+                tracing::info!("autopath: {path} read again");
+            }
             Err(reason) => {
                 self.failures.increment();
                 tracing::warn!("autopath: {path} cannot be used, the lists read before stay: {reason}");

@@ -372,7 +372,10 @@ async fn nothing_goes_on_behind_a_failure() {
     for (failure, text) in [
         (rcode("w.x.corp.example", A, Rcode::REFUSED), "search stopped at w.x.corp.example. A: REFUSED"),
         (rcode("w.x.corp.example", A, Rcode::NOTIMP), "search stopped at w.x.corp.example. A: NOTIMP"),
-        (Err(Failure::Prohibited), "search stopped at w.x.corp.example. A: REFUSED, refused by acl"),
+        (
+            Err(Failure::Prohibited),
+            "search stopped at w.x.corp.example. A: REFUSED, refused by acl: a rule of the server block blocks this client, name or type",
+        ),
     ] {
         let reply = fixture.ask("w.x.shop.svc.d.e", A, &positive().with("w.x.corp.example", A, failure)).await.unwrap();
         assert_eq!((told(&reply).0, reply.storable), (Rcode::SERVFAIL, false));

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use contract::limits::ANSWER_WITHIN;
 use contract::metrics::Counter;
-use contract::wire::{Ede, Rcode, ede};
+use contract::told;
+use contract::wire::{Ede, Rcode};
 use contract::{Age, Answer, Decided, Failure, Moment, Reply};
 
 use crate::capacity::Class;
@@ -84,9 +85,9 @@ pub(crate) struct Draft {
 }
 
 /// A TTL of 30, EDE 3: an answer with records.
-static STALE_ANSWER: Ede = Ede { code: ede::STALE_ANSWER, text: Cow::Borrowed("stale, upstream does not answer") };
+static STALE_ANSWER: Ede = told::STALE_ANSWER.plain();
 /// EDE 19: NXDOMAIN.
-static STALE_NXDOMAIN: Ede = Ede { code: ede::STALE_NXDOMAIN, text: Cow::Borrowed("stale, upstream does not answer") };
+static STALE_NXDOMAIN: Ede = told::STALE_NXDOMAIN.plain();
 
 impl Entry {
     pub(crate) fn new(draft: Draft, now: Moment) -> Self {

@@ -186,7 +186,7 @@ impl Store {
         }
         // what is memorised elsewhere must not be memorised anew: it would never end
         if failure.fault() == Fault::Upstream && !matches!(failure, Failure::Memorised { .. }) {
-            self.memorise_failure(key, failure.to_string(), policy, now);
+            self.memorise_failure(key, failure.told().1.text.into_owned(), policy, now); // with what to do
         }
     }
 

@@ -378,11 +378,8 @@ fn count_records(out: &mut [u8], question: usize) {
 /// Octets of OPT without options (RFC 6891 6.1.2).
 const OPT_FIXED: usize = 11;
 
-/// How much of an EXTRA-TEXT is said.
-const EDE_TEXT_MAX: usize = 160;
-
 fn ede_text(text: &str) -> &[u8] {
-    &text.as_bytes()[..text.floor_char_boundary(EDE_TEXT_MAX)]
+    &text.as_bytes()[..text.floor_char_boundary(limits::EDE_TEXT_MAX)]
 }
 
 /// Octets of an Extended DNS Error as an option.

@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::wire::{Ede, Rcode, ede};
+use crate::limits;
+use crate::told::{self, Telling};
+use crate::wire::{Ede, Rcode};
 
 /// A question that got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +41,8 @@ pub enum Failure {
     AllDown {
         /// How many there are.
         count: usize,
+        /// Who has been down longest, as far as that is known.
+        longest: Option<Down>,
     },
     /// Each upstream was asked, and none answered.
     #[error("none of the {count} upstreams of {zone} answered, the last one: {last}")]
@@ -47,6 +51,8 @@ pub enum Failure {
         zone: String,
         /// How many there are.
         count: usize,
+        /// Who of them has been down longest, if anybody is.
+        longest: Option<Down>,
         /// What became of the last attempt.
         last: Box<str>,
     },
@@ -67,6 +73,10 @@ pub enum Failure {
     Bound {
         /// Which.
         bound: Bound,
+        /// Its number, where it has one.
+        most: Option<u64>,
+        /// Whose it is, if it is an upstream's.
+        upstream: Option<SocketAddr>,
     },
     /// The answer was not there in time for the client.
     #[error("no answer within {} ms", waited.as_millis())]
@@ -108,6 +118,15 @@ pub enum Failure {
     },
 }
 
+/// An upstream that is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Down {
+    /// Who.
+    pub upstream: SocketAddr,
+    /// For how long.
+    pub since: Duration,
+}
+
 /// A bound of ours, see [`crate::limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // named after the limits
@@ -146,6 +165,42 @@ impl Bound {
             Self::UpstreamRate => "upstream_rate",
             Self::MessageSize => "message_size",
             Self::Memory => "memory",
+        }
+    }
+
+    /// It is reached: one of those whose number is fixed.
+    pub fn reached(self) -> Failure {
+        Failure::Bound { bound: self, most: self.fixed(), upstream: None }
+    }
+
+    /// It is reached at this number, which somebody configured or has for a bound of his own.
+    pub fn reached_at(self, most: usize, upstream: Option<SocketAddr>) -> Failure {
+        Failure::Bound { bound: self, most: u64::try_from(most).ok(), upstream }
+    }
+
+    /// Its number, if that is the same for everybody.
+    fn fixed(self) -> Option<u64> {
+        let most = match self {
+            Self::Misses => limits::MISSES_MAX,
+            Self::MissesPerClient => limits::MISSES_PER_CLIENT_MAX,
+            Self::Reentries => limits::REENTRIES_MAX.into(),
+            Self::MessageSize => limits::MESSAGE_MAX,
+            Self::Memory => limits::MISSES_UNDER_PRESSURE_MAX,
+            Self::MaxConcurrent | Self::UpstreamPipeline | Self::UpstreamRate => return None,
+        };
+        u64::try_from(most).ok()
+    }
+
+    fn telling(self) -> &'static Telling {
+        match self {
+            Self::Misses => &told::BOUND_MISSES,
+            Self::MissesPerClient => &told::BOUND_MISSES_PER_CLIENT,
+            Self::Reentries => &told::BOUND_REENTRIES,
+            Self::MaxConcurrent => &told::BOUND_MAX_CONCURRENT,
+            Self::UpstreamPipeline => &told::BOUND_UPSTREAM_PIPELINE,
+            Self::UpstreamRate => &told::BOUND_UPSTREAM_RATE,
+            Self::MessageSize => &told::BOUND_MESSAGE_SIZE,
+            Self::Memory => &told::BOUND_MEMORY,
         }
     }
 }
@@ -196,23 +251,71 @@ impl Failure {
         !matches!(self.fault(), Fault::Client)
     }
 
-    /// The RCODE and Extended DNS Error that the client is told (RFC 8914). The only place where that is decided.
+    /// The RCODE and Extended DNS Error that the client is told (RFC 8914): what happened, and what to do. The only place where
+    /// that is decided.
     pub fn told(&self) -> (Rcode, Ede) {
-        let (rcode, code) = match self {
-            Self::Timeout { .. } | Self::AllDown { .. } | Self::NoneAnswered { .. } | Self::TooLate { .. } => {
-                (Rcode::SERVFAIL, ede::NO_REACHABLE_AUTHORITY)
-            }
-            Self::CnameLoop { .. } | Self::CnameTooLong { .. } => (Rcode::SERVFAIL, ede::OTHER),
-            Self::Unreachable { .. } => (Rcode::SERVFAIL, ede::NETWORK_ERROR),
-            Self::BrokenReply { .. } => (Rcode::SERVFAIL, ede::INVALID_DATA),
-            Self::Bound { bound: Bound::MaxConcurrent } => (Rcode::REFUSED, ede::OTHER), // as CoreDNS's `max_concurrent`
-            Self::Bound { .. } | Self::Panicked => (Rcode::SERVFAIL, ede::OTHER),
-            Self::NotReady { .. } => (Rcode::SERVFAIL, ede::NOT_READY),
-            Self::Memorised { .. } => (Rcode::SERVFAIL, ede::CACHED_ERROR),
-            Self::NoBlock { .. } => (Rcode::REFUSED, ede::NOT_AUTHORITATIVE),
-            Self::EndOfChain { .. } => (Rcode::SERVFAIL, ede::NOT_AUTHORITATIVE), // as CoreDNS
-            Self::Prohibited => (Rcode::REFUSED, ede::PROHIBITED),
+        let telling = self.telling();
+        let rcode = telling.rcode.expect("each failure has an RCODE");
+        (rcode, telling.with(&self.facts()))
+    }
+
+    /// Its row of the table. No other arm takes what is new: it would get no row.
+    fn telling(&self) -> &'static Telling {
+        match self {
+            Self::Timeout { .. } => &told::TIMEOUT,
+            Self::Unreachable { .. } => &told::UNREACHABLE,
+            Self::BrokenReply { .. } => &told::BROKEN_REPLY,
+            Self::AllDown { .. } => &told::ALL_DOWN,
+            Self::NoneAnswered { .. } => &told::NONE_ANSWERED,
+            Self::CnameLoop { .. } => &told::CNAME_LOOP,
+            Self::CnameTooLong { .. } => &told::CNAME_TOO_LONG,
+            Self::Bound { bound, .. } => bound.telling(),
+            Self::TooLate { .. } => &told::TOO_LATE,
+            Self::NoBlock { .. } => &told::NO_BLOCK,
+            Self::EndOfChain { .. } => &told::END_OF_CHAIN,
+            Self::Prohibited => &told::PROHIBITED,
+            Self::NotReady { .. } => &told::NOT_READY,
+            Self::Panicked => &told::PANICKED,
+            Self::Memorised { .. } => &told::CACHED_ERROR,
+        }
+    }
+
+    /// What stands in the place of the words in braces.
+    fn facts(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let text = |value: &dyn fmt::Display| Cow::Owned(value.to_string());
+        let longest = |longest: &Option<Down>| {
+            longest.as_ref().map_or(Cow::Borrowed(""), |Down { upstream, since }| {
+                format!(", {upstream} for {} s", since.as_secs()).into()
+            })
         };
-        (rcode, Ede::new(code, self.to_string()))
+        match self {
+            Self::Timeout { upstream, waited } => {
+                vec![("upstream", text(upstream)), ("waited", text(&waited.as_millis()))]
+            }
+            Self::Unreachable { upstream, reason } | Self::BrokenReply { upstream, reason } => {
+                vec![("upstream", text(upstream)), ("reason", Cow::Borrowed(reason))]
+            }
+            Self::AllDown { count, longest: who } => vec![("count", text(count)), ("longest", longest(who))],
+            Self::NoneAnswered { zone, count, longest: who, last } => vec![
+                ("zone", Cow::Borrowed(zone)),
+                ("count", text(count)),
+                ("longest", longest(who)),
+                ("last", Cow::Borrowed(last)),
+            ],
+            Self::CnameLoop { at } => vec![("at", Cow::Borrowed(at))],
+            Self::CnameTooLong { most } => vec![("most", text(most))],
+            Self::Bound { most, upstream, .. } => vec![
+                ("most", most.map_or(Cow::Borrowed("all"), |most| text(&most))),
+                ("upstream", upstream.as_ref().map_or(Cow::Borrowed("the upstream"), |upstream| text(upstream))),
+            ],
+            Self::TooLate { waited } => vec![("waited", text(&waited.as_millis()))],
+            Self::NoBlock { name } | Self::EndOfChain { name } => vec![("name", Cow::Borrowed(name))],
+            Self::NotReady { what } => vec![("what", Cow::Borrowed(what))],
+            Self::Memorised { text } => vec![("text", Cow::Borrowed(text))],
+            Self::Prohibited | Self::Panicked => Vec::new(),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

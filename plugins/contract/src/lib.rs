@@ -24,18 +24,19 @@ mod shelf;
 mod story;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod told;
 pub mod wire;
 
 pub use answer::{Age, Answer, Asker, BadAnswer};
 pub use clock::{Clock, FakeClock, Moment, RuntimeClock};
 pub use cluster::{Cluster, Endpoint, Endpoints, NoCluster, ServicePort};
 pub use corefile_compat as corefile;
-pub use failure::{Bound, Failure, Fault};
+pub use failure::{Bound, Down, Failure, Fault};
 pub use plugin::{
     Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Remembered, Reply, Served, Server, Source,
     Spec, Storing, Verdict,
 };
-pub use pods::{Pod, PodIndex, Resident};
+pub use pods::{Census, Known, Pod, PodIndex, Resident};
 pub use published::{Changes, Kind, Object, Publication, Published, Recent, Wanted};
 pub use query::{Client, Query, Transport};
 pub use scope::{ListId, Plain, Scope, Scoper, SearchList, SearchLists};

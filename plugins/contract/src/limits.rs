@@ -114,6 +114,10 @@ pub const ENDPOINT_ZONES_MAX: usize = 8;
 pub const ENDPOINTS_MAX: usize = 1_024;
 /// Pods whose search lists are known: one node's, and far more than any has.
 pub const PODS_MAX: usize = 4_096;
+/// Addresses of which it is known why nobody has them: of each pod's two families.
+pub const PLAIN_ADDRESSES_MAX: usize = 2 * PODS_MAX;
+/// Addresses of the node itself that its pods tell of.
+pub const HOST_ADDRESSES_MAX: usize = 16;
 /// The largest file of search lists, octets.
 pub const PODS_FILE_MAX: usize = 4 << 20;
 
@@ -295,12 +299,94 @@ pub const CONNTRACK_ENTRIES_MAX: usize = 4_000_000;
 /// How long the kernel may take for a part of the walk.
 pub const CONNTRACK_WITHIN: Duration = Duration::from_secs(5);
 
+/// Texts of a reply of class CHAOS that tells a client of itself; the longest search list takes a dozen.
+pub const CHAOS_TEXTS_MAX: usize = 99;
+/// Octets of such a text without its number: with it, it fits into a character string (RFC 1035 3.3).
+pub const CHAOS_TEXT_MAX: usize = 240;
+
+/// How much of an EXTRA-TEXT (RFC 8914 2) is said, octets.
+pub const EDE_TEXT_MAX: usize = 160;
+
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
 /// Series of one metric (labels such as the addresses of endpoints come and go).
 pub const SERIES_PER_FAMILY_MAX: usize = 2_000;
 
+/// Octets that one desk for datagrams has shown and nobody has read yet. With messages the rest of a crowded moment is dropped.
+pub const TAP_RING_OCTETS: usize = 256 << 10;
+/// Such rings at most: a thread has one for each address that it serves. Desks beyond are not looked at.
+pub const TAP_RINGS_MAX: usize = 512;
+/// A desk paces itself in steps of this,
+pub const TAP_STEP: Duration = Duration::from_millis(100);
+/// and shows so many queries in each of them at most: all of them up to half of it, then a share.
+pub const TAP_SHOWN_PER_STEP_MAX: u32 = 512;
+/// Misses, and what came over connections, that wait to be shown.
+pub const TAP_QUEUE_MAX: usize = 2_048;
+/// What was seen is shown so often.
+pub const TAP_SHOW_EVERY: Duration = Duration::from_millis(50);
+/// Those who watch queries as they come.
+pub const WATCHERS_MAX: usize = 16;
+/// Queries that wait for one of them; further ones are dropped, and it is told how many.
+pub const WATCH_QUEUE_MAX: usize = 1_024;
+/// Names with their types that are counted as the most frequent of a while,
+pub const TOP_NAMES_MAX: usize = 1_024;
+/// and clients.
+pub const TOP_CLIENTS_MAX: usize = 512;
+/// So many of them are told.
+pub const TOP_TOLD_MAX: usize = 100;
+/// The while that they are counted in; told are this one and the one before.
+pub const TOP_WINDOW: Duration = Duration::from_secs(30);
+/// Counting goes on for so long after somebody has asked for it.
+pub const TOP_OPEN_FOR: Duration = Duration::from_secs(15);
+/// From one point of the history to the next,
+pub const HISTORY_STEP: Duration = Duration::from_secs(5);
+/// and how many there are: a quarter of an hour.
+pub const HISTORY_POINTS_MAX: usize = 180;
+/// Causes of failures that are counted apart; further ones are counted together.
+pub const FAILURE_CAUSES_MAX: usize = 32;
+
+/// Messages that wait for one dnstap endpoint, for each unit of the argument QUEUE (CoreDNS's own number); further ones are
+/// dropped and counted.
+pub const DNSTAP_QUEUE_UNIT: usize = 10_000;
+/// The same in octets, whatever QUEUE says.
+pub const DNSTAP_QUEUE_OCTETS_MAX: usize = 16 << 20;
+/// Messages that are written to a dnstap endpoint together.
+pub const DNSTAP_BATCH_MAX: usize = 256;
+/// A connection to a dnstap endpoint, handshake included, is opened within this (CoreDNS's own bound).
+pub const DNSTAP_CONNECT_WITHIN: Duration = Duration::from_secs(4);
+/// A dnstap endpoint that takes no octet for this long is cut.
+pub const DNSTAP_WRITE_WITHIN: Duration = Duration::from_secs(4);
+/// The first pause before a dnstap endpoint is tried again; it doubles,
+pub const DNSTAP_RETRY_MIN: Duration = Duration::from_millis(500);
+/// up to this (CoreDNS's own pause).
+pub const DNSTAP_RETRY_MAX: Duration = Duration::from_secs(10);
+/// A control frame of Frame Streams, octets.
+pub const DNSTAP_CONTROL_MAX: usize = 512;
+
+/// Spans that wait for one collector, unless `trace` says another number; further ones are dropped and counted.
+pub const TRACE_BACKLOG: usize = 8_192;
+/// The largest number that it may say.
+pub const TRACE_BACKLOG_MAX: usize = 1_000_000;
+/// Spans that go to a collector in one request, more or less: the stories of whole questions, unless `trace` says another number.
+pub const TRACE_BATCH: usize = 512;
+/// Spans wait so long for others to go with them, unless `trace` says another time.
+pub const TRACE_BATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// One request to a collector, its answer included.
+pub const TRACE_EXPORT_WITHIN: Duration = Duration::from_secs(5);
+/// What is read of a collector's answer, octets.
+pub const TRACE_ANSWER_MAX: usize = 64 << 10;
+/// The first pause after a request that failed; it doubles,
+pub const TRACE_RETRY_MIN: Duration = Duration::from_secs(1);
+/// up to this.
+pub const TRACE_RETRY_MAX: Duration = Duration::from_secs(30);
+
 const _: () = {
+    assert!(CHAOS_TEXT_MAX + 3 <= 255, "a number and a blank");
+    assert!(CHAOS_TEXTS_MAX * (CHAOS_TEXT_MAX + 16) < MESSAGE_MAX, "each with its record's head");
+    assert!(DNSTAP_RETRY_MIN.as_millis() < DNSTAP_RETRY_MAX.as_millis());
+    assert!(DNSTAP_BATCH_MAX < DNSTAP_QUEUE_UNIT);
+    assert!(TRACE_RETRY_MIN.as_millis() < TRACE_RETRY_MAX.as_millis());
+    assert!(STORY_STEPS_MAX < TRACE_BACKLOG && TRACE_BATCH < TRACE_BACKLOG && TRACE_BACKLOG <= TRACE_BACKLOG_MAX);
     assert!(WITNESS_RETRY_MIN.as_millis() < WITNESS_RETRY_MAX.as_millis());
     assert!(WITNESS_DATAGRAM_MAX < WITNESS_BUFFER);
     assert!(LOOP_SETTLED_AFTER.as_millis() < LOOP_PROBE_WITHIN.as_millis());
@@ -326,4 +412,7 @@ const _: () = {
     assert!(MISSES_UNDER_PRESSURE_MAX < MISSES_PER_CLIENT_MAX);
     assert!(WARM_EVERY.as_millis() < WARM_AGE_MAX.as_millis());
     assert!(UDP_PLAIN_MAX < UDP_REPLY_MAX && UDP_REPLY_MAX < MESSAGE_MAX);
+    assert!(2 * (UDP_QUERY_MAX + UDP_REPLY_MAX) < TAP_RING_OCTETS);
+    assert!(TAP_SHOW_EVERY.as_millis() < TAP_STEP.as_millis(), "a ring has room for a step");
+    assert!(TOP_TOLD_MAX < TOP_CLIENTS_MAX && TOP_TOLD_MAX < TOP_NAMES_MAX);
 };

@@ -136,6 +136,9 @@ impl Family {
     }
 }
 
+/// Names of labels and their values.
+pub type Labels = Vec<(String, String)>;
+
 /// All counters of the process. The same name and labels give the same counter.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -193,6 +196,18 @@ impl Metrics {
         family.take(label_text(labels), new, &self.refused)
     }
 
+    /// The counters or gauges of a name, each with its labels. Histograms, and names that nobody has, give nothing.
+    pub fn values(&self, name: &str) -> Vec<(Labels, f64)> {
+        let families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = families.get(name).into_iter().flat_map(|family| &family.series);
+        let value = |series: &Series| match series {
+            Series::Counter(counter) => Some(counter.value() as f64),
+            Series::Gauge(gauge) => Some(gauge.value() as f64),
+            Series::Histogram(_) => None,
+        };
+        series.filter_map(|(labels, series)| Some((labels_of(labels), value(series)?))).collect()
+    }
+
     /// The text format of Prometheus, version 0.0.4.
     pub fn text(&self) -> String {
         let families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
@@ -242,6 +257,25 @@ pub fn write_histogram(
         let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {total}");
     }
     let _ = writeln!(out, "{name}_sum{braced} {sum}\n{name}_count{braced} {total}");
+}
+
+/// What [`label_text`] made its text of.
+fn labels_of(text: &str) -> Labels {
+    let mut labels = Labels::new();
+    let mut rest = text;
+    while let Some((name, value)) = rest.split_once("=\"") {
+        let (mut plain, mut letters) = (String::new(), value.chars());
+        while let Some(letter) = letters.next() {
+            match letter {
+                '"' => break,
+                '\\' => plain.extend(letters.next().map(|escaped| if escaped == 'n' { '\n' } else { escaped })),
+                letter => plain.push(letter),
+            }
+        }
+        labels.push((name.trim_start_matches(',').to_owned(), plain));
+        rest = letters.as_str();
+    }
+    labels
 }
 
 fn write_series(out: &mut String, name: &str, labels: &str, series: &Series) {
@@ -318,5 +352,17 @@ mod tests {
         held.increment();
         let text = metrics.text();
         assert!(text.contains("x_total 1\n") && !text.contains("x_total{"), "{text}");
+    }
+
+    #[test]
+    fn values_come_with_their_labels_whatever_stands_in_them() {
+        let metrics = Metrics::default();
+        let odd = "a\"b\\c\nd,e=\"f";
+        metrics.counter("x_total", "X.", &[("one", odd), ("two", "")]).add(3);
+        metrics.counter("x_total", "X.", &[]).increment();
+        metrics.histogram("d_seconds", "D.", &[], SECONDS).observe(0.003);
+        let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(metrics.values("x_total"), [(vec![], 1.0), (vec![of("one", odd), of("two", "")], 3.0)]);
+        assert!(metrics.values("d_seconds").is_empty() && metrics.values("y_total").is_empty());
     }
 }

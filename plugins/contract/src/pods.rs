@@ -1,12 +1,16 @@
 //! Who has an address: pods and their search lists, read without waiting and replaced whole.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::scope::{ListId, SearchList};
+use crate::clock::Moment;
+use crate::limits::PLAIN_ADDRESSES_MAX;
+use crate::scope::{ListId, Plain, SearchList};
 
 /// A pod as far as its look-ups go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,28 +36,66 @@ pub struct Resident {
     pub ndots: u8,
 }
 
-/// Tells the search list behind an address. Whoever fills it (a file, a watch) replaces it whole; whoever reads it waits for
-/// nobody.
+/// Tells the search list behind an address, or why there is none. Whoever fills it (a file, a watch) replaces it whole; whoever
+/// reads it waits for nobody.
 #[derive(Debug, Default)]
-pub struct PodIndex(ArcSwap<Snapshot>);
+pub struct PodIndex {
+    now: ArcSwap<Snapshot>,
+    /// One more than the milliseconds of the last word of whoever knows the pods; 0: none yet.
+    heard: AtomicU64,
+}
+
+/// Whoever has an address, or why nobody does as far as look-ups go.
+pub type Known = Result<Resident, Plain>;
 
 // fixed hashes: the keys come from the cluster, not from clients
-type ByAddress = HashMap<u128, Resident, foldhash::fast::FixedState>;
+type ByAddress = HashMap<u128, Known, foldhash::fast::FixedState>;
 type ById = HashMap<ListId, Arc<SearchList>, foldhash::fast::FixedState>;
 
 /// One state of the index; never changed once it is published.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 struct Snapshot {
     by_address: ByAddress,
-    /// The list of every client that is not a known pod (`autopath RESOLV-CONF`).
-    everybody: Option<Resident>,
+    /// Who has any other address: the list of every client (`autopath RESOLV-CONF`), or nobody, and why.
+    others: Known,
     lists: ById,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { by_address: ByAddress::default(), others: Err(Plain::NotSynced), lists: ById::default() }
+    }
+}
+
+/// How much an index knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// False until somebody has told who has which address.
+    pub is_synced: bool,
+    /// Pods with an address of their own.
+    pub pods: usize,
+    /// Addresses that have a search list.
+    pub addresses: usize,
+    /// Addresses that two pods claim.
+    pub conflicts: usize,
+    /// Addresses that the kernel doubts.
+    pub doubts: usize,
 }
 
 impl PodIndex {
     /// Replaces everything by these pods at once. An address that two of them have belongs to neither; how many such there
     /// are is returned.
     pub fn replace<'p>(&self, pods: impl IntoIterator<Item = &'p Pod>) -> usize {
+        self.replace_with(pods, [])
+    }
+
+    /// The same with addresses of which it is known why they belong to nobody; of those that no pod has,
+    /// [`PLAIN_ADDRESSES_MAX`] at most.
+    pub fn replace_with<'p>(
+        &self,
+        pods: impl IntoIterator<Item = &'p Pod>,
+        plain: impl IntoIterator<Item = (IpAddr, Plain)>,
+    ) -> usize {
         let mut owners: HashMap<u128, Option<&Pod>> = HashMap::new();
         let mut lists = ById::default();
         for pod in pods {
@@ -66,45 +108,110 @@ impl PodIndex {
         let conflicts = owners.values().filter(|owner| owner.is_none()).count();
         let resident =
             |pod: &Pod| Resident { pod: Some(Arc::clone(&pod.name)), list: Arc::clone(&pod.list), ndots: pod.ndots };
-        let by_address = owners.into_iter().filter_map(|(address, owner)| Some((address, resident(owner?)))).collect();
-        self.0.store(Arc::new(Snapshot { by_address, everybody: None, lists }));
+        let known = |owner: Option<&Pod>| owner.map(resident).ok_or(Plain::Conflict);
+        let mut by_address: ByAddress = owners.into_iter().map(|(address, owner)| (address, known(owner))).collect();
+        for (address, plain) in plain.into_iter().take(PLAIN_ADDRESSES_MAX) {
+            by_address.entry(number(address)).or_insert(Err(plain));
+        }
+        self.now.store(Arc::new(Snapshot { by_address, others: Err(Plain::Unknown), lists }));
         conflicts
     }
 
-    /// An address belongs to nobody, until the next replacement says otherwise.
+    /// An address belongs to nobody, since the kernel says so, until the next replacement says otherwise.
     pub fn withdraw(&self, address: IpAddr) {
         let address = number(address);
-        if !self.0.load().by_address.contains_key(&address) {
+        if !matches!(self.now.load().by_address.get(&address), Some(Ok(_))) {
             return;
         }
-        self.0.rcu(|now| {
-            let mut by_address = now.by_address.clone();
-            by_address.remove(&address);
-            Snapshot { by_address, everybody: now.everybody.clone(), lists: now.lists.clone() }
+        self.now.rcu(|now| {
+            let mut next = Snapshot::clone(now);
+            next.by_address.insert(address, Err(Plain::Doubt));
+            next
         });
+    }
+
+    /// Nothing is known any more, as at the start.
+    pub fn forget(&self) {
+        self.now.store(Arc::default());
     }
 
     /// Replaces everything by one list that every client has.
     pub fn replace_for_everybody(&self, list: Arc<SearchList>, ndots: u8) {
         let lists = ById::from_iter([(list.id, Arc::clone(&list))]);
-        let everybody = Some(Resident { pod: None, list, ndots });
-        self.0.store(Arc::new(Snapshot { everybody, lists, ..Snapshot::default() }));
+        let others = Ok(Resident { pod: None, list, ndots });
+        self.now.store(Arc::new(Snapshot { by_address: ByAddress::default(), others, lists }));
     }
 
-    /// What `look` makes of whoever has an address; `None` if nobody is known to. On the hit path: no lock, no allocation.
-    pub fn at<R>(&self, address: IpAddr, look: impl FnOnce(&Resident) -> R) -> Option<R> {
-        let snapshot = self.0.load();
-        snapshot.by_address.get(&number(address)).or(snapshot.everybody.as_ref()).map(look)
+    /// What `look` makes of whoever has an address; or why nobody is known to. On the hit path: no lock, no allocation.
+    pub fn at<R>(&self, address: IpAddr, look: impl FnOnce(&Resident) -> R) -> Result<R, Plain> {
+        let snapshot = self.now.load();
+        match snapshot.by_address.get(&number(address)).unwrap_or(&snapshot.others) {
+            Ok(resident) => Ok(look(resident)),
+            Err(plain) => Err(*plain),
+        }
     }
 
     /// The list with this number, while somebody has it.
     pub fn list(&self, id: ListId) -> Option<Arc<SearchList>> {
-        self.0.load().lists.get(&id).cloned()
+        self.now.load().lists.get(&id).cloned()
     }
 
     /// How many addresses have a list.
     pub fn addresses(&self) -> usize {
-        self.0.load().by_address.len()
+        self.now.load().by_address.values().filter(|known| known.is_ok()).count()
+    }
+
+    /// Whoever knows the pods has spoken at this moment, whether or not there was news.
+    pub fn heard(&self, at: Moment) {
+        self.heard.store(at.0.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The time since the last word of whoever knows the pods; `None`: there was none yet.
+    pub fn age(&self, now: Moment) -> Option<Duration> {
+        let heard = self.heard.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(now.since(Moment(heard)))
+    }
+
+    /// How much it knows. Looks at every address.
+    pub fn census(&self) -> Census {
+        let now = self.now.load();
+        let mut pods = HashSet::new();
+        let mut census = Census { is_synced: !matches!(now.others, Err(Plain::NotSynced)), ..Census::default() };
+        for known in now.by_address.values() {
+            match known {
+                Ok(resident) => {
+                    census.addresses += 1;
+                    pods.extend(resident.pod.as_ref());
+                }
+                Err(Plain::Conflict) => census.conflicts += 1,
+                Err(Plain::Doubt) => census.doubts += 1,
+                Err(_) => {}
+            }
+        }
+        census.pods = pods.len();
+        census
+    }
+
+    /// Every address of which something is known, in their order, `most` at most; and how many there was no room for.
+    pub fn listing(&self, most: usize) -> (Vec<(IpAddr, Known)>, usize) {
+        let now = self.now.load();
+        let mut numbers: Vec<u128> = now.by_address.keys().copied().collect();
+        numbers.sort_unstable();
+        let left_out = numbers.len().saturating_sub(most);
+        let told = numbers.iter().take(most).map(|number| (address(*number), now.by_address[number].clone()));
+        (told.collect(), left_out)
+    }
+
+    /// The addresses of the pod `NAMESPACE/NAME`, in their order: those that are its own for sure.
+    pub fn addresses_of(&self, pod: &str) -> Vec<IpAddr> {
+        let now = self.now.load();
+        let is_its = |known: &Known| {
+            known.as_ref().is_ok_and(|resident| resident.pod.as_deref().is_some_and(|name| name == pod))
+        };
+        let mut numbers: Vec<u128> =
+            now.by_address.iter().filter(|(_, known)| is_its(known)).map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers.into_iter().map(address).collect()
     }
 }
 
@@ -116,65 +223,10 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scope::SearchLists;
-    use crate::wire::Name;
-
-    fn pod(lists: &SearchLists, name: &str, addresses: &[&str], first: &str) -> Pod {
-        Pod {
-            name: name.into(),
-            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-            list: lists.intern(&[Name::parse(first).unwrap()]),
-            ndots: 5,
-        }
-    }
-
-    fn list_of(index: &PodIndex, address: &str) -> Option<ListId> {
-        index.at(address.parse().unwrap(), |resident| resident.list.id)
-    }
-
-    #[test]
-    fn an_address_belongs_to_exactly_one_pod_or_to_nobody() {
-        let (lists, index) = (SearchLists::default(), PodIndex::default());
-        assert_eq!(list_of(&index, "10.0.0.1"), None);
-        let conflicts = index.replace(&[
-            pod(&lists, "a/one", &["10.0.0.1", "fd00::1", "10.0.0.1"], "a.svc.d"),
-            pod(&lists, "a/two", &["10.0.0.2"], "a.svc.d"),
-            pod(&lists, "b/three", &["10.0.0.2", "10.0.0.3"], "b.svc.d"),
-            pod(&lists, "b/four", &["10.0.0.2"], "b.svc.d"),
-        ]);
-        assert_eq!(conflicts, 1);
-        let a = list_of(&index, "10.0.0.1");
-        assert!(a.is_some());
-        assert_eq!(list_of(&index, "fd00::1"), a);
-        assert_eq!(list_of(&index, "::ffff:10.0.0.1"), a, "an IPv4 client of an IPv6 socket");
-        assert_eq!(list_of(&index, "10.0.0.2"), None, "claimed three times");
-        assert_ne!(list_of(&index, "10.0.0.3"), a, "another namespace");
-        assert_eq!(list_of(&index, "10.0.0.9"), None, "no pod");
-        assert_eq!(index.at("10.0.0.3".parse().unwrap(), |who| who.pod.clone()), Some(Some("b/three".into())));
-        assert_eq!(index.addresses(), 3);
-
-        index.withdraw("10.0.0.1".parse().unwrap());
-        assert_eq!((list_of(&index, "10.0.0.1"), list_of(&index, "fd00::1")), (None, a), "one address of it");
-        index.withdraw("10.0.0.9".parse().unwrap());
-        assert_eq!(index.addresses(), 2);
-
-        assert_eq!(index.replace(&[pod(&lists, "a/two", &["10.0.0.2"], "a.svc.d")]), 0);
-        assert_eq!(list_of(&index, "10.0.0.2"), a, "equal lists keep one number");
-        assert_eq!(list_of(&index, "10.0.0.1"), None, "gone");
-    }
-
-    #[test]
-    fn a_list_for_everybody_needs_no_address() {
-        let (lists, index) = (SearchLists::default(), PodIndex::default());
-        let list = lists.intern(&[Name::parse("a.svc.d").unwrap(), Name::root()]);
-        index.replace_for_everybody(Arc::clone(&list), 2);
-        assert_eq!(list_of(&index, "192.0.2.77"), Some(list.id));
-        assert_eq!(index.list(list.id).unwrap().domains.len(), 2);
-        index.replace(&[]);
-        assert_eq!(list_of(&index, "192.0.2.77"), None);
-        assert!(index.list(list.id).is_none());
-    }
+/// Out of [`number`].
+fn address(number: u128) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(number)).to_canonical()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::pods::{PodIndex, Resident};
 use crate::wire::{Name, RecordType};
 
 /// The part of a store key that says for whom an answer holds.
@@ -94,13 +95,13 @@ pub enum Plain {
     Unknown,
     /// Two pods claim the client's address.
     Conflict,
-    /// The kernel says that whoever had the client's address may have gone.
+    /// The kernel says that whoever had the client's address may have gone, or does not vouch for it while the API server is away.
     Doubt,
     /// The client's address is the node's own: a pod in the host's network, or the host itself.
     HostNetwork,
     /// Who has which address is not known yet.
     NotSynced,
-    /// An access list stands in the way of a candidate.
+    /// An access list stands in the way of a candidate: there is a search, but none that memory has a part in.
     Gate,
 }
 
@@ -148,7 +149,7 @@ impl std::fmt::Display for Plain {
             Self::Dots => "as many dots as the client's ndots",
             Self::Unknown => "no pod is known to have the client's address",
             Self::Conflict => "two pods claim the client's address",
-            Self::Doubt => "the kernel says that the client's pod may have gone",
+            Self::Doubt => "the kernel does not vouch for the client's pod any more",
             Self::HostNetwork => "the client is in the host's network",
             Self::NotSynced => "the pods of this node are not known yet",
             Self::Gate => "acl stands in the way of a candidate",
@@ -167,8 +168,18 @@ pub trait Scoper: Send + Sync {
         self.search(client, name, rtype, dnssec_ok).map_or(Scope::Shared, Scope::Search)
     }
 
+    /// The same for somebody with this search list, whatever the client's address.
+    fn search_as(&self, _resident: &Resident, _name: &[u8], _rtype: RecordType) -> Result<ListId, Plain> {
+        Err(Plain::Unknown)
+    }
+
     /// The list of a scope that this scoper gave.
     fn list(&self, id: ListId) -> Option<Arc<SearchList>>;
+
+    /// Who has which address, if that is where its lists come from.
+    fn index(&self) -> Option<&Arc<PodIndex>> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -8,19 +8,22 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::limits::STORY_STEPS_MAX;
 use crate::plugin::{Source, Verdict};
+use crate::scope::{ListId, SearchList};
 use crate::wire::{Name, Rcode, RecordType};
 
 /// The steps of one question, and of those that it led to.
 #[derive(Debug)]
 pub struct Story {
     begun: Instant,
+    /// The search list that its question is asked with, where somebody asks on behalf of others.
+    list: Option<Arc<SearchList>>,
     told: Mutex<Told>,
 }
 
@@ -158,7 +161,18 @@ impl Decided {
 impl Story {
     /// A story that begins now.
     pub fn begin() -> Self {
-        Self { begun: Instant::now(), told: Mutex::default() }
+        Self::begin_as(None)
+    }
+
+    /// The same of a question that is asked as somebody with this search list would: a scope with its number means it, whether
+    /// or not anybody has it.
+    pub fn begin_as(list: Option<Arc<SearchList>>) -> Self {
+        Self { begun: Instant::now(), list, told: Mutex::default() }
+    }
+
+    /// The list with this number, if the question is asked with it.
+    pub fn list(&self, id: ListId) -> Option<&Arc<SearchList>> {
+        self.list.as_ref().filter(|list| list.id == id)
     }
 
     /// Adds a step. Beyond [`STORY_STEPS_MAX`] they are only counted.

@@ -316,7 +316,7 @@ mod tests {
         for _ in 0..3 {
             fail(&errors, "example.org", &timeout());
         }
-        fail(&errors, "example.org", &Failure::AllDown { count: 2 });
+        fail(&errors, "example.org", &Failure::AllDown { count: 2, longest: None });
         fail(&errors, "example.org", &Failure::Panicked);
         assert_eq!(
             said(&errors, &kept, Duration::from_secs(29)).await,
@@ -342,7 +342,7 @@ mod tests {
         let errors = errors("errors {\n consolidate 1s down\n}");
         let writer = tokio::spawn(Arc::clone(&errors).run());
         tokio::time::sleep(MOMENT).await;
-        fail(&errors, "example.org", &Failure::AllDown { count: 2 });
+        fail(&errors, "example.org", &Failure::AllDown { count: 2, longest: None });
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(kept.take(), ["ERROR errors: plugin/errors: 1 errors like 'down' occurred in last 1s"]);
         writer.abort();
@@ -371,7 +371,7 @@ mod tests {
         let _guard = tracing::subscriber::set_default(kept.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let errors = runtime.block_on(async { errors("errors {\n consolidate 1h down\n}") });
-        runtime.block_on(async { fail(&errors, "example.org", &Failure::AllDown { count: 1 }) });
+        runtime.block_on(async { fail(&errors, "example.org", &Failure::AllDown { count: 1, longest: None }) });
         runtime.block_on(async { fail(&errors, "example.org", &Failure::Panicked) });
         drop(errors);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::metrics::Counter;
 use contract::wire::{Name, Rcode, Section};
-use contract::{Answer, Bound, Boxed, Context, Failure, Next, Plugin, Query, Reply, Served, Source};
+use contract::{Answer, Bound, Boxed, Context, Next, Plugin, Query, Reply, Served, Source, Standing, What};
 use tokio::sync::Semaphore;
 use upstream::Group;
 
@@ -21,8 +21,8 @@ pub(crate) struct Forward {
     follow: Option<Follow>,
     next: Vec<Rcode>,
     next_on_nodata: bool,
-    /// `max_concurrent`.
-    concurrent: Option<Semaphore>,
+    /// `max_concurrent`, and its number.
+    concurrent: Option<(Semaphore, usize)>,
     rejects: Arc<Counter>,
 }
 
@@ -40,7 +40,7 @@ impl Forward {
             follow,
             next: spec.next.clone(),
             next_on_nodata: spec.next_on_nodata,
-            concurrent: spec.max_concurrent.map(|count| Semaphore::new(count.min(Semaphore::MAX_PERMITS))),
+            concurrent: spec.max_concurrent.map(|count| (Semaphore::new(count.min(Semaphore::MAX_PERMITS)), count)),
             rejects,
         }
     }
@@ -54,15 +54,31 @@ impl Forward {
     async fn exchange(&self, query: &Query) -> Served {
         let _under_way = match &self.concurrent {
             None => None,
-            Some(concurrent) => Some(concurrent.try_acquire().map_err(|_| {
+            Some((concurrent, most)) => Some(concurrent.try_acquire().map_err(|_| {
                 self.rejects.increment();
-                Failure::Bound { bound: Bound::MaxConcurrent }
+                query.tell(|| step(format!("nobody is asked: max_concurrent {most} is reached")));
+                Bound::MaxConcurrent.reached_at(*most, None)
             })?),
         };
+        query.tell(|| step(self.choice()));
         let (answer, upstream) = self.group.exchange(query).await?;
         let truncated = answer.is_truncated();
         let reply = Reply::fresh(answer, Source::Upstream(upstream));
         Ok(if truncated { reply.unstored() } else { reply })
+    }
+
+    /// Who is asked, for people.
+    fn choice(&self) -> String {
+        let count = self.group.upstreams().len();
+        format!("zone {}: {} of {count} upstreams are up", self.from, self.group.up())
+    }
+
+    /// Why a name is not forwarded, for people.
+    fn refusal(&self, name: &Name) -> String {
+        match self.except.iter().find(|zone| self.from.encloses(name) && zone.encloses(name)) {
+            Some(zone) => format!("not asked: zone {}, except {zone}", self.from),
+            None => format!("not asked: zone {} does not enclose it", self.from),
+        }
     }
 
     /// Whether the next `forward` is to be asked instead (`next`, `next_on_nodata`).
@@ -79,12 +95,16 @@ impl Plugin for Forward {
 
     fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
         if !self.takes(&query.name) {
+            query.tell(|| step(self.refusal(&query.name)));
             return next.serve(query);
         }
         Box::pin(async move {
             let reply = self.exchange(query).await?;
             match next.name() == Some(self.name()) && self.passes_on(&reply.answer) {
-                true => next.serve(query).await,
+                true => {
+                    query.tell(|| step(format!("{}: the next forward is asked", reply.answer.rcode())));
+                    next.serve(query).await
+                }
                 false => Ok(reply),
             }
         })
@@ -105,4 +125,12 @@ impl Plugin for Forward {
     fn is_ready(&self) -> bool {
         self.group.has_members()
     }
+
+    fn standings(&self) -> Vec<Standing> {
+        self.group.standings("forward", &self.from.to_string())
+    }
+}
+
+fn step(text: String) -> What {
+    What::Plugin { name: "forward", text: text.into() }
 }

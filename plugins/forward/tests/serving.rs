@@ -12,7 +12,7 @@ use contract::testing;
 use contract::wire::{Flags, HEADER, Name, Rcode, RecordType};
 use contract::{
     Answer, Blocks, Bound, Boxed, Client, Context, Failure, Next, Plugin, Query, Reply, RuntimeClock, Served, Source,
-    Spec as _, Transport,
+    Spec as _, Story, Transport, What,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
@@ -186,7 +186,7 @@ async fn more_than_max_concurrent_are_refused() {
         _ = &mut two => panic!("nobody answers"),
         third = ask(&context, &chain, "a.org", Transport::Udp) => {
             let failure = third.unwrap_err();
-            assert_eq!(failure, Failure::Bound { bound: Bound::MaxConcurrent });
+            assert_eq!(failure, Bound::MaxConcurrent.reached_at(2, None));
             assert_eq!(failure.told().0, Rcode::REFUSED);
         }
     }
@@ -204,7 +204,8 @@ async fn run_checks_the_upstreams() {
     let checks = tokio::spawn(Arc::clone(&chain[0]).run());
     assert!(matches!(ask(&context, &chain, "a.org", Transport::Udp).await, Err(Failure::Timeout { .. })));
     tokio::time::sleep(Duration::from_secs(15)).await; // two checks, each as patient as a question
-    assert_eq!(ask(&context, &chain, "a.org", Transport::Udp).await.unwrap_err(), Failure::AllDown { count: 1 });
+    let failure = ask(&context, &chain, "a.org", Transport::Udp).await.unwrap_err();
+    assert!(matches!(failure, Failure::AllDown { count: 1, longest: Some(_) }), "{failure:?}");
     checks.abort();
 }
 
@@ -260,4 +261,36 @@ async fn what_cannot_be_had_is_said_with_what_to_do() {
     {
         built(&context, &format!("forward . tls://127.0.0.1 {{\ntls {arguments}\n}}")).unwrap();
     }
+}
+
+/// What a question for the name tells on its way, as far as plugins do it by themselves.
+async fn told(context: &Context, chain: &[Arc<dyn Plugin>], name: &str) -> Vec<String> {
+    let story = Arc::new(Story::begin());
+    let asked = testing::query(name, RecordType::A);
+    let query = Query { arrived: context.clock.now(), story: Some(Arc::clone(&story)), ..asked };
+    let _ = Next::new(chain, &NoBlocks).serve(&query).await;
+    let text = |what| match what {
+        What::Plugin { name: "forward", text } => Some(text.into_owned()),
+        _ => None,
+    };
+    story.steps().0.into_iter().filter_map(|step| text(step.what)).collect()
+}
+
+#[tokio::test]
+async fn which_zone_takes_a_name_and_who_is_handed_it_is_told() {
+    let context = context();
+    let (denying, knowing) = (saying(Rcode::NXDOMAIN).await, saying(Rcode::NOERROR).await);
+    let body = format!("forward a.org {denying} {{\nexcept b.a.org\nnext NXDOMAIN\n}}\nforward . {knowing}");
+    let chain = built(&context, &body).unwrap();
+    let taken = "zone .: 1 of 1 upstreams are up".to_owned();
+    assert_eq!(told(&context, &chain, "x.org").await, ["not asked: zone a.org. does not enclose it", &taken]);
+    assert_eq!(told(&context, &chain, "x.b.a.org").await, ["not asked: zone a.org., except b.a.org.", &taken]);
+    let first = "zone a.org.: 1 of 1 upstreams are up";
+    assert_eq!(told(&context, &chain, "x.a.org").await, [first, "NXDOMAIN: the next forward is asked", &taken]);
+
+    let full = built(&context, &format!("forward . {knowing} {{\nmax_concurrent 1\n}}")).unwrap();
+    let standings: Vec<_> = full.iter().flat_map(|plugin| plugin.standings()).collect();
+    let [standing] = &standings[..] else { panic!("{standings:?}") };
+    assert_eq!((standing.address, standing.plugin, standing.zones.as_str()), (knowing, "forward", "."));
+    assert!(standing.is_up && standing.round_trip.is_none(), "{standing:?}");
 }

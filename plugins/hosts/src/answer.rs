@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use contract::limits;
-use contract::wire::{Composer, Ede, Flags, Name, Rcode, RecordType, Section, ede};
+use contract::told;
+use contract::wire::{Composer, Flags, Name, Rcode, RecordType, Section};
 use contract::{Answer, Query, Reply, Source};
 
 use crate::table::Table;
@@ -40,6 +41,22 @@ impl Hosts {
         }))
     }
 
+    /// Where what is said of a name stands, for people.
+    pub(crate) fn origin(&self, query: &Query) -> String {
+        let (file, path) = (self.file.table(), self.file.path().display());
+        let of_address = |table: &Table| reverse::address(&query.name).and_then(|ip| table.names(ip).first().cloned());
+        let line = |table: &Table| match query.rtype {
+            RecordType::PTR => of_address(table).and_then(|name| table.line(&name)),
+            _ => table.line(&query.name),
+        };
+        match (line(&file), line(&self.inline)) {
+            (Some(line), None) => format!("listed in {path} line {line}"),
+            (Some(line), Some(_)) => format!("listed in {path} line {line}, and in the Corefile"),
+            (None, Some(_)) => "listed in the Corefile".to_owned(),
+            (None, None) => "not listed, and no fallthrough".to_owned(),
+        }
+    }
+
     /// A record of the type asked for with each RDATA, as many as fit. None is NODATA, and there is no SOA to give it.
     fn records<T>(&self, query: &Query, items: &[T], rdata: impl Fn(&mut Composer, &T)) -> Reply {
         let mut composer = Composer::new(&query.name, query.rtype, query.class);
@@ -56,7 +73,7 @@ impl Hosts {
     /// A hosts file has no SOA, and NXDOMAIN without one is no proof: SERVFAIL, as CoreDNS says.
     fn unknown(&self, query: &Query) -> Reply {
         let answer = Answer::empty(&query.name, query.rtype, query.class, Rcode::SERVFAIL);
-        let mut reply = self.reply(answer.with_ede(Ede::new(ede::OTHER, "hosts: name not listed, and no fallthrough")));
+        let mut reply = self.reply(answer.with_ede(told::NOT_LISTED.plain()));
         reply.lifetime = reply.lifetime.map(|lifetime| lifetime.min(limits::SERVFAIL_MAX));
         reply
     }

@@ -90,6 +90,11 @@ impl HostsFile {
         Ok(Self { seen: Mutex::new(seen), ..this })
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The table, without waiting.
     pub(crate) fn table(&self) -> Guard<Arc<Table>> {
         self.table.load()

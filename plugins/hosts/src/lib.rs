@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::wire::Name;
-use contract::{Boxed, Next, Plugin, Query, Served};
+use contract::{Boxed, Next, Plugin, Query, Served, What};
 
 pub use spec::{DEFAULT_FILE, Entry, HostsSpec, check};
 
@@ -60,8 +60,14 @@ impl Plugin for Hosts {
 
     fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
         match self.answer(query) {
-            Some(reply) => Box::pin(std::future::ready(Ok(reply))),
-            None => next.serve(query),
+            Some(reply) => {
+                query.tell(|| What::Plugin { name: NAME, text: self.origin(query).into() });
+                Box::pin(std::future::ready(Ok(reply)))
+            }
+            None => {
+                query.tell(|| What::Plugin { name: NAME, text: "not listed: handed on".into() });
+                next.serve(query)
+            }
         }
     }
 

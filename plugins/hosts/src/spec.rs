@@ -171,7 +171,7 @@ impl Spec for HostsSpec {
         let mut inline = Table::default();
         for entry in &self.inline {
             for name in &entry.names {
-                inline.insert(entry.address, name.clone(), intake).map_err(|reason| BuildError::Unavailable {
+                inline.insert(entry.address, name.clone(), 0, intake).map_err(|reason| BuildError::Unavailable {
                     what: "hosts".to_owned(),
                     reason: format!("{reason} in the Corefile; put them into a file"),
                 })?;

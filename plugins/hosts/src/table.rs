@@ -22,6 +22,8 @@ pub(crate) struct Table {
 struct Addresses {
     v4: Vec<Ipv4Addr>,
     v6: Vec<Ipv6Addr>,
+    /// The first line that lists the name; 0: none of a file.
+    line: u32,
 }
 
 /// What a table takes in.
@@ -42,20 +44,26 @@ impl Table {
     /// Reads a hosts file (hosts(5)). Lines that are no entries are skipped, as everything that reads such files does.
     pub(crate) fn parse(text: &[u8], intake: Intake<'_>) -> Result<Self, TooManyEntries> {
         let mut table = Self::default();
-        for line in text.split(|&octet| octet == b'\n') {
+        for (line, number) in text.split(|&octet| octet == b'\n').zip(1..) {
             let line = line.split(|&octet| octet == b'#').next().unwrap_or_default();
             let Ok(line) = std::str::from_utf8(line) else { continue };
             let mut words = line.split_whitespace();
             let Some(address) = words.next().and_then(address) else { continue };
             for name in words.filter_map(|word| Name::parse(word).ok()) {
-                table.insert(address, name, intake)?;
+                table.insert(address, name, number, intake)?;
             }
         }
         Ok(table)
     }
 
-    /// Adds an entry, if its name is in one of the zones.
-    pub(crate) fn insert(&mut self, address: IpAddr, name: Name, intake: Intake<'_>) -> Result<(), TooManyEntries> {
+    /// Adds an entry, if its name is in one of the zones. `line`: where it stands in a file, else 0.
+    pub(crate) fn insert(
+        &mut self,
+        address: IpAddr,
+        name: Name,
+        line: u32,
+        intake: Intake<'_>,
+    ) -> Result<(), TooManyEntries> {
         let is_wildcard = name.labels().next() == Some(b"*");
         if is_wildcard && name.label_count() == 1 || !intake.zones.iter().any(|zone| zone.encloses(&name)) {
             return Ok(());
@@ -67,7 +75,7 @@ impl Table {
         if intake.reverse && !is_wildcard {
             self.records += add(self.names.entry(address).or_default(), name.clone());
         }
-        let addresses = self.addresses.entry(name).or_default();
+        let addresses = self.addresses.entry(name).or_insert_with(|| Addresses { line, ..Addresses::default() });
         self.records += match address {
             IpAddr::V4(ip) => add(&mut addresses.v4, ip),
             IpAddr::V6(ip) => add(&mut addresses.v6, ip),
@@ -90,6 +98,12 @@ impl Table {
         self.names.get(&address).map_or(&[], Vec::as_slice)
     }
 
+    /// The first line that lists a name, or else the wildcard above it; 0: none of a file.
+    pub(crate) fn line(&self, name: &Name) -> Option<u32> {
+        let of = |name: &Name| self.addresses.get(name).map(|addresses| addresses.line);
+        of(name).or_else(|| wildcard(name).as_ref().and_then(of))
+    }
+
     /// How many records can be made of it, reverse ones included.
     pub(crate) fn records(&self) -> usize {
         self.records
@@ -101,9 +115,13 @@ impl Table {
         if let Some(own) = of(name) {
             return own;
         }
-        let wildcard = name.parent().and_then(|parent| Name::join(b"\x01*", &parent));
-        wildcard.as_ref().and_then(of).map_or(&[], Vec::as_slice)
+        wildcard(name).as_ref().and_then(of).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The wildcard above a name.
+fn wildcard(name: &Name) -> Option<Name> {
+    name.parent().and_then(|parent| Name::join(b"\x01*", &parent))
 }
 
 /// An address as a hosts file spells it: a zone id behind `%` does not count, and IPv4 in IPv6 form is IPv4.

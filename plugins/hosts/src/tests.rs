@@ -10,7 +10,7 @@ use std::time::Duration;
 use contract::limits;
 use contract::testing::{self, ask, context, query};
 use contract::wire::{Class, Flags, Name, Rcode, RecordType, Section, ede};
-use contract::{BuildError, Failure, Plugin, Reply, Spec, Storing};
+use contract::{BuildError, Failure, Plugin, Query, Reply, Spec, Storing, Story, What};
 
 use crate::{Entry, HostsSpec, check};
 
@@ -382,5 +382,37 @@ fn mistakes_have_a_place_and_a_nearest_word() {
     ] {
         let (spec, report) = checked(useless);
         assert!(spec.is_some() && report.contains(place) && report.contains(word), "{useless}\n{report}");
+    }
+}
+
+/// What a question tells of this directive.
+async fn told(plugin: &Arc<dyn Plugin>, name: &str, rtype: RecordType) -> String {
+    let story = Arc::new(Story::begin());
+    let asked = Query { story: Some(Arc::clone(&story)), ..query(name, rtype) };
+    let _ = ask(&[Arc::clone(plugin)], &asked).await;
+    let (steps, _) = story.steps();
+    let [step] = &steps[..] else { panic!("one step: {steps:?}") };
+    let What::Plugin { name: "hosts", text } = &step.what else { panic!("{step:?}") };
+    text.clone().into_owned()
+}
+
+#[tokio::test]
+async fn the_line_that_an_answer_stands_in_is_told() {
+    let file = Scratch::holding("# first\n192.0.2.1 a.example\n192.0.2.2 *.w.example a.example\n");
+    let path = file.path();
+    let plugin =
+        built(&format!("hosts {path} example {{\n192.0.2.3 b.example\n192.0.2.4 a.example\nfallthrough w.example\n}}"));
+    for (name, rtype, expected) in [
+        ("a.example", RecordType::A, format!("listed in {path} line 2, and in the Corefile")),
+        ("a.example", RecordType::AAAA, format!("listed in {path} line 2, and in the Corefile")),
+        ("x.w.example", RecordType::A, format!("listed in {path} line 3")),
+        ("b.example", RecordType::A, "listed in the Corefile".to_owned()),
+        ("c.example", RecordType::A, "not listed, and no fallthrough".to_owned()),
+        ("y.x.w.example", RecordType::A, "not listed: handed on".to_owned()),
+        // the line of the first name of the address
+        ("2.2.0.192.in-addr.arpa", RecordType::PTR, format!("listed in {path} line 2")),
+        ("3.2.0.192.in-addr.arpa", RecordType::PTR, "listed in the Corefile".to_owned()),
+    ] {
+        assert_eq!(told(&plugin, name, rtype).await, expected, "{name} {rtype}");
     }
 }

@@ -22,6 +22,19 @@ const REPLY_WITHIN: Duration = Duration::from_secs(30);
 /// A refusal's text.
 const REFUSAL_MAX: usize = 64 << 10;
 
+/// A whole reply that somebody reads at once.
+const REPLY_MAX: usize = 16 << 20;
+
+/// Asks the API server once, as a watch would, and gives the reply. For who looks at it from outside of a daemon.
+///
+/// # Errors
+/// What became of the request, in words, with what to look at.
+pub async fn fetch(settings: &Settings, path: &str) -> Result<Vec<u8>, String> {
+    Api::is_known(settings)?;
+    let body = Api::new(settings).request(path).await.map_err(|trouble| trouble.to_string())?;
+    lines::whole(body, REPLY_MAX).await.map_err(|trouble| trouble.to_string())
+}
+
 /// Takes requests to the API server. A trait, so that a thousand nodes can be simulated.
 pub(crate) trait Transport: Send + Sync + 'static {
     /// The body of a reply with status 200.

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use contract::limits::HERALD_WORDS_MAX;
-use contract::{Pod, PodIndex};
+use contract::{Plain, Pod, PodIndex};
 use tokio::sync::mpsc::{self, Sender};
 
 use crate::witness::{self, Testimony};
@@ -36,13 +36,16 @@ impl Withdrawn {
         }
     }
 
-    /// Publishes pods without the addresses that are withdrawn.
-    pub(crate) fn publish(&self, mut pods: Vec<Pod>, index: &PodIndex) {
+    /// Publishes pods without the addresses that are withdrawn, and why other addresses are nobody's.
+    pub(crate) fn publish(&self, mut pods: Vec<Pod>, mut plain: Vec<(IpAddr, Plain)>, index: &PodIndex) {
         let withdrawn = self.lock(); // until it is published: nobody is withdrawn in between
         if !withdrawn.is_empty() {
-            pods.iter_mut().for_each(|pod| pod.addresses.retain(|address| !withdrawn.contains_key(address)));
+            for pod in &mut pods {
+                let gone = pod.addresses.extract_if(.., |address| withdrawn.contains_key(address));
+                plain.extend(gone.map(|address| (address, Plain::Doubt)));
+            }
         }
-        index.replace(&pods);
+        index.replace_with(&pods, plain);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u64>> {
@@ -95,17 +98,17 @@ mod tests {
         let address: IpAddr = "10.0.0.1".parse().unwrap();
         let list = SearchLists::default().intern(&[Name::parse("a.svc.d").unwrap()]);
         let pods = || vec![Pod { name: "a/b".into(), addresses: vec![address], list: Arc::clone(&list), ndots: 5 }];
-        withdrawn.publish(pods(), &index);
+        withdrawn.publish(pods(), Vec::new(), &index);
         assert_eq!(index.addresses(), 1);
         withdrawn.withdraw(address, 7, &index);
         assert_eq!(index.addresses(), 0);
-        withdrawn.publish(pods(), &index); // made before the change was heard
-        assert_eq!(index.addresses(), 0);
+        withdrawn.publish(pods(), Vec::new(), &index); // made before the change was heard
+        assert_eq!(index.at(address, |_| ()), Err(Plain::Doubt));
         withdrawn.taken_in(address, 6);
-        withdrawn.publish(pods(), &index);
+        withdrawn.publish(pods(), Vec::new(), &index);
         assert_eq!(index.addresses(), 0, "a later one is under way");
         withdrawn.taken_in(address, 7);
-        withdrawn.publish(pods(), &index);
+        withdrawn.publish(pods(), Vec::new(), &index);
         assert_eq!(index.addresses(), 1);
     }
 }

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use contract::limits::{DOUBT_CHANGES_MAX, DOUBT_CLAIMS_MAX, DOUBTS_MAX, PODS_MAX, TOMBSTONES_MAX};
-use contract::{Moment, Pod, SearchList};
+use contract::{Moment, Plain, Pod, SearchList};
 
 use crate::words::Version;
 
@@ -110,6 +110,8 @@ pub(crate) struct Index {
 pub(crate) struct Residents {
     /// Each with the addresses that are its own for sure.
     pub(crate) pods: Vec<Pod>,
+    /// Those that are claimed and nobody's, and why.
+    pub(crate) plain: Vec<(IpAddr, Plain)>,
     /// Addresses with more than one claim.
     pub(crate) conflicts: usize,
     /// Addresses with one claim, and a doubt about it.
@@ -277,12 +279,17 @@ impl Index {
         let mut residents = Residents::default();
         let mut own: Map<&Uid, Vec<IpAddr>> = Map::default();
         for (address, owner) in owners {
-            match owner {
-                None => residents.conflicts += 1,
-                Some(claim) if !self.is_trusted(address, claim) => residents.doubted += 1,
-                Some(_) if vouched && !self.traced.contains(&address) => residents.unvouched += 1,
-                Some(claim) => own.entry(&claim.uid).or_default().push(address),
-            }
+            let (count, plain) = match owner {
+                None => (&mut residents.conflicts, Plain::Conflict),
+                Some(claim) if !self.is_trusted(address, claim) => (&mut residents.doubted, Plain::Doubt),
+                Some(_) if vouched && !self.traced.contains(&address) => (&mut residents.unvouched, Plain::Doubt),
+                Some(claim) => {
+                    own.entry(&claim.uid).or_default().push(address);
+                    continue;
+                }
+            };
+            *count += 1;
+            residents.plain.push((address, plain));
         }
         let pod = |(uid, addresses): (&Uid, Vec<IpAddr>)| {
             let claim = &self.claims[uid];

@@ -31,5 +31,6 @@ mod trouble;
 mod witness;
 mod words;
 
+pub use api::fetch;
 pub use cluster::Kubernetes;
 pub use settings::Settings;

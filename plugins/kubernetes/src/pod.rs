@@ -54,6 +54,11 @@ struct Status {
     phase: String,
     #[serde(rename = "podIPs")]
     pod_ips: Option<Vec<PodIp>>,
+    #[serde(rename = "hostIP")]
+    host_ip: Option<String>,
+    /// Since 1.30; before that there is one.
+    #[serde(rename = "hostIPs")]
+    host_ips: Option<Vec<PodIp>>,
     conditions: Option<Vec<Condition>>,
     container_statuses: Option<Vec<Container>>,
     init_container_statuses: Option<Vec<Container>>,
@@ -99,6 +104,14 @@ impl PodObject {
     /// The zone of its node, if its labels tell.
     pub(crate) fn zone(&self) -> Option<&str> {
         self.metadata.labels.as_ref()?.zone.as_deref().filter(|zone| !zone.is_empty())
+    }
+
+    /// The node's own addresses, as far as it tells them.
+    pub(crate) fn host_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let Status { pod_ips, host_ip, host_ips, .. } = &self.status;
+        let own = pod_ips.iter().flatten().filter(|_| self.spec.host_network == Some(true));
+        let told = own.chain(host_ips.iter().flatten()).map(|ip| ip.ip.as_str()).chain(host_ip.as_deref());
+        told.filter_map(|ip| ip.parse().ok()).map(|ip: IpAddr| ip.to_canonical())
     }
 
     /// What it says of who has an address; `None`: it uses the node's own.

@@ -6,11 +6,14 @@
 //!   witness --Testimony+     '--a doubt--> the reflector is asked for a list
 //! ```
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
+use contract::limits::HOST_ADDRESSES_MAX;
 use contract::metrics::{Counter, Gauge, Metrics};
-use contract::{Clock, Moment, PodIndex, SearchLists};
+use contract::{Clock, Moment, Plain, PodIndex, SearchLists};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
@@ -57,6 +60,10 @@ pub(crate) struct Pods {
     parts: Parts,
     index: Index,
     counts: Counts,
+    /// The node's own addresses, as its pods tell them.
+    host: BTreeSet<IpAddr>,
+    /// True once the pods were listed: before that nothing is published.
+    is_listed: bool,
     /// When the API server was last heard; `None`: never.
     heard: Option<Moment>,
     outage: Outage,
@@ -72,7 +79,7 @@ impl Drop for Pods {
     /// Nobody hears the kernel any more: whoever still reads the index believes it no longer.
     fn drop(&mut self) {
         if let Some(out) = self.parts.out.upgrade() {
-            out.replace(&[]);
+            out.forget();
         }
         self.counts.clear();
     }
@@ -86,6 +93,8 @@ impl Pods {
             parts,
             index: Index::default(),
             counts,
+            host: BTreeSet::new(),
+            is_listed: false,
             heard: None,
             outage: Outage::default(),
             vouched: false,
@@ -148,15 +157,20 @@ impl Pods {
         if let Word::Opened = word {
             return false; // a server that tells nothing vouches for nothing
         }
-        self.heard = Some(self.parts.clock.now());
+        let now = self.parts.clock.now();
+        self.heard = Some(now);
+        if let Some(out) = self.parts.out.upgrade() {
+            out.heard(now);
+        }
         match word {
             Word::Alive | Word::Opened | Word::Trouble(_) => return false,
             Word::Changed(pod) => {
                 self.counts.changed.increment();
                 self.see_zone(&pod);
+                let news = self.see_host(&pod);
                 match pod.claim(&self.parts.node, &self.parts.lists) {
                     Some(claim) => self.index.changed(claim),
-                    None => return false,
+                    None => return news,
                 }
             }
             Word::Deleted(pod) => {
@@ -166,6 +180,8 @@ impl Pods {
             Word::List { items, version, asked, anew } => {
                 self.counts.lists.increment();
                 items.iter().for_each(|pod| self.see_zone(pod));
+                self.host.clear();
+                items.iter().for_each(|pod| _ = self.see_host(pod));
                 let Parts { node, lists, clock, .. } = &self.parts;
                 let claims: Vec<_> = items.iter().filter_map(|pod| pod.claim(node, lists)).collect();
                 let asked = Moment(clock.now().0.saturating_sub(millis(Instant::now() - asked)));
@@ -174,6 +190,7 @@ impl Pods {
                     tracing::info!("kubernetes: {} pods of this node are known", self.index.len());
                 }
                 self.counts.synced.set(1);
+                self.is_listed = true;
             }
         }
         true
@@ -267,13 +284,22 @@ impl Pods {
         }
     }
 
+    /// Takes in the node's own addresses; true if one is new.
+    fn see_host(&mut self, pod: &PodObject) -> bool {
+        let room = HOST_ADDRESSES_MAX.saturating_sub(self.host.len());
+        let new: Vec<_> = pod.host_addresses().filter(|address| !self.host.contains(address)).take(room).collect();
+        self.host.extend(&new);
+        !new.is_empty()
+    }
+
     fn publish(&mut self) {
-        let Some(out) = self.parts.out.upgrade() else { return };
+        let Some(out) = self.parts.out.upgrade().filter(|_| self.is_listed) else { return };
         let age = self.heard.map_or(Duration::MAX, |heard| self.parts.clock.now().since(heard));
         self.vouched = self.heard.is_some() && age >= VOUCHED_AFTER;
         let residents = self.index.residents(self.vouched);
         self.counts.show(&self.index, &residents);
-        self.parts.withdrawn.publish(residents.pods, &out);
+        let host = self.host.iter().map(|address| (*address, Plain::HostNetwork));
+        self.parts.withdrawn.publish(residents.pods, host.chain(residents.plain).collect(), &out);
         self.counts.addresses.set(i64::try_from(out.addresses()).unwrap_or(i64::MAX));
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use contract::metrics::Counter;
 use contract::wire::Name;
-use contract::{Boxed, Next, Plugin, Query, Reply, Served, Source};
+use contract::{Boxed, Next, Plugin, Query, Reply, Served, Source, What};
 
 pub use spec::{LocalSpec, check};
 
@@ -74,6 +74,7 @@ impl Plugin for Local {
         } else {
             return next.serve(query);
         };
+        query.tell(|| What::Plugin { name: NAME, text: "the name means this host, or nothing at all".into() });
         let answer = answer.expect("a question and one record fit into a message");
         Box::pin(std::future::ready(Ok(Reply::fresh(answer, Source::Plugin(NAME)))))
     }

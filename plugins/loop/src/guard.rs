@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use contract::metrics::Counter;
-use contract::wire::{Class, Ede, Flags, Name, Rcode, RecordType, ede};
+use contract::told;
+use contract::wire::{Class, Flags, Name, Rcode, RecordType};
 use contract::{
     Answer, Boxed, Client, Clock, Context, Moment, Next, Plugin, Query, Reply, Scope, Served, Source, Transport, limits,
 };
@@ -131,8 +132,7 @@ impl LoopGuard {
             }
             first
         });
-        let refused = Answer::empty(&query.name, query.rtype, query.class, Rcode::REFUSED)
-            .with_ede(Ede::new(ede::OTHER, "this question comes from here: a forwarding loop"));
+        let refused = Answer::empty(&query.name, query.rtype, query.class, Rcode::REFUSED).with_ede(told::LOOP.plain());
         Reply::fresh(refused, Source::Plugin("loop")).unstored()
     }
 

@@ -8,7 +8,7 @@ mod tests;
 use std::sync::Arc;
 
 use contract::wire::{Composer, Flags, Full, Message, Rcode, RecordType, Section};
-use contract::{Answer, Boxed, Next, Plugin, Query, Reply, Served};
+use contract::{Answer, Boxed, Next, Plugin, Query, Reply, Served, What};
 
 pub use spec::{MinimalSpec, check};
 
@@ -25,7 +25,15 @@ impl Plugin for Minimal {
     }
 
     fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
-        Box::pin(async move { next.serve(query).await.map(minimized) })
+        Box::pin(async move {
+            let reply = next.serve(query).await?;
+            let size = reply.answer.size();
+            let less = minimized(reply);
+            if less.answer.size() < size {
+                query.tell(|| What::Plugin { name: NAME, text: "left out what stands behind the answers".into() });
+            }
+            Ok(less)
+        })
     }
 }
 

@@ -117,7 +117,7 @@ async fn a_cname_without_its_soa_is_memorised_no_longer_than_with_it() {
 
 #[tokio::test]
 async fn a_failure_goes_through() {
-    let failure = Failure::AllDown { count: 2 };
+    let failure = Failure::AllDown { count: 2, longest: None };
     assert_eq!(minimized(Err(failure.clone())).await.unwrap_err(), failure);
 }
 

@@ -56,7 +56,6 @@ impl SectionSpec {
 
     fn group_settings(&self) -> GroupSettings {
         GroupSettings {
-            directive: "privatezone",
             health: HealthSettings {
                 domain: self.zones.first().expect("a section has a zone").clone(),
                 ..HealthSettings::default()

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use contract::limits::{self, CHASED_LINKS_MAX};
+use contract::told;
 use contract::wire::{Composer, Ede, Name, Rcode, RecordType, Section, ede};
 use contract::{Age, Answer, Bound, Decided, Failure, Query, Reply, Served, Source};
 
@@ -99,9 +100,9 @@ pub(crate) fn join(query: &Query, answer: &Answer, links: &[Link], rest: &Reply,
     if !matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN) {
         let told = rest.ede.as_ref().or(rest.answer.ede());
         let (code, more) = told.map_or((ede::OTHER, String::new()), |ede| (ede.code, format!(", {}", ede.text)));
-        let text = format!("{target}, to which its CNAME leads: {rcode}{more}");
-        let failed =
-            Answer::empty(&query.name, query.rtype, query.class, Rcode::SERVFAIL).with_ede(Ede::new(code, text));
+        let facts = [("target", target.to_string()), ("rcode", rcode.to_string()), ("more", more)];
+        let failed = Answer::empty(&query.name, query.rtype, query.class, Rcode::SERVFAIL)
+            .with_ede(Ede { code, ..told::CNAME_FAILED.with(&facts) });
         return Ok(Reply::fresh(failed, Source::Plugin("privatezone")).unstored());
     }
     let passed = query.chased.as_ref().map_or(0, |names| names.len());
@@ -128,7 +129,7 @@ pub(crate) fn join(query: &Query, answer: &Answer, links: &[Link], rest: &Reply,
         Ok::<(), contract::wire::Full>(())
     };
     if copy().is_err() {
-        return Err(Failure::Bound { bound: Bound::MessageSize });
+        return Err(Bound::MessageSize.reached());
     }
     let whole = Answer::composed(composer.finish(), rcode);
     // what was made up stays so, whoever answered for the rest

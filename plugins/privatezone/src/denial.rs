@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::wire::{Composer, Ede, Rcode, RecordType, Section as Part, ede};
+use contract::told;
+use contract::wire::{Composer, Rcode, RecordType, Section as Part};
 use contract::{Answer, Blocks, Query, Remembered, Reply, Source};
 
-use crate::section::Section;
+use crate::section::{Section, step};
 
 /// While a name is missing its last answer is told for so long at once, seconds: so soon its return, or its end, is seen.
 const VANISHED_TTL: u32 = 1;
@@ -29,22 +30,26 @@ impl Section {
             let known = blocks.remembered(&query).filter(|known| self.is_of_zone(&query, known) && positive(known))?;
             Some((query, known))
         };
+        let asked = query;
         let (query, known, is_sibling) = match known {
             Some(known) if positive(&known) => (query.clone(), known, false),
             _ if denial.answer.rcode() == Rcode::NXDOMAIN => sibling().map(|(query, known)| (query, known, true))?,
             _ => return None,
         };
         if self.follow.as_ref().is_some_and(|follow| follow.was_meant(&query, &known.reply.answer)) {
+            asked.tell(|| step("denied, and was there: an object says that this is meant".to_owned()));
             return None;
         }
         let left = self.vanished.stands(&query.name, query.rtype, known.past_end, self.clock.as_ref())?;
         self.counters.vanished.increment();
-        let text = format!("{} is missing from its zone for a moment, or for good", query.name);
+        let stands = || format!("denied, and was there: its last answer stands for up to {} ms", left.as_millis());
+        asked.tell(|| step(stands()));
+        let told = told::VANISHED.with(&[("name", query.name.to_string())]);
         let answer = match is_sibling {
             false => Answer::clone(&known.reply.answer),
             true => without_records(&denial.answer),
         };
-        let answer = answer.with_ttls(|_| VANISHED_TTL).with_ede(Ede::new(ede::STALE_ANSWER, text));
+        let answer = answer.with_ttls(|_| VANISHED_TTL).with_ede(told);
         let lifetime = left.min(Duration::from_secs(VANISHED_TTL.into()));
         Some(Reply { lifetime: Some(lifetime), ..Reply::fresh(answer, denial.source) })
     }

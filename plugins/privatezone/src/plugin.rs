@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use contract::wire::Name;
-use contract::{Blocks, Boxed, Next, Plugin, Query, Reply, Served};
+use contract::{Blocks, Boxed, Next, Plugin, Query, Reply, Served, Standing};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -68,7 +68,7 @@ impl PrivateZone {
             if !section.hands_on(query, &reply) {
                 return Ok(resting_on(denial.as_ref(), reply));
             }
-            section.handed_on();
+            section.handed_on(query);
             denial = Some(resting_on(denial.as_ref(), reply));
         }
         match denial {
@@ -119,6 +119,10 @@ impl Plugin for PrivateZone {
             return next.serve(query);
         }
         Box::pin(self.ask(sections, query, next))
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        self.sections.iter().flat_map(Section::standings).collect()
     }
 
     fn attach(&self, blocks: Arc<dyn Blocks>) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::limits::STALE_RECHECK;
 use contract::metrics::Counter;
 use contract::wire::{Name, Rcode, Section as Part};
-use contract::{Age, Answer, Blocks, Boxed, Clock, Context, Failure, Query, Reply, Served, Source};
+use contract::{Age, Answer, Blocks, Boxed, Clock, Context, Failure, Query, Reply, Served, Source, Standing, What};
 use upstream::Group;
 
 use crate::chain::{self, Link, Places};
@@ -91,12 +91,14 @@ impl Section {
     }
 
     /// Notes that it was handed on.
-    pub(crate) fn handed_on(&self) {
+    pub(crate) fn handed_on(&self, query: &Query) {
+        query.tell(|| step("the zone has no such name: handed on (fallthrough)".to_owned()));
         self.counters.fallthrough.increment();
     }
 
     /// Asks the zone's upstreams and makes a reply of their answer.
     pub(crate) async fn serve(&self, query: &Query, blocks: &dyn Blocks, places: &dyn Places) -> Served {
+        query.tell(|| step(self.choice(query)));
         if self.group.up() == 0
             && let Some(made) = self.made(query, blocks)
         {
@@ -142,7 +144,10 @@ impl Section {
         if answer.is_negative() {
             return Ok(match self.last(query, &reply, blocks) {
                 Some(last) => last,
-                None => self.denied(reply),
+                None => {
+                    query.tell(|| step(format!("denied, told for {} s at most", self.negative_ttl_max)));
+                    self.denied(reply)
+                }
             });
         }
         self.vanished.is_there(&query.name, query.rtype);
@@ -164,6 +169,7 @@ impl Section {
             let (source, mut joined) = (reply.source, reply);
             loop {
                 self.counters.chased.increment();
+                query.tell(|| step(format!("its CNAME leads to {}, which is asked for apart", links[open].target)));
                 let owners: Vec<Name> = links[..=open].iter().map(|link| link.owner.clone()).collect();
                 let rest = blocks.resolve(query.chase(&owners, links[open].target.clone())?).await?;
                 let (lifetime, personal) = (joined.lifetime, joined.personal);
@@ -208,7 +214,27 @@ impl Section {
             blocks.remembered(query).is_some_and(|known| known.reply.source != Source::Plugin("privatezone"));
         let answer = (!is_known).then(|| follow.answer(query)).flatten()?;
         self.counters.synthesized.increment();
+        query.tell(|| step("nobody answers and nothing is remembered: made of what objects say".to_owned()));
         Some(Reply { lifetime: Some(MADE_FOR), ..Reply::fresh(answer, Source::Plugin("privatezone")) })
+    }
+
+    /// Which zone it is, who can be asked, and who publishes the name, for people.
+    fn choice(&self, query: &Query) -> String {
+        let (zone, count) = (self.label(), self.group.upstreams().len());
+        let by = self.follow.as_ref().and_then(|follow| follow.account(&query.name));
+        let by = by.map_or_else(String::new, |by| format!("; {by}"));
+        format!("zone {zone}: {} of {count} upstreams are up{by}", self.group.up())
+    }
+
+    /// Its first zone.
+    fn label(&self) -> String {
+        self.zones.first().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// How those are doing that it asks.
+    pub(crate) fn standings(&self) -> Vec<Standing> {
+        let zones: Vec<String> = self.zones.iter().map(ToString::to_string).collect();
+        self.group.standings("privatezone", &zones.join(" "))
     }
 
     fn bounded(&self, ttl: u32) -> u32 {
@@ -223,8 +249,9 @@ impl Section {
             | Failure::Unreachable { .. }
             | Failure::BrokenReply { .. }
             | Failure::AllDown { .. } => Failure::NoneAnswered {
-                zone: self.zones.first().map(ToString::to_string).unwrap_or_default(),
+                zone: self.label(),
                 count: self.group.upstreams().len(),
+                longest: self.group.longest_down(),
                 last: failure.to_string().into(),
             },
             other => other,
@@ -249,4 +276,9 @@ impl Section {
         };
         tokio::join!(self.group.run(), follow, returns);
     }
+}
+
+/// A step of a question's story.
+pub(crate) fn step(text: String) -> What {
+    What::Plugin { name: "privatezone", text: text.into() }
 }

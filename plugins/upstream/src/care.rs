@@ -67,8 +67,8 @@ async fn check(upstream: &Upstream, settings: &GroupSettings, members: &Members)
     loop {
         upstream.health.suspected().await;
         let checked = match settings.overlapping_checks {
-            true => check_overlapping(upstream, &settings.health).await,
-            false => check_in_turn(upstream, &settings.health).await,
+            true => check_overlapping(upstream, &settings.health, settings.max_fails).await,
+            false => check_in_turn(upstream, &settings.health, settings.max_fails).await,
         };
         if checked == Checked::Back {
             members.recovered();
@@ -77,9 +77,9 @@ async fn check(upstream: &Upstream, settings: &GroupSettings, members: &Members)
 }
 
 /// One check after the other, until one is good.
-async fn check_in_turn(upstream: &Upstream, settings: &HealthSettings) -> Checked {
+async fn check_in_turn(upstream: &Upstream, settings: &HealthSettings, max_fails: u32) -> Checked {
     loop {
-        let checked = upstream.check(&settings.domain, settings.recursion, true).await;
+        let checked = upstream.check(settings, true, max_fails).await;
         if checked != Checked::Failed {
             return checked;
         }
@@ -88,12 +88,12 @@ async fn check_in_turn(upstream: &Upstream, settings: &HealthSettings) -> Checke
 }
 
 /// The next check while the last is not answered, until one is good.
-async fn check_overlapping(upstream: &Upstream, settings: &HealthSettings) -> Checked {
+async fn check_overlapping(upstream: &Upstream, settings: &HealthSettings, max_fails: u32) -> Checked {
     let mut under_way = FuturesUnordered::new();
     loop {
         // the next check is a repeat
         let repeats = !upstream.health.is_ailing();
-        under_way.push(upstream.check(&settings.domain, settings.recursion, repeats));
+        under_way.push(upstream.check(settings, repeats, max_fails));
         let checked = outcome(&mut under_way, upstream, settings).await;
         if checked != Checked::Failed {
             return checked;

@@ -7,12 +7,14 @@ use std::time::Duration;
 use contract::limits;
 use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::dial::Dial;
 use crate::pace::Pace;
 use crate::pool::Broken;
 use crate::question::{Question, Reply};
 use crate::tally::Tally;
+use crate::tap::Over;
 use crate::turns::Refusal;
 
 /// The largest datagram that is read, octets: more than is announced, as not everybody heeds it.
@@ -42,7 +44,7 @@ impl Datagrams {
     ) -> Result<Reply, Broken> {
         let mut slot = None;
         let mut enter = || {
-            slot = Some(self.slots.try_acquire().map_err(|_| Refusal::Full)?);
+            slot = Some(self.slots.try_acquire().map_err(|_| Refusal::Full(limits::UPSTREAM_DATAGRAMS_MAX))?);
             Ok(())
         };
         match &mut pace {
@@ -69,24 +71,34 @@ impl Datagrams {
             pace.sent();
         }
         socket.send(&wire).await?;
-        let Some(again) = again else { return self.receive(&socket, question, id).await };
-        if let Ok(received) = tokio::time::timeout(again, self.receive(&socket, question, id)).await {
+        let asked = (id, Instant::now());
+        question.show_asked(Over::Datagram, id, edns);
+        let Some(again) = again else { return self.receive(&socket, question, asked).await };
+        if let Ok(received) = tokio::time::timeout(again, self.receive(&socket, question, asked)).await {
             return received;
         }
         if pace.is_none_or(|pace| pace.spare()) {
             self.tally.retries.increment();
             socket.send(&wire).await?;
         }
-        self.receive(&socket, question, id).await
+        self.receive(&socket, question, asked).await
     }
 
     /// The reply. Everything else that comes is thrown away: a forged or stray datagram never ends the wait.
-    async fn receive(&self, socket: &UdpSocket, question: &Question, id: u16) -> io::Result<Reply> {
+    async fn receive(
+        &self,
+        socket: &UdpSocket,
+        question: &Question,
+        (id, asked_at): (u16, Instant),
+    ) -> io::Result<Reply> {
         let mut buffer = vec![0; DATAGRAM_MAX];
         loop {
             let length = socket.recv(&mut buffer).await?;
             match question.judge(id, &buffer[..length]) {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    question.show_answered(Over::Datagram, &buffer[..length], asked_at.elapsed());
+                    return Ok(reply);
+                }
                 Err(why) => self.tally.discard(why),
             }
         }

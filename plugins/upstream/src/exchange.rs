@@ -250,7 +250,9 @@ impl<'g> Exchange<'g> {
     fn late(&mut self, since: Instant) {
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.late_at == Some(since)) {
             attempt.late_at = None;
-            attempt.upstream.health.failed(attempt.health);
+            let (upstream, waited) = (&attempt.upstream, attempt.begun.elapsed());
+            upstream.health.failed(attempt.health);
+            upstream.health.note(&Failure::Timeout { upstream: upstream.address(), waited });
         }
     }
 
@@ -258,7 +260,7 @@ impl<'g> Exchange<'g> {
     fn give_up(&mut self) {
         for attempt in std::mem::take(&mut self.attempts) {
             let late = match attempt.is_waiting() {
-                true => Failure::Bound { bound: Bound::UpstreamRate },
+                true => attempt.upstream.bound(Bound::UpstreamRate),
                 false => Failure::Timeout { upstream: attempt.upstream.address(), waited: attempt.begun.elapsed() },
             };
             self.judge(&attempt, Err(late));
@@ -269,7 +271,8 @@ impl<'g> Exchange<'g> {
     /// The answer, if it is one to be content with; else it is kept for the end.
     fn judge(&mut self, attempt: &Attempt<'g>, outcome: Result<Answer, Failure>) -> Option<Found> {
         let from = &attempt.upstream;
-        if outcome.is_ok() && from.health.answered() {
+        attempt.tell(self.query, &outcome);
+        if outcome.is_ok() && from.health.answered(self.group.settings.max_fails) {
             self.group.members.recovered();
         }
         self.refused |= attempt.is_refused(&outcome) && !attempt.is_hedge;
@@ -287,6 +290,9 @@ impl<'g> Exchange<'g> {
                     Failure::Bound { .. } => {}
                     Failure::Timeout { .. } | Failure::Unreachable { .. } => from.health.failed(attempt.health),
                     _ => from.health.suspect(),
+                }
+                if !matches!(failure, Failure::Bound { .. }) {
+                    from.health.note(&failure);
                 }
                 if self.says_more(&failure) {
                     self.last = Some((from.address(), Err(failure)));

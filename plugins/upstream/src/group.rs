@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::metrics::{Counter, Metrics};
 use contract::wire::Rcode;
-use contract::{Answer, Clock, Context, Failure, Query, limits};
+use contract::{Answer, Clock, Context, Failure, Query, What, limits};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -26,8 +26,6 @@ const DOWN_ATTEMPT: Duration = Duration::from_millis(1_000);
 /// How a group behaves.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
-    /// The directive that asks, as metrics name it.
-    pub directive: &'static str,
     /// In which order upstreams are asked.
     pub policy: Policy,
     /// Health checks that fail in a row before an upstream is down; 0: never, and nothing is checked.
@@ -48,7 +46,6 @@ pub struct GroupSettings {
 impl Default for GroupSettings {
     fn default() -> Self {
         Self {
-            directive: "forward",
             policy: Policy::default(),
             max_fails: 2,
             health: HealthSettings::default(),
@@ -72,13 +69,16 @@ pub struct Group {
     all_down: Arc<Counter>,
     /// Questions asked elsewhere as their upstream left; `None`: nobody ever does.
     pub(crate) moved: Option<Arc<Counter>>,
+    /// Who asks.
+    directive: &'static str,
 }
 
 impl Group {
     /// A group of at least one upstream, always the same ones.
     pub fn new(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context) -> Self {
         assert!(!upstreams.is_empty(), "a directive without upstreams is refused when it is checked");
-        Self::of(upstreams, settings, context, None)
+        let directive = upstreams[0].directive;
+        Self::of(upstreams, settings, context, (directive, None))
     }
 
     /// A group whose upstreams come and go by [`Group::set`]; nobody at first.
@@ -88,17 +88,22 @@ impl Group {
             "Questions asked elsewhere because the upstream they were asked of is no longer one.",
             &[],
         );
-        Self::of(Vec::new(), settings, context, Some(moved))
+        Self::of(Vec::new(), settings, context, ("forward", Some(moved))) // no other directive follows a Service
     }
 
-    fn of(upstreams: Vec<Upstream>, settings: GroupSettings, context: &Context, moved: Option<Arc<Counter>>) -> Self {
+    fn of(
+        upstreams: Vec<Upstream>,
+        settings: GroupSettings,
+        context: &Context,
+        (directive, moved): (&'static str, Option<Arc<Counter>>),
+    ) -> Self {
         let help = "Questions that found every upstream down.";
-        let all_down = match settings.directive {
+        let all_down = match directive {
             "forward" => context.metrics.counter("coredns_forward_healthcheck_broken_total", help, &[]),
             other => context.metrics.counter("nearpath_upstream_all_down_total", help, &[("proxy_name", other)]),
         };
         Self {
-            members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf))),
+            members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf), context.wiretap.clone())),
             near: Order::new(settings.policy),
             far: Order::new(settings.policy),
             hedge: Hedge::new(),
@@ -106,6 +111,7 @@ impl Group {
             settings,
             all_down,
             moved,
+            directive,
         }
     }
 
@@ -184,6 +190,7 @@ impl Group {
             round = self.awaited(deadline).await;
         }
         if round.lineup.upstreams.is_empty() {
+            query.tell(|| self.nobody("its Service has no endpoint and no address that could be asked".to_owned()));
             return Err(Failure::NotReady { what: "the Service behind `forward`" });
         }
         if round.numbers.is_empty() {
@@ -215,14 +222,19 @@ impl Group {
         lineup: &Lineup,
     ) -> Result<(Answer, SocketAddr), Failure> {
         self.all_down.increment();
-        let failure = Failure::AllDown { count: lineup.upstreams.len() };
+        let failure = Failure::AllDown { count: lineup.upstreams.len(), longest: self.longest_of(lineup) };
+        query.tell(|| self.nobody(failure.told().1.text.into_owned()));
         if self.settings.failfast {
             return Err(failure);
         }
         let first = &lineup.upstreams[self.numbers(lineup)[0]];
+        let begun = query.step_begins();
         let answer = first.attempt_until(query, deadline.min(Instant::now() + DOWN_ATTEMPT), true).await;
-        if answer.is_ok() && first.health.answered() {
-            self.members.recovered();
+        query.tell_since(begun, || first.step(query, false, &answer));
+        match &answer {
+            Ok(_) if first.health.answered(self.settings.max_fails) => self.members.recovered(),
+            Ok(_) => {}
+            Err(failure) => first.health.note(failure),
         }
         answer.map(|answer| (answer, first.address())).map_err(|_| failure)
     }
@@ -262,6 +274,11 @@ impl Group {
             numbers.extend(self.far.numbers(far).into_iter().map(|number| lineup.near + number));
         }
         numbers
+    }
+
+    /// The step of a question for which nobody may be asked.
+    fn nobody(&self, text: String) -> What {
+        What::Plugin { name: self.directive, text: text.into() }
     }
 
     fn is_down(&self, upstream: &Upstream) -> bool {

@@ -19,6 +19,7 @@
 //!
 //! Knows sockets and timers. Knows no Corefile, no zones, no store.
 
+mod account;
 mod attempt;
 mod bucket;
 mod care;
@@ -44,6 +45,7 @@ mod settings;
 mod stream;
 mod table;
 mod tally;
+mod tap;
 mod turns;
 mod upstream;
 mod vigil;

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use contract::Shelf;
 use contract::metrics::Metrics;
+use contract::{Shelf, Wiretap};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::settings::{Protocol, Settings};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, World};
 
 /// Two alarms because of silence within one group are so far apart.
 const ALARMS_APART: Duration = Duration::from_secs(1);
@@ -74,11 +74,13 @@ pub(crate) struct Members {
     /// How often one of them came back.
     recoveries: watch::Sender<u64>,
     shelf: Arc<Shelf>,
+    /// Who looks on at the messages of those who come.
+    wiretap: Option<Arc<dyn Wiretap>>,
 }
 
 impl Members {
     /// Near ones all.
-    pub(crate) fn new(upstreams: Vec<Upstream>, shelf: Arc<Shelf>) -> Self {
+    pub(crate) fn new(upstreams: Vec<Upstream>, shelf: Arc<Shelf>, wiretap: Option<Arc<dyn Wiretap>>) -> Self {
         let upstreams: Arc<[_]> = upstreams.into_iter().map(Arc::new).collect();
         let near = upstreams.len();
         Self {
@@ -88,6 +90,7 @@ impl Members {
             alarmed: Mutex::default(),
             recoveries: watch::Sender::new(0),
             shelf,
+            wiretap,
         }
     }
 
@@ -143,7 +146,8 @@ impl Members {
                 new.push(old.upstreams.iter().find(|known| known.has_seat(seat)).map_or_else(
                     || {
                         change.came.push(seat.address);
-                        Arc::new(Upstream::following(seat, settings, metrics, &self.shelf))
+                        let world = World { metrics, shelf: &self.shelf, wiretap: self.wiretap.as_ref() };
+                        Arc::new(Upstream::following(seat, settings, &world))
                     },
                     Arc::clone,
                 ));

@@ -216,7 +216,7 @@ impl From<Refusal> for Broken {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Rate => Self::Rate,
-            Refusal::Full => Self::Full,
+            Refusal::Full(most) => Self::Full(most),
         }
     }
 }

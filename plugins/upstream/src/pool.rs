@@ -46,8 +46,8 @@ pub(crate) enum Broken {
     Unreachable(String),
     /// Connections ended before the reply, the last one as well.
     Closed,
-    /// There are as many questions as there may be.
-    Full,
+    /// There are as many questions as there may be: so many.
+    Full(usize),
     /// Its turn would have come too late.
     Rate,
     /// The upstream takes no more questions from us.
@@ -279,6 +279,11 @@ impl Pool {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As many questions as its connections take are outstanding.
+    fn full(&self) -> Broken {
+        Broken::Full(self.bounds.connections_max * limits::UPSTREAM_PIPELINE_MAX)
     }
 
     /// Questions outstanding on all connections that take more, or will once they have answered these.

@@ -1,7 +1,11 @@
 //! A question as it goes to an upstream, and the judgement whether bytes that came back are its reply.
 
+use std::time::Duration;
+
 use contract::Query;
 use contract::wire::{Class, Flags, HEADER, Message, Name, Rcode, RecordType, skip_name};
+
+use crate::tap::{Over, Tap};
 
 /// The size of datagram that is announced, octets (DNS flag day 2020).
 const UDP_SIZE: u16 = contract::limits::UDP_REPLY_MAX as u16;
@@ -17,6 +21,8 @@ pub(crate) struct Question {
     class: Class,
     dnssec_ok: bool,
     flags: u16,
+    /// Who looks on at its messages.
+    tap: Option<Tap>,
 }
 
 /// What came back for a question.
@@ -40,7 +46,7 @@ pub(crate) enum Foreign {
 
 impl Question {
     /// The client's question: RD and AD set, CD and DO as the client has them.
-    pub(crate) fn of(query: &Query) -> Self {
+    pub(crate) fn of(query: &Query, tap: Option<Tap>) -> Self {
         let cd = if query.checking_disabled { Flags::CD } else { 0 };
         Self {
             name: query.name.clone(),
@@ -48,13 +54,14 @@ impl Question {
             class: query.class,
             dnssec_ok: query.dnssec_ok,
             flags: Flags::RD | Flags::AD | cd,
+            tap,
         }
     }
 
     /// The question of a health check: who serves this name?
     pub(crate) fn check(name: Name, recursion: bool) -> Self {
         let flags = if recursion { Flags::RD } else { 0 };
-        Self { name, rtype: RecordType::NS, class: Class::IN, dnssec_ok: false, flags }
+        Self { name, rtype: RecordType::NS, class: Class::IN, dnssec_ok: false, flags, tap: None }
     }
 
     /// The message, with an OPT record (RFC 6891) or without.
@@ -85,6 +92,20 @@ impl Question {
         self.write(id, edns, frames);
         let length = u16::try_from(frames.len() - begin - 2).expect("a name, an OPT and a header are short");
         frames[begin..begin + 2].copy_from_slice(&length.to_be_bytes());
+    }
+
+    /// Shows who looks on that it left with this id.
+    pub(crate) fn show_asked(&self, over: Over, id: u16, edns: bool) {
+        if let Some(tap) = &self.tap {
+            tap.show(over, &self.wire(id, edns), None);
+        }
+    }
+
+    /// Shows who looks on that its reply came after so long.
+    pub(crate) fn show_answered(&self, over: Over, wire: &[u8], after: Duration) {
+        if let Some(tap) = &self.tap {
+            tap.show(over, wire, Some(after));
+        }
     }
 
     /// Whether `wire` is the reply to this question asked with this id.

@@ -24,6 +24,7 @@ use crate::question::{FRAME_MAX, Question, Reply};
 use crate::quota::Quota;
 use crate::table::{Place, Table};
 use crate::tally::Tally;
+use crate::tap::Over;
 use crate::vigil::Vigil;
 
 /// What is read from the socket at once, octets.
@@ -82,7 +83,11 @@ impl Connection {
     pub(crate) fn ask(self: &Arc<Self>, question: &Arc<Question>, edns: bool, quota: Option<u64>) -> Option<Ticket> {
         let place = self.table().reserve(question, quota, Instant::now())?;
         let ticket = Ticket { connection: Arc::clone(self), place, settled: false };
-        self.outgoing.add(question, ticket.place.id, edns).then_some(ticket)
+        let is_queued = self.outgoing.add(question, ticket.place.id, edns);
+        if is_queued {
+            question.show_asked(Over::Stream, ticket.place.id, edns);
+        }
+        is_queued.then_some(ticket)
     }
 
     /// The table, for a moment.

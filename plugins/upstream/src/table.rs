@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::question::{Foreign, Question, Reply};
+use crate::tap::Over;
 
 /// A connection with questions outstanding from which nothing was heard for this long gets no more of them, unless it
 /// answers all that it ever got: a peer may still be busy with one that was given up.
@@ -50,6 +51,7 @@ pub(crate) struct Table {
 #[derive(Debug)]
 struct Outstanding {
     serial: u64,
+    asked_at: Instant,
     question: Arc<Question>,
     reply: oneshot::Sender<Reply>,
 }
@@ -115,7 +117,8 @@ impl Table {
         self.issued += 1;
         self.last_use = now;
         let (sender, reply) = oneshot::channel();
-        free.insert(Outstanding { serial: self.issued, question: Arc::clone(question), reply: sender });
+        let (serial, question) = (self.issued, Arc::clone(question));
+        free.insert(Outstanding { serial, asked_at: now, question, reply: sender });
         Some(Place { id, serial: self.issued, reply })
     }
 
@@ -130,6 +133,7 @@ impl Table {
         };
         let reply = asked.get().question.judge(id, wire)?;
         let asked = asked.remove();
+        asked.question.show_answered(Over::Stream, wire, now - asked.asked_at);
         self.answered += 1;
         self.stalled &= self.answered < self.issued;
         self.out_of_order |= asked.serial < self.youngest_answered;

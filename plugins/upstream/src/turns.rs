@@ -24,7 +24,10 @@ pub(crate) struct Turns {
 
 /// Room for questions outstanding.
 #[derive(Debug)]
-struct Room(Semaphore);
+struct Room {
+    places: Semaphore,
+    most: usize,
+}
 
 /// A question that is outstanding. Dropped, it is none any more.
 #[derive(Debug)]
@@ -35,8 +38,8 @@ pub(crate) struct Outstanding<'t>(#[allow(dead_code, reason = "held for its drop
 pub(crate) enum Refusal {
     /// Its turn would come too late.
     Rate,
-    /// As many questions are outstanding as may be.
-    Full,
+    /// As many questions are outstanding as may be: so many.
+    Full(usize),
 }
 
 impl Turns {
@@ -51,7 +54,7 @@ impl Turns {
         let line = settings.rate.map(|rate| Line::of(address, rate, to, shelf, metrics));
         let room = settings.outstanding_max.map(|most| {
             let most = most.min(Semaphore::MAX_PERMITS);
-            shelf.get_or_make((address, most), || Room(Semaphore::new(most)))
+            shelf.get_or_make((address, most), || Room { places: Semaphore::new(most), most })
         });
         (line.is_some() || room.is_some()).then_some(Self { line, room })
     }
@@ -63,13 +66,14 @@ impl Turns {
 
     /// Whether a question could leave now.
     pub(crate) fn is_free(&self, now: Instant) -> bool {
-        self.room.as_ref().is_none_or(|room| room.0.available_permits() > 0) && self.wait(now).is_zero()
+        self.room.as_ref().is_none_or(|room| room.places.available_permits() > 0) && self.wait(now).is_zero()
     }
 
     /// One more question is outstanding, if there is room for it.
     pub(crate) fn begin(&self) -> Result<Outstanding<'_>, Refusal> {
-        let permit = self.room.as_ref().map(|room| room.0.try_acquire()).transpose();
-        permit.map(Outstanding).map_err(|_| Refusal::Full)
+        let Some(room) = &self.room else { return Ok(Outstanding(None)) };
+        let permit = room.places.try_acquire().map_err(|_| Refusal::Full(room.most))?;
+        Ok(Outstanding(Some(permit)))
     }
 
     /// A message leaves now, or waits in line for a turn no later than `until`. What else it needs is asked for when it

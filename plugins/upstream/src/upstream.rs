@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contract::metrics::Metrics;
 use contract::wire::{Ede, Message, Name, RecordType};
-use contract::{Answer, Bound, Context, Failure, Query, Shelf, Transport};
+use contract::{Answer, Bound, Context, Failure, Query, Shelf, Transport, Wiretap};
 use tokio::time::{Instant, timeout_at};
 
 use crate::datagram::Datagrams;
@@ -19,6 +19,7 @@ use crate::question::{Question, Reply};
 use crate::round_trip::RoundTrip;
 use crate::settings::{Protocol, Settings};
 use crate::tally::Tally;
+use crate::tap::Tap;
 use crate::turns::Turns;
 use crate::vigil::Vigil;
 
@@ -37,6 +38,8 @@ const PLAIN_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
+    /// Who asks it.
+    pub(crate) directive: &'static str,
     pub(crate) protocol: Protocol,
     pub(crate) attempt_within: Duration,
     pub(crate) pool: Arc<Pool>,
@@ -52,27 +55,37 @@ pub struct Upstream {
     pub(crate) turns: Option<Turns>,
     /// Whose NS records its checks ask for, if not those that the group says.
     pub(crate) check_name: Option<Name>,
+    /// Messages per second that it is sent at most.
+    per_second: Option<u32>,
+    /// Who looks on at what goes there and comes back.
+    wiretap: Option<Arc<dyn Wiretap>>,
+}
+
+/// What upstreams are made with besides their settings.
+pub(crate) struct World<'w> {
+    pub(crate) metrics: &'w Arc<Metrics>,
+    pub(crate) shelf: &'w Shelf,
+    pub(crate) wiretap: Option<&'w Arc<dyn Wiretap>>,
 }
 
 impl Upstream {
     /// An upstream; nothing is opened yet. Its bounds it shares with whoever has the same ones at that address.
     pub fn new(address: SocketAddr, protocol: Protocol, settings: &Settings, context: &Context) -> Self {
-        let (metrics, shelf) = (&context.metrics, &context.shelf);
-        Self::make((address, address.to_string()), protocol, settings, metrics, shelf, None)
+        let (metrics, shelf, wiretap) = (&context.metrics, &context.shelf, context.wiretap.as_ref());
+        Self::make((address, address.to_string()), protocol, settings, &World { metrics, shelf, wiretap }, None)
     }
 
     /// A member of a group that changes.
-    pub(crate) fn following(seat: &Seat, settings: &Settings, metrics: &Arc<Metrics>, shelf: &Shelf) -> Self {
+    pub(crate) fn following(seat: &Seat, settings: &Settings, world: &World<'_>) -> Self {
         let vigil = Some(Arc::new(Vigil::new(Instant::now())));
-        Self::make((seat.address, seat.to.clone()), seat.protocol.clone(), settings, metrics, shelf, vigil)
+        Self::make((seat.address, seat.to.clone()), seat.protocol.clone(), settings, world, vigil)
     }
 
     fn make(
         (address, to): (SocketAddr, String),
         protocol: Protocol,
         settings: &Settings,
-        metrics: &Arc<Metrics>,
-        shelf: &Shelf,
+        world: &World<'_>,
         vigil: Option<Arc<Vigil>>,
     ) -> Self {
         let tls = match &protocol {
@@ -80,8 +93,8 @@ impl Upstream {
             Protocol::Udp | Protocol::Tcp | Protocol::AsAsked => None,
         };
         let stream = if tls.is_some() { "tcp-tls" } else { "tcp" };
-        let turns = Turns::of(address, &to, settings, metrics, shelf);
-        let tally = Tally::new(metrics, settings.directive, to, stream);
+        let turns = Turns::of(address, &to, settings, world.metrics, world.shelf);
+        let tally = Tally::new(world.metrics, settings.directive, to, stream);
         let dial = Dial { address, source: settings.source, tls };
         let bounds = Bounds {
             expire: settings.expire.max(EXPIRE_MIN),
@@ -92,6 +105,7 @@ impl Upstream {
         };
         Self {
             address,
+            directive: settings.directive,
             protocol,
             attempt_within: settings.attempt_within,
             pool: Pool::new(dial.clone(), bounds, Arc::clone(&tally), vigil.clone()),
@@ -103,6 +117,8 @@ impl Upstream {
             vigil,
             turns,
             check_name: settings.check_name.clone(),
+            per_second: settings.rate.map(|rate| rate.per_second),
+            wiretap: world.wiretap.cloned(),
         }
     }
 
@@ -148,7 +164,7 @@ impl Upstream {
     ) -> Result<Answer, Failure> {
         let begun = Instant::now();
         let mut pace = patience.and_then(|patience| self.pace(query, patience, deadline));
-        let question = Arc::new(Question::of(query));
+        let question = Arc::new(Question::of(query, self.tap(query)));
         let datagram = match self.protocol {
             Protocol::Udp => true,
             Protocol::AsAsked => query.client.transport == Transport::Udp,
@@ -256,6 +272,12 @@ impl Upstream {
         Some(Box::new(pace)) // rare, and boxed so that other attempts stay small
     }
 
+    fn tap(&self, query: &Query) -> Option<Tap> {
+        let wiretap = Arc::clone(self.wiretap.as_ref()?);
+        let stream = if matches!(self.protocol, Protocol::Tls { .. }) { "tls" } else { "tcp" };
+        Some(Tap { wiretap, upstream: self.address, stream, client: query.client })
+    }
+
     fn answer(&self, query: &Query, reply: &Reply) -> Result<Answer, Failure> {
         let wire = match reply {
             Reply::Bare(rcode) => return Ok(Answer::empty(&query.name, query.rtype, query.class, *rcode)),
@@ -268,7 +290,13 @@ impl Upstream {
         })
     }
 
-    fn failure(&self, broken: Broken) -> Failure {
+    /// What is said where it is not asked, as a bound of its own is reached.
+    pub(crate) fn bound(&self, bound: Bound) -> Failure {
+        let most = self.per_second.filter(|_| bound == Bound::UpstreamRate).map(u64::from);
+        Failure::Bound { bound, most, upstream: Some(self.address) }
+    }
+
+    pub(crate) fn failure(&self, broken: Broken) -> Failure {
         let upstream = self.address;
         match broken {
             Broken::Unreachable(reason) => Failure::Unreachable { upstream, reason: reason.into() },
@@ -276,8 +304,8 @@ impl Upstream {
                 Failure::Unreachable { upstream, reason: "it closed its connections before the reply".into() }
             }
             Broken::Left => Failure::Unreachable { upstream, reason: "it is no longer an upstream".into() },
-            Broken::Full => Failure::Bound { bound: Bound::UpstreamPipeline },
-            Broken::Rate => Failure::Bound { bound: Bound::UpstreamRate },
+            Broken::Full(most) => Bound::UpstreamPipeline.reached_at(most, Some(upstream)),
+            Broken::Rate => self.bound(Bound::UpstreamRate),
         }
     }
 

@@ -8,7 +8,7 @@ mod tests;
 use std::net::IpAddr;
 
 use contract::wire::{Composed, Composer, Flags, Full, Name, Rcode, RecordType, Section};
-use contract::{Answer, Boxed, Next, Plugin, Query, Reply, Served, Source, Storing, Transport};
+use contract::{Answer, Boxed, Next, Plugin, Query, Reply, Served, Source, Storing, Transport, What};
 
 pub use spec::{WhoamiSpec, check};
 
@@ -25,6 +25,7 @@ impl Plugin for Whoami {
     }
 
     fn serve<'a>(&'a self, query: &'a Query, _next: Next<'a>) -> Boxed<'a, Served> {
+        query.tell(|| What::Plugin { name: NAME, text: "tells the client its address".into() });
         let composed = compose(query).expect("a question and two records fit into a message");
         let reply = Reply::fresh(Answer::composed(composed, Rcode::NOERROR), Source::Plugin(NAME)).unstored();
         Box::pin(std::future::ready(Ok(reply)))

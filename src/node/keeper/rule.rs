@@ -80,6 +80,8 @@ impl Node {
             false => rules.apply(&wanted),
         };
         let stands_in = matches!(rules.means(), Means::Nft | Means::Iptables { .. }) && wanted.failsafe.is_some();
+        let means = rules.means();
+        self.meters.ruled(means, if applied.is_ok() { &wanted.own } else { &[] });
         if let Err(error) = applied {
             self.meters.armed(&[], false);
             return self.meters.trouble(meters::of_rules(&error), &format!("rules are not in place: {error}"));
@@ -93,6 +95,7 @@ impl Node {
         self.pending = None;
         self.meters.armed(&self.known.servers(), stands_in && !wanted.own.is_empty());
         if stands_in && let Some(failsafe) = &wanted.failsafe {
+            self.meters.renewed();
             self.tell_armed(&wanted, failsafe);
         }
     }
@@ -126,6 +129,8 @@ impl Node {
             if !self.yielded {
                 self.put_rules();
             }
+        } else if wanted.failsafe.is_some() {
+            self.meters.renewed();
         }
     }
 

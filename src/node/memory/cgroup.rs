@@ -50,6 +50,13 @@ impl Version {
         }
     }
 
+    fn events(self) -> &'static str {
+        match self {
+            Self::Two => "memory.events",
+            Self::One => "memory.oom_control",
+        }
+    }
+
     /// Pages of files that nobody uses: the kernel takes them back before it runs short.
     fn inactive(self) -> &'static str {
         match self {
@@ -63,9 +70,15 @@ impl Limit {
     /// The lowest limit of the cgroups that this process is in, all the way up; `None` if there is none, or nothing can be
     /// read. `root` is `/`, but for tests.
     pub fn find(root: &Path) -> Option<Self> {
-        let cgroups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+        Self::of(root, "self")
+    }
+
+    /// The same of another process, by its number in `/proc`.
+    pub fn of(root: &Path, process: &str) -> Option<Self> {
+        let folder = root.join("proc").join(process);
+        let cgroups = fs::read_to_string(folder.join("cgroup")).ok()?;
         let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
-        let own = root.join("proc/self/statm");
+        let own = folder.join("statm");
         let hierarchies = mounts.lines().filter_map(Mount::read).filter_map(|mount| {
             let path = path_of(&cgroups, mount.version)?;
             Some((mount, path))
@@ -86,6 +99,12 @@ impl Limit {
         let told = fs::read_to_string(self.usage.folder.join(self.usage.version.limit())).ok();
         let octets = told.map_or(Some(self.octets), |text| number(&text));
         Self { octets: octets.unwrap_or(UNLIMITED), ..self }
+    }
+
+    /// How many processes the kernel has killed for it; `None` if it does not tell.
+    pub fn kills(&self) -> Option<u64> {
+        let text = fs::read_to_string(self.usage.folder.join(self.usage.version.events())).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
     }
 
     /// Octets that count against it and cannot be had back for the asking; `None` if nobody tells.

@@ -53,6 +53,11 @@ impl Late {
         self.kept.push(Miss { back, reply, apology });
     }
 
+    /// True if no miss was kept since the last were handed over.
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// Hands over what was kept: the other thread wakes once for all of them.
     pub(super) fn hand_over(&mut self, socket: &Arc<UdpSocket>) {
         if !self.kept.is_empty() {

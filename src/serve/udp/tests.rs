@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use super::batch::{Asked, Batch, Lane, Return, Sent};
 use super::counters::Counters;
 use super::late::Late;
+use super::pulse::Pulse;
 use super::worker::{Listen as _, Station};
 use super::{UdpSockets, UdpWorkers};
 use contract::Transport;
@@ -265,7 +266,8 @@ fn a_hit_allocates_nothing() {
         let (under_way, _all) = tokio::sync::mpsc::channel(1);
         let late = Late::start(runtime.handle(), Arc::default(), under_way);
         let desk = door.desk(Transport::Udp);
-        let mut station = Station { socket: Arc::new(server), local, lane: Lane::new(local), desk, late };
+        let (pulse, hits) = (Pulse::default(), Arc::default());
+        let mut station = Station { socket: Arc::new(server), local, lane: Lane::new(local), desk, late, pulse, hits };
         let (mut batch, counters) = (Batch::new(), Counters::default());
         (0..100).for_each(|id| assert!(socket.send(&packet(id, b'E', 0)).is_ok()));
         let mut served = 0;

@@ -19,6 +19,7 @@ use nix::sys::eventfd::EventFd;
 use super::batch::{Batch, Lane};
 use super::counters::{Counters, UdpCounts};
 use super::late::Late;
+use super::pulse::{HitTimes, Pulse};
 use crate::serve::{Desk, Outcome, apology};
 
 /// Batches of the ready sockets before commands and the other sockets are looked at again.
@@ -53,6 +54,8 @@ pub(super) struct Station<D> {
     pub(super) lane: Lane,
     pub(super) desk: D,
     pub(super) late: Late,
+    pub(super) pulse: Pulse,
+    pub(super) hits: Arc<HitTimes>,
 }
 
 impl<D: Desk> Listen for Station<D> {
@@ -65,9 +68,14 @@ impl<D: Desk> Listen for Station<D> {
             return 0;
         };
         let mut counts = UdpCounts { received: received as u64, batches: 1, ..UdpCounts::default() };
+        let begun = self.pulse.begin();
         let now = self.desk.now();
         for index in 0..received {
             self.answer(batch, index, now, &mut counts);
+        }
+        if let Some(begun) = begun {
+            let are_hits = self.late.is_empty() && (counts.silent, counts.panicked) == (0, 0);
+            self.pulse.end(begun, are_hits.then_some(counts.received), &self.hits);
         }
         self.late.hand_over(&self.socket);
         let outcome = batch.send(&self.socket, &mut self.lane);

@@ -75,7 +75,7 @@ fn which_failures_let_stale_answers_stand() {
     let (given, key) = given_stale("cache", 0);
     given.failed(&key, &Failure::Prohibited);
     assert_eq!(given.told(&key), "stale later", "the client's fault says nothing about upstream");
-    given.failed(&key, &Failure::Bound { bound: Bound::Misses });
+    given.failed(&key, &Bound::Misses.reached());
     assert_eq!(given.told(&key), "stale now", "a bound of ours is relieved by it");
 
     for rcode in [Rcode::SERVFAIL, Rcode::REFUSED, Rcode::NOTIMP, Rcode::FORMERR] {

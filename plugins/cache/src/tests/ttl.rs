@@ -178,7 +178,7 @@ fn what_is_never_memorised() {
 #[test]
 fn failures_are_memorised_for_a_while_if_they_are_upstreams() {
     let too_late = Failure::TooLate { waited: Duration::from_secs(4) };
-    let bound = Failure::Bound { bound: Bound::Misses };
+    let bound = Bound::Misses.reached();
     let known = Failure::Memorised { text: "memorised elsewhere".into() };
     let unready = Failure::NotReady { what: "the index" };
     let table = [
@@ -205,7 +205,7 @@ fn failures_are_memorised_for_a_while_if_they_are_upstreams() {
         assert_eq!(given.told(&x), "failed", "{text}: {failure}");
         let reader = given.store.read();
         let Lookup::Failed { failure: memorised, .. } = given.lookup(&reader, &x) else { panic!("just seen") };
-        assert_eq!(memorised, Failure::Memorised { text: failure.to_string().into() });
+        assert_eq!(memorised, Failure::Memorised { text: failure.told().1.text });
         given.failed(&x, &timeout()); // does not prolong it
         given.wait(1);
         assert_eq!(given.told(&x), "miss", "{text}: {failure}");

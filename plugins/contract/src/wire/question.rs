@@ -96,6 +96,11 @@ impl<'p> Question<'p> {
         self.flags() & Flags::CD != 0
     }
 
+    /// The datagram or message as it came.
+    pub fn packet(&self) -> &'p [u8] {
+        self.packet
+    }
+
     /// How many octets of packet there are.
     pub fn packet_len(&self) -> usize {
         self.packet.len()

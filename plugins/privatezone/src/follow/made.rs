@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use contract::limits::MADE_TTL_MAX;
-use contract::wire::{Class, Composer, Ede, Rcode, RecordType, Section, ede};
+use contract::told;
+use contract::wire::{Class, Composer, Rcode, RecordType, Section};
 use contract::{Answer, Object, Publication, Published, Query};
 
 use super::said::records;
@@ -59,6 +60,6 @@ fn no_address(holders: &[(Arc<Object>, Publication)], query: &Query) -> Option<A
 }
 
 fn made_of(object: &Object, composer: Composer) -> Answer {
-    let text = format!("made of {object}, its resolver does not answer");
-    Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(Ede::new(ede::SYNTHESIZED, text))
+    let told = told::SYNTHESIZED.with(&[("object", object.to_string())]);
+    Answer::composed(composer.finish(), Rcode::NOERROR).with_ede(told)
 }

@@ -94,7 +94,6 @@ impl Follow {
     }
 
     /// Who publishes a name, and since when its zone is known to show it; `None` if nobody does.
-    #[allow(dead_code)] // for whoever explains an answer
     pub(crate) fn account(&self, name: &Name) -> Option<String> {
         let said = Said::published(&self.published, name);
         let objects = said.objects();

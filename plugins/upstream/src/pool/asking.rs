@@ -55,7 +55,7 @@ impl Pool {
                     waited = true;
                     continue;
                 }
-                Plan::Full => return Err(Broken::Full),
+                Plan::Full => return Err(self.full()),
                 Plan::Left => return Err(Broken::Left),
                 Plan::Wait(opening, quota) => match self.wait(opening, !waited).await {
                     Ok(opened) if opened.table().is_refused() => return Err(Broken::Closed),
@@ -83,7 +83,7 @@ impl Pool {
                 return Ok(sent(ticket, pace));
             }
         }
-        Err(Broken::Full)
+        Err(self.full())
     }
 
     /// What an opening comes to; not waited for to the end if there are connections that would do as well.

@@ -83,8 +83,11 @@ async fn with_all_down_one_is_tried_or_none() {
         let running = tokio::spawn(group.run());
         group.exchange(&query(&context, "n1.example")).await.unwrap_err();
         until(|| group.up() == 0).await;
-        let down = Failure::AllDown { count: 1 };
-        assert_eq!(group.exchange(&query(&context, "n1.example")).await.unwrap_err(), down);
+        let failure = group.exchange(&query(&context, "n1.example")).await.unwrap_err();
+        let longest = group.longest_down().expect("it is known since when");
+        assert_eq!(longest.upstream, address);
+        let Failure::AllDown { count: 1, longest: Some(told) } = failure else { panic!("{failure:?}") };
+        assert!(told.upstream == address && told.since <= longest.since, "{told:?}");
         answers.store(true, Ordering::SeqCst);
         let outcome = group.exchange(&query(&context, "n1.example")).await;
         assert_eq!(outcome.is_err(), failfast);

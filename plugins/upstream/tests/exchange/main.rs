@@ -11,6 +11,7 @@ mod members;
 mod rates;
 mod recoveries;
 mod script;
+mod seen;
 mod silent;
 mod streams;
 mod tls;

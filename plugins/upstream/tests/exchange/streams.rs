@@ -62,7 +62,7 @@ async fn more_than_the_bound_is_refused_not_queued() {
     let queries: Vec<_> = (0..1_025).map(|number| query(&context, &format!("n{number}.example"))).collect();
     let answers = join_all(queries.iter().map(|query| upstream.ask(query, soon()))).await;
     let failures: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
-    assert_eq!((failures.len(), failures[0]), (1, &Failure::Bound { bound: contract::Bound::UpstreamPipeline }));
+    assert_eq!((failures.len(), failures[0]), (1, &contract::Bound::UpstreamPipeline.reached_at(1_024, Some(address))));
 }
 
 #[tokio::test]

@@ -185,8 +185,8 @@ impl Blocks for World {
             let key = (query.name.clone(), query.rtype, false, false);
             let said = match script.mood {
                 Mood::Answers => Self::zone_says(&script, &query.name, query.rtype),
-                Mood::Down => return Err(Failure::AllDown { count: 2 }),
-                Mood::Busy => return Err(Failure::Bound { bound: Bound::UpstreamRate }),
+                Mood::Down => return Err(Failure::AllDown { count: 2, longest: None }),
+                Mood::Busy => return Err(Bound::UpstreamRate.reached()),
                 Mood::Grace => {
                     let mut reply = Reply::fresh(Answer::clone(&script.memory[&key].0), Source::Plugin("privatezone"));
                     reply.ede = Some(Ede::new(ede::STALE_ANSWER, "vanished"));

@@ -1,0 +1,80 @@
+//! `large answers`: datagrams of the sizes that are used arrive whole: path MTU and fragments on the way from upstreams.
+
+use futures_util::future::{join_all, join3};
+use hickory_resolver::proto::rr::RecordType;
+
+use super::super::ask::{Over, Reply, ask, question};
+use super::super::patient::Patient;
+use super::super::upstreams::Upstream;
+use super::super::verdict::Finding;
+
+/// Upstreams that are asked.
+const ASKED_MAX: usize = 4;
+/// What we ask for (RFC 9715), and what older stubs ask for, octets.
+const USUAL: u16 = 1_232;
+const OLD: u16 = 4_096;
+/// Less is a link that IPv6 does not know, where a reply of [`USUAL`] octets needs fragments.
+const MTU_MIN: u32 = 1_280;
+
+/// Asks for something large in three ways.
+pub(in super::super) async fn check(patient: &Patient) -> Finding {
+    let (name, rtype) = match &patient.flags.large_name {
+        Some(name) => (format!("{}.", name.trim_end_matches('.')), RecordType::TXT),
+        None => (".".to_owned(), RecordType::DNSKEY),
+    };
+    let asked = patient.upstreams.iter().take(ASKED_MAX).map(|upstream| one(upstream, &name, rtype));
+    Finding::worst(join_all(asked).await, "the Corefile names no upstream by address")
+}
+
+async fn one(upstream: &Upstream, name: &str, rtype: RecordType) -> Finding {
+    let at = upstream.address;
+    let with_room = |room| question(name, rtype, room, true);
+    let (Ok(usual), Ok(old), Ok(small)) =
+        (with_room(USUAL), with_room(OLD), question(&absolute(&upstream.zone), RecordType::NS, USUAL, false))
+    else {
+        return Finding::skip(format!("{name} is no name that can be asked for"));
+    };
+    let (usual, old, stream) =
+        join3(ask(&usual, at, Over::Udp), ask(&old, at, Over::Udp), ask(&old, at, Over::Tcp)).await;
+    // is it the size, or does nothing come at all?
+    let none_by_udp = usual.is_err() && old.is_err();
+    if none_by_udp && ask(&small, at, Over::Udp).await.is_err() {
+        return Finding::skip(format!("{at} does not answer over UDP: see `upstreams`"));
+    }
+    judge(at, &usual, &old, &stream)
+}
+
+fn absolute(zone: &str) -> String {
+    format!("{}.", zone.trim_end_matches('.'))
+}
+
+type Came = Result<Reply, String>;
+
+fn judge(at: std::net::SocketAddr, usual: &Came, old: &Came, stream: &Came) -> Finding {
+    let ip = at.ip();
+    let way = format!(
+        "look for a link with a small MTU and a filter of fragments or ICMP: tracepath {ip}; ip link; nft list ruleset"
+    );
+    let size = |came: &Came| came.as_ref().map_or(0, |reply| reply.size);
+    match (usual, old) {
+        (Err(_), _) => Finding::fail(
+            format!("answers of up to {USUAL} octets do not arrive from {at} by UDP; small ones do"),
+            format!("write `force_tcp` in its `forward`, or {way}"),
+        ),
+        (Ok(_), Err(_)) => Finding::warn(
+            format!(
+                "answers in fragments do not arrive from {at}: {} octets were asked for; the daemon asks for {USUAL}, others may not",
+                size(stream)
+            ),
+            way,
+        ),
+        (Ok(usual), Ok(_)) => {
+            let largest = size(old).max(usual.size);
+            match usual.mtu {
+                Some(mtu) if mtu < MTU_MIN => Finding::warn(format!("the path MTU to {at} is {mtu} only"), way),
+                Some(mtu) => Finding::ok(format!("{largest} octets came from {at} by UDP; path MTU {mtu}")),
+                None => Finding::ok(format!("{largest} octets came from {at} by UDP")),
+            }
+        }
+    }
+}
