@@ -30,6 +30,9 @@ use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::see::See;
+use crate::see::door::{Door, Running};
+use crate::see::page::{self, CannotShow, StatusPage};
+use crate::see::socket::Socket;
 use crate::see::tap::Taps;
 use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
@@ -58,6 +61,10 @@ pub struct Daemon {
     register: Arc<Register>,
     state: Arc<State>,
     see: Arc<See>,
+    running: Arc<Running>,
+    door: Arc<Door>,
+    socket: Option<Socket>,
+    page: Option<StatusPage>,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -143,10 +150,13 @@ fn begin<T>(
     let failsafe = keeper.as_ref().map(Keeper::standing);
     let see = Arc::new(See::new(Arc::clone(&state), Box::new(move || failsafe.as_ref().map(|standing| standing()))));
     runtime.spawn(Arc::clone(&see).keep());
+    let running = Arc::new(Running::new(Arc::clone(&see)));
+    let door = Arc::new(Door::new(Arc::clone(&running) as _, options.status_address.map(|_| page::document())));
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
+    let page = show(options, &door)?;
     listening.serve(&assembly, sockets)?;
     let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
     runtime.spawn(Arc::clone(&warmth).keep_regularly());
@@ -165,6 +175,10 @@ fn begin<T>(
         register,
         state,
         see,
+        running,
+        door,
+        socket: None,
+        page,
         admin,
         listening,
         watchdog,
@@ -179,9 +193,16 @@ fn begin<T>(
         },
     };
     daemon.adopt(assembly, plan);
+    daemon.open_socket();
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
+}
+
+/// Opens the status page where it is to be shown; it stays open over reloads.
+fn show(options: &Options, door: &Arc<Door>) -> Result<Option<StatusPage>, CannotShow> {
+    let ports = if options.node.is_some() { Ports::Shared } else { Ports::Own };
+    options.status_address.map(|address| StatusPage::open(address, ports, Arc::clone(door))).transpose()
 }
 
 /// Binds all. On a node an address may have gone for a moment, with another instance that tears down what was its own; the
@@ -296,7 +317,20 @@ async fn sweep(shared: Arc<Shared>, register: Arc<Register>) {
 /// # Errors
 /// What is wrong with the text, or cannot be had.
 pub fn without_sockets(text: &str, options: &Options, runtime: &tokio::runtime::Handle) -> anyhow::Result<Entrance> {
-    let checked = plan::check("Corefile", text, &Disk, options.dns_port);
+    without_sockets_of("Corefile", text, options, runtime)
+}
+
+/// The same for the text of a file: what it imports is looked for beside it.
+///
+/// # Errors
+/// What is wrong with the text, or cannot be had.
+pub fn without_sockets_of(
+    name: &str,
+    text: &str,
+    options: &Options,
+    runtime: &tokio::runtime::Handle,
+) -> anyhow::Result<Entrance> {
+    let checked = plan::check(name, text, &Disk, options.dns_port);
     let plan = checked.plan.ok_or_else(|| anyhow::anyhow!("{}", checked.report))?;
     let shared = Arc::new(shared(options, runtime));
     let assembly = assemble(&plan, options.dns_port, &shared, &Register::default())?;
@@ -360,6 +394,7 @@ impl Daemon {
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
+        self.running.serving(entrances.clone());
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
             guards
@@ -383,6 +418,15 @@ impl Daemon {
         };
         let endpoints = servers.iter().filter_map(watched).collect();
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
+    }
+
+    /// Opens the socket through which it is asked about itself. Without it names are answered all the same.
+    fn open_socket(&mut self) {
+        let _inside = self.runtime.enter();
+        let folder = self.options.state_dir.as_deref();
+        self.socket = folder.map(|folder| Socket::open(folder, Arc::clone(&self.door))).and_then(|opened| {
+            opened.inspect_err(|error| tracing::warn!("`nearpath explain` and `top` cannot ask here: {error}")).ok()
+        });
     }
 
     /// What can be seen of it.
@@ -413,6 +457,8 @@ impl Daemon {
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         self.keeper.iter().for_each(Keeper::rest);
+        self.door.leave();
+        drop((self.socket, self.page));
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

@@ -90,6 +90,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit
     }
 }
 
+/// The whole command line, for what is made of it: completions, the manual page.
+fn command() -> clap::Command {
+    Line::command()
+}
+
 /// The command without variables that nobody set for it: empty ones, and those that Kubernetes gives every pod for Services
 /// with names like `nearpath-dns` (`NEARPATH_DNS_PORT=tcp://10.96.3.4:53`).
 fn without_strange_variables(command: clap::Command, variable: &dyn Fn(&OsStr) -> Option<OsString>) -> clap::Command {

@@ -8,9 +8,14 @@
 
 pub mod api;
 pub mod causes;
+pub mod client;
+pub mod door;
+pub mod explain;
 mod history;
 mod overview;
+pub mod page;
 mod sketch;
+pub mod socket;
 pub mod tap;
 mod whole;
 

@@ -310,6 +310,32 @@ pub const EDE_TEXT_MAX: usize = 160;
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
 
+/// Connections to the unix socket, and as many to the status page; further ones are closed.
+pub const SEE_CONNECTIONS_MAX: usize = 64;
+/// Connections of one client to the status page.
+pub const SEE_CONNECTIONS_PER_CLIENT_MAX: usize = 16;
+/// The head of a request to them comes whole within this,
+pub const SEE_HEAD_WITHIN: Duration = Duration::from_secs(2);
+/// and it is over within this; only streams of events go on.
+pub const SEE_EXCHANGE_WITHIN: Duration = Duration::from_secs(10);
+/// Who does not take an event of a stream for this long is cut.
+pub const SEE_EVENT_WITHIN: Duration = Duration::from_secs(5);
+/// Streams of events at once.
+pub const SEE_STREAMS_MAX: usize = 32;
+/// The target of such a request, octets: the longest name with every octet written `%XX`, and a search list.
+pub const SEE_TARGET_MAX: usize = 4_096;
+/// The head of such a request, octets.
+pub const SEE_HEAD_MAX: usize = 16 << 10;
+/// The headers of such a request.
+pub const SEE_HEADERS_MAX: usize = 64;
+/// Octets of events that are gathered into one write.
+pub const SEE_GATHER_MAX: usize = 32 << 10;
+/// Addresses that are told at once of who has one.
+pub const SEE_PODS_MAX: usize = 1_000;
+/// A reply that the command line reads of a daemon, octets; and one event of a stream.
+pub const SEE_REPLY_MAX: usize = 4 << 20;
+/// Questions that are explained at once; further ones are refused.
+pub const EXPLAINED_MAX: usize = 8;
 /// Octets that one desk for datagrams has shown and nobody has read yet. With messages the rest of a crowded moment is dropped.
 pub const TAP_RING_OCTETS: usize = 256 << 10;
 /// Such rings at most: a thread has one for each address that it serves. Desks beyond are not looked at.
@@ -379,6 +405,10 @@ pub const TRACE_RETRY_MIN: Duration = Duration::from_secs(1);
 pub const TRACE_RETRY_MAX: Duration = Duration::from_secs(30);
 
 const _: () = {
+    assert!(SEE_HEAD_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis());
+    assert!(ANSWER_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis(), "what is explained can be told");
+    assert!(SEE_CONNECTIONS_PER_CLIENT_MAX < SEE_CONNECTIONS_MAX, "one client cannot keep the others out");
+    assert!(SEE_TARGET_MAX < SEE_HEAD_MAX && SEE_STREAMS_MAX < SEE_CONNECTIONS_MAX);
     assert!(CHAOS_TEXT_MAX + 3 <= 255, "a number and a blank");
     assert!(CHAOS_TEXTS_MAX * (CHAOS_TEXT_MAX + 16) < MESSAGE_MAX, "each with its record's head");
     assert!(DNSTAP_RETRY_MIN.as_millis() < DNSTAP_RETRY_MAX.as_millis());
