@@ -8,6 +8,7 @@ mod failure;
 mod front;
 mod kubernetes;
 mod privatezone;
+mod see;
 mod store;
 mod stream;
 mod upstreams;
