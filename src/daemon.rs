@@ -31,6 +31,7 @@ pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::see::See;
 use crate::see::door::{Door, Running};
+use crate::see::page::{self, CannotShow, StatusPage};
 use crate::see::socket::Socket;
 use crate::see::tap::Taps;
 use crate::serve::chaos::Presence;
@@ -63,6 +64,7 @@ pub struct Daemon {
     running: Arc<Running>,
     door: Arc<Door>,
     socket: Option<Socket>,
+    page: Option<StatusPage>,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -149,11 +151,12 @@ fn begin<T>(
     let see = Arc::new(See::new(Arc::clone(&state), Box::new(move || failsafe.as_ref().map(|standing| standing()))));
     runtime.spawn(Arc::clone(&see).keep());
     let running = Arc::new(Running::new(Arc::clone(&see)));
-    let door = Arc::new(Door::new(Arc::clone(&running) as _, None));
+    let door = Arc::new(Door::new(Arc::clone(&running) as _, options.status_address.map(|_| page::document())));
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
+    let page = show(options, &door)?;
     listening.serve(&assembly, sockets)?;
     let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
     runtime.spawn(Arc::clone(&warmth).keep_regularly());
@@ -175,6 +178,7 @@ fn begin<T>(
         running,
         door,
         socket: None,
+        page,
         admin,
         listening,
         watchdog,
@@ -193,6 +197,12 @@ fn begin<T>(
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
+}
+
+/// Opens the status page where it is to be shown; it stays open over reloads.
+fn show(options: &Options, door: &Arc<Door>) -> Result<Option<StatusPage>, CannotShow> {
+    let ports = if options.node.is_some() { Ports::Shared } else { Ports::Own };
+    options.status_address.map(|address| StatusPage::open(address, ports, Arc::clone(door))).transpose()
 }
 
 /// Binds all. On a node an address may have gone for a moment, with another instance that tears down what was its own; the
@@ -447,7 +457,7 @@ impl Daemon {
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         self.keeper.iter().for_each(Keeper::rest);
         self.door.leave();
-        drop(self.socket);
+        drop((self.socket, self.page));
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

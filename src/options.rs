@@ -11,6 +11,7 @@ use foldhash::quality::SeedableRandomState;
 use crate::cli::ServeFlags;
 use crate::cli::cluster::ClusterFlags;
 use crate::cli::node::NodeFlags;
+use crate::cli::serve::Status;
 use crate::node::NodePlan;
 use crate::node::memory::{Bounds, Limit};
 use crate::source::template::Values;
@@ -48,6 +49,8 @@ pub struct Options {
     pub memory: Option<Limit>,
     /// Where metrics are told beside the directive `prometheus`.
     pub metrics_address: Option<SocketAddr>,
+    /// Where the status page is shown, if it is.
+    pub status_address: Option<SocketAddr>,
     /// True if the hooks of the tests are obeyed.
     pub debug_hooks: bool,
     /// True if clients are told of themselves in class CHAOS.
@@ -72,6 +75,7 @@ impl Default for Options {
             bounds: Bounds::default(),
             memory: None,
             metrics_address: None,
+            status_address: None,
             debug_hooks: false,
             dig_explain: true,
         }
@@ -92,6 +96,10 @@ impl Options {
         let node = flags.node.plan(flags.port, &service_addresses(&flags.cluster));
         Self {
             metrics_address: node.as_ref().map(|_| flags.node.metrics_listen_address),
+            status_address: match flags.status_listen_address {
+                Some(status) => status.address(),
+                None => node.as_ref().map(|_| Status::ON_A_NODE),
+            },
             debug_hooks: flags.node.failsafe.debug_hooks,
             dig_explain: flags.dig_explain,
             bounds: default.bounds,

@@ -2,6 +2,7 @@
 
 mod exposition;
 mod pending;
+mod places;
 mod server;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,9 @@ use crate::serve::zones::Shared;
 
 pub use pending::Pending;
 use pending::Waiting;
+pub(crate) use places::Places;
 pub use server::{Admin, BindError, Ports};
+pub(crate) use server::{bind, bind_at_last};
 
 /// What may be asked at one address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

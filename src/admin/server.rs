@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use super::places::Places;
 use super::{Pages, State};
 use crate::serve::sockets;
 
@@ -109,7 +111,7 @@ impl Admin {
         let serving = async move {
             let listener = match bound {
                 Ok(listener) => listener,
-                Err(error) => bind_at_last(address, error).await,
+                Err(error) => bind_at_last(address, &BindError { address, error }).await,
             };
             accept(listener, told, state).await;
         };
@@ -117,13 +119,14 @@ impl Admin {
     }
 }
 
-fn bind(address: SocketAddr, ports: Ports) -> io::Result<TcpListener> {
+/// A listener, whose address is shared or not. To be called inside the runtime.
+pub(crate) fn bind(address: SocketAddr, ports: Ports) -> io::Result<TcpListener> {
     TcpListener::from_std(sockets::listener(address, ports == Ports::Shared)?)
 }
 
 /// Tries until the address can be had: who holds it may leave, and an address that is not there yet may come.
-async fn bind_at_last(address: SocketAddr, error: io::Error) -> TcpListener {
-    tracing::warn!("{}; trying again each second", BindError { address, error });
+pub(crate) async fn bind_at_last(address: SocketAddr, error: &impl Display) -> TcpListener {
+    tracing::warn!("{error}; trying again each second");
     loop {
         tokio::time::sleep(RETRY_EVERY).await;
         if let Ok(listener) = bind(address, Ports::Shared) {
@@ -133,50 +136,8 @@ async fn bind_at_last(address: SocketAddr, error: io::Error) -> TcpListener {
     }
 }
 
-/// The connections of one address, by client.
-#[derive(Default)]
-struct Places(Mutex<BTreeMap<IpAddr, usize>>);
-
-/// A connection's place; it goes with its value.
-struct Place {
-    places: Arc<Places>,
-    client: IpAddr,
-}
-
-impl Places {
-    fn taken(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A place for a client, if it and all have one left.
-    fn take(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
-        let mut taken = self.taken();
-        if taken.values().sum::<usize>() >= CONNECTIONS_MAX {
-            return None;
-        }
-        let own = taken.entry(client).or_default();
-        if *own >= CONNECTIONS_PER_CLIENT_MAX {
-            return None;
-        }
-        *own += 1;
-        Some(Place { places: Arc::clone(self), client })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        if let Some(own) = taken.get_mut(&self.client) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.client);
-            }
-        }
-    }
-}
-
 async fn accept(listener: TcpListener, pages: Arc<ArcSwap<Pages>>, state: Arc<State>) {
-    let places = Arc::<Places>::default();
+    let places = Arc::new(Places::new(CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT_MAX));
     loop {
         let Ok((stream, client)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors: others may close some
@@ -226,22 +187,4 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
         .headers_mut()
         .insert(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8".parse().expect("a valid header"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_client_cannot_keep_the_others_out() {
-        let places = Arc::<Places>::default();
-        let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let mut held: Vec<_> = (0..CONNECTIONS_PER_CLIENT_MAX).map(|_| places.take(one).unwrap()).collect();
-        assert!(places.take(one).is_none());
-        let of_other = places.take(other).unwrap();
-        held.pop();
-        assert!(places.take(one).is_some());
-        drop((held, of_other));
-        assert!(places.taken().is_empty());
-    }
 }

@@ -213,7 +213,7 @@ fn sync_interval(text: &str) -> Result<Duration, String> {
 }
 
 /// An address and a port; without an address, all of them.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let whole = match text.strip_prefix("localhost") {
         Some(port) => format!("127.0.0.1{port}"),
         None if text.starts_with(':') => format!("0.0.0.0{text}"),

@@ -1,12 +1,13 @@
 //! `nearpath -conf FILE`: serve.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
 
 use super::cluster::ClusterFlags;
-use super::node::{NodeFlags, boolean};
+use super::node::{NodeFlags, boolean, listen_address};
 use crate::daemon::{self, Options};
 
 /// Flags of the daemon; those that CoreDNS and node-cache have keep their names.
@@ -39,6 +40,15 @@ pub struct ServeFlags {
     /// A folder for what should be known after a restart (hot answers, autopath's NXDOMAIN cuts that were turned off)
     #[arg(long, value_name = "DIR", env = "NEARPATH_STATEDIR")]
     pub statedir: Option<PathBuf>,
+    /// Where the status page is shown
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        value_parser = status_address,
+        env = "NEARPATH_STATUS_LISTEN_ADDRESS",
+        help = "Where the status page is shown; whoever reaches it sees what pods ask for; empty: nowhere [default: 127.0.0.1:9254 on a node, else nowhere]"
+    )]
+    pub status_listen_address: Option<Status>,
     /// Tell clients of themselves in class CHAOS: whoami.nearpath and NAME.explain.nearpath
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", env = "NEARPATH_DIG_EXPLAIN")]
     pub dig_explain: bool,
@@ -54,6 +64,32 @@ pub struct ServeFlags {
     /// Where the cluster is.
     #[command(flatten)]
     pub cluster: ClusterFlags,
+}
+
+/// Where the status page is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Nowhere.
+    Off,
+    /// At this address.
+    At(SocketAddr),
+}
+
+impl Status {
+    /// Where a node shows it unless told otherwise: to itself alone.
+    pub const ON_A_NODE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9254);
+
+    /// Its address, if it has one.
+    pub fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Off => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
+fn status_address(text: &str) -> Result<Status, String> {
+    if text.is_empty() { Ok(Status::Off) } else { listen_address(text).map(Status::At) }
 }
 
 /// A name that fits into NSID beside a whole reply.
@@ -81,4 +117,19 @@ fn list_plugins() -> anyhow::Result<ExitCode> {
         println!("{}", row.name);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_page_has_an_address_or_none() {
+        let address = |text: &str| status_address(text).map(|status| status.address().map(|at| at.to_string()));
+        assert_eq!(address(""), Ok(None));
+        assert_eq!(address("localhost:80"), Ok(Some("127.0.0.1:80".to_owned())));
+        assert_eq!(address("[::1]:9254"), Ok(Some("[::1]:9254".to_owned())));
+        assert_eq!(address(":9254"), Ok(Some("0.0.0.0:9254".to_owned())));
+        assert!(address("9254").is_err() && address("off").is_err());
+    }
 }

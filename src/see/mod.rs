@@ -13,6 +13,7 @@ pub mod door;
 pub mod explain;
 mod history;
 mod overview;
+pub mod page;
 mod sketch;
 pub mod socket;
 pub mod tap;

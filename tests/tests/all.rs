@@ -6,6 +6,7 @@ mod demo;
 mod flood;
 mod node;
 mod packets;
+mod page;
 mod peers;
 mod reload;
 mod scenario;

@@ -4,14 +4,18 @@ mod autopath;
 mod base;
 mod block;
 mod control;
+mod dnstap;
 mod failure;
 mod front;
 mod kubernetes;
 mod privatezone;
 mod see;
 mod store;
+mod story;
 mod stream;
+mod trace;
 mod upstreams;
+mod why;
 
 use nearpath_tests::{Daemon, Upstream};
 

@@ -312,6 +312,8 @@ pub const STORY_STEPS_MAX: usize = 256;
 
 /// Connections to the unix socket, and as many to the status page; further ones are closed.
 pub const SEE_CONNECTIONS_MAX: usize = 64;
+/// Connections of one client to the status page.
+pub const SEE_CONNECTIONS_PER_CLIENT_MAX: usize = 16;
 /// The head of a request to them comes whole within this,
 pub const SEE_HEAD_WITHIN: Duration = Duration::from_secs(2);
 /// and it is over within this; only streams of events go on.
@@ -405,6 +407,7 @@ pub const TRACE_RETRY_MAX: Duration = Duration::from_secs(30);
 const _: () = {
     assert!(SEE_HEAD_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis());
     assert!(ANSWER_WITHIN.as_millis() < SEE_EXCHANGE_WITHIN.as_millis(), "what is explained can be told");
+    assert!(SEE_CONNECTIONS_PER_CLIENT_MAX < SEE_CONNECTIONS_MAX, "one client cannot keep the others out");
     assert!(SEE_TARGET_MAX < SEE_HEAD_MAX && SEE_STREAMS_MAX < SEE_CONNECTIONS_MAX);
     assert!(CHAOS_TEXT_MAX + 3 <= 255, "a number and a blank");
     assert!(CHAOS_TEXTS_MAX * (CHAOS_TEXT_MAX + 16) < MESSAGE_MAX, "each with its record's head");
