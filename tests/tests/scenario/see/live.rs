@@ -1,9 +1,10 @@
 //! `nearpath watch` and `nearpath top` see what happens now.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
-use nearpath_tests::{ask, daemon};
+use nearpath_tests::{ask, daemon, mode};
 
 use super::{House, house, until};
 
@@ -94,7 +95,7 @@ fn watch_sees_the_queries_that_match_and_no_others() {
 fn an_interrupt_or_a_reader_that_has_gone_ends_watch_well() {
     let house = house();
     let client = house.daemon.client();
-    let mut watch = Running::start(&house, &["watch", "--name", "www.*"]);
+    let mut watch = Running::start(&house, &["watch"]);
     let mut out = BufReader::new(watch.0.stdout.take().expect("piped"));
     let (line, seen) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
@@ -109,6 +110,7 @@ fn an_interrupt_or_a_reader_that_has_gone_ends_watch_well() {
         first = seen.try_recv().ok();
         first.is_some()
     });
+    // the watchdog, which asks all the time, is nobody's business
     let first = first.unwrap_or_default();
     assert!(first.contains("127.0.0.1 udp www.example.com") && first.contains("NOERROR"), "{first}");
     watch.interrupt();
@@ -147,4 +149,42 @@ fn top_shows_a_second_of_a_daemon_in_eighty_columns() {
     let without = house.says(&["top"]);
     assert_eq!(without.code, Some(2));
     assert!(without.err.contains("--once"), "{without:?}");
+}
+
+#[test]
+fn top_draws_on_a_terminal_and_gives_it_back() {
+    if !mode::have("scenario: top on a terminal", &["script", "stty"]) {
+        return;
+    }
+    let house = house();
+    let program = daemon::binary().display().to_string();
+    let line = format!("stty rows 24 cols 80; exec {program} top --statedir {}", house.folder().display());
+    let child = mode::command("script")
+        .args(["-q", "-e", "-c", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut top = Running(child.expect("script can be started"));
+    let mut keys = top.0.stdin.take().expect("piped");
+    let mut out = top.0.stdout.take().expect("piped");
+    let drawn = Arc::new(Mutex::new(Vec::new()));
+    let own = Arc::clone(&drawn);
+    let reader = std::thread::spawn(move || {
+        let mut octets = [0; 4_096];
+        while let Ok(length @ 1..) = out.read(&mut octets) {
+            own.lock().expect("nobody panics with it").extend_from_slice(&octets[..length]);
+        }
+    });
+    let has = |text: &str| {
+        let drawn = drawn.lock().expect("nobody panics with it");
+        drawn.windows(text.len()).any(|part| part == text.as_bytes())
+    };
+    until("a frame", || has("source of answers"));
+    assert!(has("\x1b[?1049h") && !has("\x1b[?1049l"), "the screen beside");
+    keys.write_all(b"q").expect("the terminal reads");
+    assert_eq!(top.code(), Some(0));
+    reader.join().expect("it reads");
+    assert!(has("\x1b[?1049l"), "the screen before");
 }
