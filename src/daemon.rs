@@ -202,9 +202,10 @@ fn begin<T>(
             runtime
         },
     };
-    daemon.adopt(assembly, plan);
+    daemon.running.serving(assembly.entrances().collect());
     tell_version(&daemon.shared.metrics, &checked);
     daemon.open_socket();
+    daemon.adopt(assembly, plan);
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
