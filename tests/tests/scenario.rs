@@ -4,13 +4,17 @@ mod autopath;
 mod base;
 mod block;
 mod control;
+mod dnstap;
 mod failure;
 mod front;
 mod kubernetes;
 mod privatezone;
 mod store;
+mod story;
 mod stream;
+mod trace;
 mod upstreams;
+mod why;
 
 use nearpath_tests::{Daemon, Upstream};
 

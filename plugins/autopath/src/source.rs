@@ -221,6 +221,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn its_age_grows_while_it_cannot_be_used() {
+        let path = std::env::temp_dir().join(format!("autopath-age-{}", std::process::id()));
+        let clock = Arc::new(contract::FakeClock::new());
+        let context = Context { clock: Arc::<contract::FakeClock>::clone(&clock), ..crate::context_for_tests(None) };
+        let index = PodIndex::default();
+        let source = FileSource::new(&path, Format::Pods, &context);
+        let age_after = |seconds| {
+            clock.advance(std::time::Duration::from_secs(seconds));
+            source.refresh(&index);
+            index.age(clock.now()).unwrap().as_secs()
+        };
+        std::fs::write(&path, "a/b 10.0.0.1 search x\n").unwrap();
+        source.load(&index).unwrap();
+        assert_eq!((age_after(1), age_after(5)), (0, 0), "what is known was found to be so");
+        std::fs::write(&path, "a/b 10.0.0.300 search x\n").unwrap();
+        assert_eq!((age_after(2), age_after(2), age_after(2)), (2, 4, 6));
+        assert_eq!(index.addresses(), 1, "the lists read before stay");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((age_after(2), age_after(2)), (8, 10));
+        std::fs::write(&path, "a/b 10.0.0.1 search x y\n").unwrap();
+        assert_eq!(age_after(1), 0);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn a_change_within_one_tick_is_seen_all_the_same() {
         let path = std::env::temp_dir().join(format!("autopath-tick-{}", std::process::id()));
         let context = crate::context_for_tests(None);

@@ -392,3 +392,6 @@ impl Counts {
         self.refused.set(i64::try_from(index.refused()).unwrap_or(i64::MAX));
     }
 }
+
+#[cfg(test)]
+mod tests;

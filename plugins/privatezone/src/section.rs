@@ -282,3 +282,6 @@ impl Section {
 pub(crate) fn step(text: String) -> What {
     What::Plugin { name: "privatezone", text: text.into() }
 }
+
+#[cfg(test)]
+mod tests;

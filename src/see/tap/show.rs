@@ -16,7 +16,7 @@ use super::{Onlookers, PodOf, Taps, desk, told};
 
 /// What the thread reads from.
 pub(super) struct Reader {
-    rings: Vec<Consumer<u8>>,
+    pub(super) rings: Vec<Consumer<u8>>,
     queued: mpsc::Receiver<Box<[u8]>>,
     scratch: Vec<u8>,
 }

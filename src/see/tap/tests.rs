@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use contract::limits::{TAP_SHOWN_PER_STEP_MAX, WATCH_QUEUE_MAX};
+use contract::limits::WATCH_QUEUE_MAX;
 use contract::wire::Name;
 use contract::{FakeClock, Sighting, Transport, Witness};
+use futures_util::FutureExt as _;
 
 use super::*;
+use crate::see::api::Sighted;
 
 /// Taps whose thread is never started: the test does its work.
 struct House {
@@ -62,6 +64,11 @@ fn shown<'s>(name: &'s Name, moment: Moment, onlookers: Option<&'s Onlookers>) -
         messages: (b"query", b"reply"),
         onlookers,
     }
+}
+
+/// What a watcher was shown and has not read yet.
+fn next(watch: &mut Watch) -> Option<Sighted> {
+    watch.next().now_or_never().flatten()
 }
 
 /// Keeps what it is shown.
@@ -128,8 +135,8 @@ fn what_lay_there_since_somebody_else_looked_is_not_shown() {
     let mut watch = house.taps.watch(Filter::default()).unwrap();
     house.hit(&mut tap, "new.example", None);
     house.show();
-    assert_eq!(watch.seen.try_recv().unwrap().name, "new.example");
-    assert!(watch.seen.try_recv().is_err());
+    assert_eq!(next(&mut watch).unwrap().name, "new.example");
+    assert!(next(&mut watch).is_none());
 }
 
 #[test]
@@ -144,11 +151,11 @@ fn a_watcher_sees_what_passes_its_filter_and_is_told_what_it_missed() {
     house.hit(&mut tap, "www.example", None);
     house.hit(&mut tap, "mail.example", None);
     house.show();
-    let seen = watch.seen.try_recv().unwrap();
+    let seen = next(&mut watch).unwrap();
     assert_eq!((&*seen.name, &*seen.rtype, &*seen.rcode, &*seen.way), ("www.example", "A", "NXDOMAIN", "hit"));
     assert_eq!((&*seen.at, seen.pod.as_deref(), seen.took_s), ("1970-01-01T00:16:40.000Z", Some("shop/cart-0"), 0.003));
-    assert!(watch.seen.try_recv().is_err());
-    assert!(strangers.iter_mut().all(|watch| watch.seen.try_recv().is_err()));
+    assert!(next(&mut watch).is_none());
+    assert!(strangers.iter_mut().all(|watch| next(watch).is_none()));
 
     let more = WATCH_QUEUE_MAX + 40;
     for _ in 0..more {
@@ -202,7 +209,7 @@ fn a_full_ring_and_a_full_queue_drop_and_count() {
     let (name, reply) = (Name::parse("large.example").unwrap(), vec![0; 1_232]);
     let mut asked = 0;
     for step in 0..4 {
-        for _ in 0..TAP_SHOWN_PER_STEP_MAX / 2 {
+        for _ in 0..100 {
             let moment = house.clock.now();
             let large = Shown { messages: (&[], &reply), ..shown(&name, moment, Some(&onlookers)) };
             tap.show(&house.taps, moment, &large);
@@ -236,11 +243,29 @@ fn a_desk_that_comes_later_is_seen_and_one_that_goes_leaves_nothing() {
         house.hit(&mut tap, "www.example", None);
         drop(tap);
         house.show();
-        assert_eq!(watch.seen.try_recv().unwrap().name, "www.example", "round {round}");
+        assert_eq!(next(&mut watch).unwrap().name, "www.example", "round {round}");
         house.show();
         assert_eq!((house.reader.rings.len(), house.taps.table().rings), (0, 0));
     }
     drop(house.desk());
     house.taps.settle(&mut house.taps.table(), house.clock.now());
     assert!(house.taps.table().seats.is_empty());
+}
+
+#[test]
+fn showing_a_hit_allocates_nothing_with_messages_too() {
+    let house = House::new();
+    let onlookers = house.taps.enlist(&[keen(true) as _]).unwrap();
+    let _watch = house.taps.watch(Filter::default()).unwrap();
+    house.taps.top();
+    let mut tap = house.desk();
+    let (name, moment) = (Name::parse("www.example").unwrap(), house.clock.now());
+    let info = allocation_counter::measure(|| {
+        for index in 0..2_000 {
+            let moment = moment.after(Duration::from_millis(index));
+            tap.show(&house.taps, moment, &shown(&name, moment, Some(&onlookers)));
+        }
+    });
+    assert_eq!((info.count_total, info.count_current), (0, 0));
+    assert!(house.taps.table().fresh[0].slots() > 100 * name.as_wire().len(), "they were shown");
 }

@@ -9,6 +9,7 @@ use contract::wire::{Composer, Flags, Message, Name, Question, Rcode, RecordType
 use contract::{Client, Transport};
 
 use crate::daemon::{self, Options};
+use crate::see::Filter;
 use crate::serve::zones::Entrance;
 use crate::serve::{Desk as _, Door as _, Front, Outcome};
 
@@ -163,6 +164,41 @@ fn hits_allocate_nothing(house: &House) {
         });
         assert_eq!(info.count_total, 0, "{kind}");
     }
+}
+
+#[test]
+fn a_hit_that_is_shown_allocates_nothing() {
+    let house = house("shown-hits");
+    let taps = &house.entrance.0.shared().taps;
+    let _watch = taps.watch(Filter::default()).unwrap();
+    taps.top();
+    hits_allocate_nothing(&house);
+    assert!(taps.is_open());
+}
+
+#[test]
+fn whoever_watches_sees_hits_misses_and_what_no_block_has_a_part_in() {
+    let house = house("watched");
+    let mut watch = house.entrance.0.shared().taps.watch(Filter::default()).unwrap();
+    let mut desk = Front::new(Arc::clone(&house.entrance.0)).desk(Transport::Udp);
+    let asked = packet("www.example.com", RecordType::A);
+    hit(&house, &mut desk, &asked, &client(STRANGER));
+    let chaos = [&packet("version.bind", RecordType::TXT)[..26], &[0, 16, 0, 3]].concat();
+    desk.answer(&chaos, &client(STRANGER), desk.now(), &mut [0; 1_232]);
+    let mut seen = std::collections::BTreeSet::new();
+    let sees = async {
+        while seen.len() < 3 {
+            let sighted = watch.next().await.unwrap();
+            assert_eq!((&*sighted.client, sighted.weight), ("127.0.0.77", 1));
+            seen.insert((sighted.way, sighted.name));
+        }
+    };
+    house
+        .runtime
+        .block_on(async { tokio::time::timeout(Duration::from_secs(30), sees).await })
+        .expect("they are shown");
+    let seen: Vec<_> = seen.iter().map(|(way, name)| (&**way, &**name)).collect();
+    assert_eq!(seen, [("hit", "www.example.com"), ("local", "version.bind"), ("miss", "www.example.com")]);
 }
 
 #[test]

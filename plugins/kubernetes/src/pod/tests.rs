@@ -208,3 +208,15 @@ fn times_are_seconds_since_1970() {
         assert_eq!(seconds(text), None, "{text}");
     }
 }
+
+#[test]
+fn a_pod_tells_the_addresses_of_its_node() {
+    let told = |pod: &PodObject| pod.host_addresses().map(|address| address.to_string()).collect::<Vec<_>>();
+    assert_eq!(told(&read(WHOLE)), ["192.0.2.10", "2001:db8::10", "192.0.2.10"]);
+    let old =
+        pod(r#"{"hostNetwork":true}"#, r#"{"hostIP":"192.0.2.10","podIPs":[{"ip":"192.0.2.10"},{"ip":"fd00::1"}]}"#);
+    assert_eq!(told(&read(&old)), ["192.0.2.10", "fd00::1", "192.0.2.10"]);
+    for nothing in [r#"{"hostIP":null,"hostIPs":null}"#, r#"{"hostIP":"","hostIPs":[{"ip":null},{"ip":"x"}]}"#, "{}"] {
+        assert!(told(&read(&pod("{}", nothing))).is_empty(), "{nothing}");
+    }
+}
