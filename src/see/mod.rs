@@ -17,9 +17,11 @@ pub mod page;
 mod sketch;
 pub mod socket;
 pub mod tap;
+mod ways_in;
 mod whole;
 
 pub use tap::{BadFilter, Filter, TooManyWatchers, Watch};
+pub use ways_in::WaysIn;
 pub use whole::See;
 
 /// The unix socket in the folder of the daemon's state.
