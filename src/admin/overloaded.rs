@@ -1,7 +1,7 @@
 //! How long the daemon's own `/health` takes, as an operator's probe would see it: asked once a second, as CoreDNS does.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
