@@ -58,11 +58,6 @@ fn signature(instance: u64, worker: Option<usize>) -> String {
     format!("{instance:016x} {worker}")
 }
 
-/// True for a question of our own watchdog, which nobody wants to see among those of clients.
-pub(super) fn is_of_watchdog(name: &Name) -> bool {
-    name.to_string().ends_with(WATCHDOG_ZONE)
-}
-
 /// The process and the thread that [`answer`] told of, out of the text of its reply.
 pub(crate) fn read_signature(text: &str) -> Option<(u64, Option<usize>)> {
     let (instance, worker) = text.split_once(' ')?;

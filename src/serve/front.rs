@@ -20,6 +20,7 @@ use contract::{
 use tokio::time::timeout;
 
 use super::block::Block;
+use super::chaos;
 use super::flights::Turn;
 use super::tally::{Exchange, Place, StoreUse, answerer};
 use super::way::{self, Asked};
