@@ -55,6 +55,9 @@ pub struct ServeFlags {
     /// Log warnings and errors only
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", env = "NEARPATH_QUIET")]
     pub quiet: bool,
+    /// How lines of the log look: text as CoreDNS writes it, or one JSON object per event
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, env = "NEARPATH_LOG_FORMAT")]
+    pub log_format: crate::logging::Format,
     /// List the directives that are served, and leave
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub plugins: bool,
@@ -105,7 +108,7 @@ pub fn run(flags: &ServeFlags) -> anyhow::Result<ExitCode> {
     if flags.plugins {
         return list_plugins();
     }
-    crate::logging::start(if flags.quiet { "warn" } else { "info" });
+    crate::logging::start(if flags.quiet { "warn" } else { "info" }, flags.log_format);
     flags.node.without_use().for_each(|line| tracing::info!("{line}"));
     daemon::run(&Options::from_flags(flags))?;
     Ok(ExitCode::SUCCESS)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use cache::{Entry, KeyBuffer, Lookup};
 use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
-use contract::wire::{Class, Ede, EdnsView, Name, Question, Rcode, RecordType, Reject, reject_reply};
+use contract::wire::{Class, Ede, EdnsView, Message, Name, Question, Rcode, RecordType, Reject, reject_reply};
 use contract::{
     Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Source, Story,
     Transport, Verdict, Way, What,
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::block::Block;
 use super::chaos;
 use super::flights::Turn;
-use super::tally::{Exchange, Place, StoreUse};
+use super::tally::{Exchange, Place, StoreUse, answerer};
 use super::way::{self, Asked};
 use super::zones::{Entrance, Shared, Zones, filtered};
 use super::{Desk, Door, Outcome};
@@ -120,14 +120,19 @@ impl Clerk {
         let question = match Question::parse(packet) {
             Ok(question) => question,
             Err(Reject::Silent) => return Outcome::Silent,
-            Err(Reject::Reply(rcode, edns)) => return Outcome::Reply(reject_reply(packet, rcode, edns, out)),
+            Err(Reject::Reply(rcode, edns)) => {
+                let outcome = Outcome::Reply(reject_reply(packet, rcode, edns, out));
+                return self.outside(zones, client, (None, packet), outcome, out);
+            }
         };
         self.key.set_name(question.name());
         if question.class != Class::IN {
-            return self.other_class(zones, &question, (client, now), out);
+            let outcome = self.other_class(zones, &question, (client, now), out);
+            return self.outside(zones, client, (Some(&question), packet), outcome, out);
         }
         let Some(block) = zones.find(self.key.name()) else {
-            return self.no_block(&question, client, out);
+            let outcome = self.no_block(&question, client, out);
+            return self.outside(zones, client, (Some(&question), packet), outcome, out);
         };
         let (scope, plain) = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
         let mut visit = Visit { question, client: *client, scope, plain, now };
@@ -203,6 +208,32 @@ impl Clerk {
         Pending::new(visit, query, Arc::clone(block), shared)
     }
 
+    /// Counts a reply to a query that enters no server block.
+    fn outside(
+        &self,
+        zones: &Zones,
+        client: &Client,
+        (question, packet): (Option<&Question<'_>>, &[u8]),
+        outcome: Outcome,
+        out: &[u8],
+    ) -> Outcome {
+        if let Outcome::Reply(length) = outcome {
+            let exchange = Exchange {
+                rtype: question.map_or(RecordType(0), |question| question.rtype),
+                rcode: rcode_of(&out[..length]),
+                query_len: packet.len(),
+                reply_len: length,
+                took: Duration::ZERO,
+                store: StoreUse::None,
+                dnssec_ok: question.is_some_and(Question::dnssec_ok),
+                answerer: 0,
+                plain: None,
+            };
+            zones.outside.count(self.place.as_ref(), client, &exchange);
+        }
+        outcome
+    }
+
     fn no_block(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
         let failure = Failure::NoBlock { name: name.to_string() };
@@ -263,6 +294,8 @@ impl Clerk {
             reply_len: length,
             took: Duration::ZERO,
             store,
+            dnssec_ok: visit.question.dnssec_ok(),
+            answerer: 0,
             plain: visit.plain,
         };
         block.tally.count(self.place.as_ref(), &visit.client, &exchange);
@@ -481,6 +514,8 @@ impl Pending {
             reply_len: length,
             took: self.shared.clock.now().since(self.query.arrived),
             store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
+            dnssec_ok: self.query.dnssec_ok,
+            answerer: served.as_ref().map_or(0, |reply| answerer(self.block.answerer(reply.source))),
             plain: self.plain,
         };
         self.block.tally.count(None, &self.query.client, &exchange);
@@ -549,6 +584,11 @@ impl Pending {
             limit: reply_limit(edns, self.query.client.transport, self.block.udp_reply_max),
         }
     }
+}
+
+/// The RCODE of a reply of ours, the upper bits of its OPT included.
+fn rcode_of(reply: &[u8]) -> Rcode {
+    Message::parse(reply).map_or(Rcode::SERVFAIL, |message| message.rcode())
 }
 
 /// True if the client wants to know who answers, and how.
