@@ -411,7 +411,6 @@ impl Daemon {
                 .into_iter()
                 .map(|guard| spawn(Box::pin(loops::watch(guard, entrances.clone(), self.looped.clone())))),
         );
-        self.see.serving(&entrances);
         self.work.push(spawn(Box::pin(sweep(Arc::clone(&self.shared), Arc::clone(&self.register)))));
         self.state.serving(assembly.plugins, self.settings.monitor == Monitor::Continuously);
         let at: Vec<String> = self.listening.endpoints().map(Endpoint::to_string).collect();

@@ -41,6 +41,7 @@ impl Doors {
     /// From now on names are explained by these blocks. The socket is opened in `folder`, if it is not: without it names are
     /// answered all the same. To be called inside the runtime.
     pub fn serve(&mut self, entrances: Vec<Entrance>, folder: Option<&Path>) {
+        self.see.serving(&entrances);
         self.running.serving(entrances);
         if self.socket.is_none() {
             let opened = folder.map(|folder| Socket::open(folder, Arc::clone(&self.door))).transpose();
