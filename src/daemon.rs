@@ -29,8 +29,9 @@ use crate::listening::{CannotListen, Listening, Sockets};
 use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice, central, first_word, memory};
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
+use crate::see::See;
+use crate::see::doors::Doors;
 use crate::see::tap::Taps;
-use crate::see::{See, WaysIn};
 use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
 use crate::serve::{Flights, Turnstile};
@@ -57,7 +58,7 @@ pub struct Daemon {
     shared: Arc<Shared>,
     register: Arc<Register>,
     state: Arc<State>,
-    ways_in: WaysIn,
+    doors: Doors,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -150,11 +151,12 @@ fn begin<T>(
     let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let failsafe = keeper.as_ref().map(Keeper::standing);
+    let failsafe = Box::new(move || failsafe.as_ref().map(|standing| standing()));
+    let doors = Doors::open(options, Arc::clone(&state), failsafe)?;
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
-    let ways_in = WaysIn::open(options, &state, Box::new(move || failsafe.as_ref().map(|standing| standing())))?;
     listening.serve(&assembly, sockets)?;
     let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
     runtime.spawn(Arc::clone(&warmth).keep_regularly());
@@ -174,7 +176,7 @@ fn begin<T>(
         shared,
         register,
         state,
-        ways_in,
+        doors,
         admin,
         listening,
         watchdog,
@@ -188,9 +190,8 @@ fn begin<T>(
             runtime
         },
     };
-    tell_version(&daemon.shared.metrics, &checked);
-    daemon.open_socket(&assembly);
     daemon.adopt(assembly, plan);
+    tell_version(&daemon.shared.metrics, &checked);
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
@@ -401,7 +402,10 @@ impl Daemon {
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
-        self.ways_in.serving(&entrances);
+        {
+            let _inside = self.runtime.enter();
+            self.doors.serve(entrances.clone(), self.options.state_dir.as_deref());
+        }
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
             guards
@@ -426,18 +430,9 @@ impl Daemon {
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
     }
 
-    /// Opens the socket through which it is asked about itself: before it says that it serves, and able to tell.
-    fn open_socket(&mut self, assembly: &Assembly) {
-        let _inside = self.runtime.enter();
-        self.ways_in.serving(&assembly.entrances().collect::<Vec<_>>());
-        if let Some(folder) = &self.options.state_dir {
-            self.ways_in.open_socket(folder);
-        }
-    }
-
     /// What can be seen of it.
     pub fn see(&self) -> &Arc<See> {
-        self.ways_in.see()
+        self.doors.see()
     }
 
     /// How often the Corefile is looked at, if it is.
@@ -463,7 +458,7 @@ impl Daemon {
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         self.keeper.iter().for_each(Keeper::rest);
-        self.ways_in.close();
+        self.doors.leave();
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

@@ -10,6 +10,7 @@ pub mod api;
 pub mod causes;
 pub mod client;
 pub mod door;
+pub mod doors;
 pub mod explain;
 mod history;
 mod overview;
@@ -17,11 +18,9 @@ pub mod page;
 mod sketch;
 pub mod socket;
 pub mod tap;
-mod ways_in;
 mod whole;
 
 pub use tap::{BadFilter, Filter, TooManyWatchers, Watch};
-pub use ways_in::WaysIn;
 pub use whole::See;
 
 /// The unix socket in the folder of the daemon's state.
