@@ -202,9 +202,10 @@ fn begin<T>(
             runtime
         },
     };
-    daemon.adopt(assembly, plan);
+    daemon.running.serving(assembly.entrances().collect());
     tell_version(&daemon.shared.metrics, &checked);
     daemon.open_socket();
+    daemon.adopt(assembly, plan);
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
@@ -421,6 +422,7 @@ impl Daemon {
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
+        self.tell_pods(&entrances);
         self.running.serving(entrances.clone());
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
@@ -445,6 +447,13 @@ impl Daemon {
         };
         let endpoints = servers.iter().filter_map(watched).collect();
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
+    }
+
+    /// Tells those who look on which pod has an address, as the blocks of this moment know it.
+    fn tell_pods(&self, entrances: &[Entrance]) {
+        let indexes: Vec<_> = entrances.iter().flat_map(|entrance| entrance.0.indexes()).cloned().collect();
+        let pod_of = move |ip| indexes.iter().find_map(|index| index.at(ip, |resident| resident.pod.clone()).ok()?);
+        self.shared.taps.know_pods(Arc::new(pod_of));
     }
 
     /// Opens the socket through which it is asked about itself. Without it names are answered all the same.
