@@ -63,11 +63,16 @@ fn a_miss_tells_of_the_client_and_of_the_upstream_and_a_hit_of_the_client_alone(
         let who = ["query_address", "socket_family", "socket_protocol"].map(|field| self::text(&miss, kind, field));
         assert_eq!(who, ["127.0.0.1", "INET", "UDP"], "{kind}");
     }
-    let upstream = format!("{}:{}", text(&miss, "FORWARDER_QUERY", "response_address"), of(&miss, "FORWARDER_QUERY", "response_port"));
+    let upstream = format!(
+        "{}:{}",
+        text(&miss, "FORWARDER_QUERY", "response_address"),
+        of(&miss, "FORWARDER_QUERY", "response_port")
+    );
     assert_eq!(upstream, centre.address());
     assert_eq!(text(&miss, "CLIENT_QUERY", "response_address"), daemon.address().ip().to_string());
     // times are in the order in which things happened
-    let times = [("CLIENT_QUERY", "query_time"), ("FORWARDER_QUERY", "query_time"), ("CLIENT_RESPONSE", "response_time")];
+    let times =
+        [("CLIENT_QUERY", "query_time"), ("FORWARDER_QUERY", "query_time"), ("CLIENT_RESPONSE", "response_time")];
     let times = times.map(|(kind, field)| text(&miss, kind, field));
     assert!(times[0] <= times[2] && times[1] <= times[2], "{times:?}");
 

@@ -75,9 +75,12 @@ fn a_miss_through_autopath_has_a_span_for_each_step_below_what_it_was_for() {
     let last = told("4 of 4: www.example.com. answers").unwrap_or_else(|| panic!("{candidates:#?}"));
     // an upstream was asked for each candidate, and that is a part of the candidate
     let asked: Vec<&Span> = spans.iter().filter(|span| span.name == "upstream").collect();
-    let of = |at: String, parent: &Span| asked.iter().any(|span| span.parent == parent.id && span.attributes["nearpath.text"].contains(&at));
+    let of = |at: String, parent: &Span| {
+        asked.iter().any(|span| span.parent == parent.id && span.attributes["nearpath.text"].contains(&at))
+    };
     assert!(of(outside.address(), last), "{asked:#?}");
-    let missing: Vec<&&Span> = candidates.iter().filter(|span| span.attributes["nearpath.text"].contains("does not exist")).collect();
+    let missing: Vec<&&Span> =
+        candidates.iter().filter(|span| span.attributes["nearpath.text"].contains("does not exist")).collect();
     assert!(!missing.is_empty() && missing.iter().all(|candidate| of(centre.address(), candidate)), "{spans:#?}");
     let slow = asked.iter().filter(|span| span.attributes["nearpath.text"].contains(&centre.address()));
     for span in slow {
@@ -98,8 +101,11 @@ fn hits_have_no_trace() {
     daemon.asked(&ask("six.example.com", "A")).is("NOERROR");
     let spans = collector.traces(2);
     is_a_tree(&spans);
-    let names: Vec<&str> =
-        spans.iter().filter(|span| span.name == "query").map(|span| span.attributes["dns.question.name"].as_str()).collect();
+    let names: Vec<&str> = spans
+        .iter()
+        .filter(|span| span.name == "query")
+        .map(|span| span.attributes["dns.question.name"].as_str())
+        .collect();
     assert_eq!(names, ["www.example.com.", "six.example.com."], "nineteen hits between them");
 }
 
@@ -115,7 +121,10 @@ fn a_tenth_of_the_misses_is_a_tenth() {
     let names = |number: usize| format!("n{number}.wild.example.com.");
     for number in (9..100).step_by(10) {
         let name = names(number);
-        assert!(spans.iter().any(|span| span.attributes.get("dns.question.name") == Some(&name)), "the tenth of each ten: {name}");
+        assert!(
+            spans.iter().any(|span| span.attributes.get("dns.question.name") == Some(&name)),
+            "the tenth of each ten: {name}"
+        );
     }
 }
 
@@ -147,5 +156,10 @@ fn a_collector_that_is_away_costs_queries_nothing_and_is_said_once() {
         assert!(std::time::Instant::now() < patience, "{:?}", counts(&daemon));
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(daemon.log_since(0).iter().filter(|said| said.contains("trace: ")).count(), 1, "{:?}", daemon.log_since(0));
+    assert_eq!(
+        daemon.log_since(0).iter().filter(|said| said.contains("trace: ")).count(),
+        1,
+        "{:?}",
+        daemon.log_since(0)
+    );
 }
