@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use cache::Store;
 use contract::corefile::Disk;
-use contract::metrics::Metrics;
+use contract::metrics::{Counter, Metrics};
 use contract::{Bound as BoundName, Clock, RuntimeClock, SearchLists, Server};
 use kubernetes::Kubernetes;
 use ready::Monitor;
@@ -76,6 +76,20 @@ pub struct Daemon {
     looped: watch::Sender<bool>,
 }
 
+/// What this is, in the labels that CoreDNS has for it.
+const BUILD: [(&str, &str); 3] = [
+    ("version", env!("CARGO_PKG_VERSION")),
+    // set by whoever builds an image
+    (
+        "revision",
+        match option_env!("NEARPATH_REVISION") {
+            Some(revision) => revision,
+            None => "unknown",
+        },
+    ),
+    ("goversion", "none"),
+];
+
 /// What of the plan is needed while running.
 struct Settings {
     reload: Option<ReloadSpec>,
@@ -129,12 +143,7 @@ fn begin<T>(
         bail!("the Corefile cannot be served\n{}", checked.report);
     };
     warn(&checked);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
-        .thread_name("nearpath-miss")
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
+    let runtime = miss_path(options).context("cannot start threads")?;
     let _inside = runtime.enter();
     let first = first()?;
     let shared = Arc::new(shared(options, runtime.handle()));
@@ -168,6 +177,7 @@ fn begin<T>(
         let entrances = assembly.entrances().collect();
         runtime.spawn(first_word::hear(entrances, Arc::clone(&shared), state.pending("upstream")));
     }
+    reloads(&shared.metrics); // visible at zero
     let mut daemon = Daemon {
         keeper,
         options: options.clone(),
@@ -192,11 +202,22 @@ fn begin<T>(
             runtime
         },
     };
-    daemon.adopt(assembly, plan);
+    daemon.running.serving(assembly.entrances().collect());
+    tell_version(&daemon.shared.metrics, &checked);
     daemon.open_socket();
+    daemon.adopt(assembly, plan);
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
+}
+
+/// The threads of the miss path.
+fn miss_path(options: &Options) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
+        .thread_name("nearpath-miss")
+        .enable_all()
+        .build()
 }
 
 /// Opens the status page where it is to be shown; it stays open over reloads.
@@ -245,13 +266,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
     let bound = |bound: BoundName| {
         metrics.counter("nearpath_bounds_reached_total", "Questions refused at a bound.", &[("bound", bound.label())])
     };
-    metrics
-        .gauge(
-            "coredns_build_info",
-            "Always 1; the labels tell the version.",
-            &[("version", env!("CARGO_PKG_VERSION"))],
-        )
-        .set(1);
+    metrics.gauge("coredns_build_info", "Always 1; the labels tell the version.", &BUILD).set(1);
     let taps = Taps::new(Arc::clone(&clock), &metrics);
     Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
@@ -337,6 +352,18 @@ pub fn without_sockets_of(
     assembly.entrances().next().context("the text has no server block")
 }
 
+/// Counts of reloads: those that were taken, and those that failed.
+fn reloads(metrics: &Metrics) -> (Arc<Counter>, Arc<Counter>) {
+    let failed = metrics.counter("coredns_reload_failed_total", "Reloads of the Corefile that failed.", &[]);
+    (metrics.counter("nearpath_reload_total", "Reloads of the Corefile that were taken over.", &[]), failed)
+}
+
+/// Tells which text is served.
+fn tell_version(metrics: &Metrics, checked: &Checked) {
+    let labels = vec![("hash", "sha512"), ("value", checked.version.as_str())];
+    metrics.info("coredns_reload_version_info", "Always 1; the labels tell which Corefile is served.", &[labels]);
+}
+
 /// What all listeners share: for tests that make their blocks by hand.
 #[cfg(test)]
 pub(crate) fn shared_for_tests(options: &Options, runtime: &tokio::runtime::Handle) -> Arc<Shared> {
@@ -353,8 +380,7 @@ impl Daemon {
         if std::mem::replace(&mut self.digest, digest) == digest && !asked {
             return;
         }
-        let counted = |outcome| self.shared.metrics.counter(outcome, "Reloads of the Corefile by outcome.", &[]);
-        let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
+        let (good, bad) = reloads(&self.shared.metrics);
         match read.and_then(|(text, checked)| self.take_over(&checked).map(|()| text)) {
             Ok(text) => {
                 files::keep(&self.options.source, &text, &self.shared.metrics);
@@ -384,16 +410,19 @@ impl Daemon {
         }
         self.settings = Settings::of(plan);
         self.adopt(assembly, plan);
+        tell_version(&self.shared.metrics, checked);
         Ok(())
     }
 
     /// Starts the work of the plugins beside the queries, and ends that of those before.
     fn adopt(&mut self, assembly: Assembly, plan: &Plan) {
         self.point_kernel(plan);
+        assembly.tell_enabled(&self.shared.metrics);
         self.work.drain(..).for_each(|work| work.abort());
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
+        self.tell_pods(&entrances);
         self.running.serving(entrances.clone());
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
@@ -418,6 +447,13 @@ impl Daemon {
         };
         let endpoints = servers.iter().filter_map(watched).collect();
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
+    }
+
+    /// Tells those who look on which pod has an address, as the blocks of this moment know it.
+    fn tell_pods(&self, entrances: &[Entrance]) {
+        let indexes: Vec<_> = entrances.iter().flat_map(|entrance| entrance.0.indexes()).cloned().collect();
+        let pod_of = move |ip| indexes.iter().find_map(|index| index.at(ip, |resident| resident.pod.clone()).ok()?);
+        self.shared.taps.know_pods(Arc::new(pod_of));
     }
 
     /// Opens the socket through which it is asked about itself. Without it names are answered all the same.

@@ -33,6 +33,7 @@ use tokio::sync::mpsc;
 use self::desk::Seat;
 use self::record::Record;
 use self::show::Reader;
+pub(crate) use self::told::rfc3339;
 use self::watch::Watcher;
 use super::api::Top;
 use super::causes::Causes;

@@ -58,11 +58,6 @@ fn signature(instance: u64, worker: Option<usize>) -> String {
     format!("{instance:016x} {worker}")
 }
 
-/// True for a question of our own watchdog, which nobody wants to see among those of clients.
-pub(super) fn is_of_watchdog(name: &Name) -> bool {
-    name.to_string().ends_with(WATCHDOG_ZONE)
-}
-
 /// The process and the thread that [`answer`] told of, out of the text of its reply.
 pub(crate) fn read_signature(text: &str) -> Option<(u64, Option<usize>)> {
     let (instance, worker) = text.split_once(' ')?;
@@ -77,6 +72,11 @@ pub(crate) fn watchdog_question(id: u16, nonce: u32) -> Vec<u8> {
     packet.extend(name.as_wire());
     packet.extend([RecordType::TXT.0.to_be_bytes(), Class::CH.0.to_be_bytes()].as_flattened());
     packet
+}
+
+/// True for names (in wire form, lower case) that the watchdog alone asks for: nobody who looks on wants to see its questions.
+pub(crate) fn is_of_watchdog(name: &[u8]) -> bool {
+    name.ends_with(b"\x08watchdog\x08nearpath\0")
 }
 
 /// As a defect would that never comes back.
@@ -99,6 +99,7 @@ mod tests {
         let packet = watchdog_question(7, 9);
         let question = Message::parse(&packet).unwrap();
         let name = question.question_name().unwrap();
+        assert!(is_of_watchdog(name.as_wire()) && !is_of_watchdog(HANG.parse::<Name>().unwrap().as_wire()));
         for (worker, told) in [(Some(3), (0xabc, Some(3))), (None, (0xabc, None))] {
             let answer = answer((&name, RecordType::TXT, Class::CH), "node", &presence, worker);
             let message = answer.message();
