@@ -87,12 +87,14 @@ fn an_overview_and_the_most_frequent_tell_of_what_was_asked() {
     assert_eq!((top.clients[0].pod.as_deref(), top.clients[0].queries, top.one_of), (Some("shop/cart-0"), 6, 1));
 
     let overview = see.overview();
-    assert_eq!((overview.queries, overview.ways["success"], overview.ways["miss"]), (6, 4, 2));
-    assert_eq!((overview.types["A"], overview.types["AAAA"], overview.transports["udp"]), (5, 1, 6));
-    assert_eq!((overview.rcodes["NOERROR"], overview.rcodes["SERVFAIL"]), (5, 1));
+    assert_eq!((overview.ways["success"], overview.ways["miss"]), (4, 2));
+    assert_eq!((overview.types["A"], overview.types["AAAA"], overview.rcodes["SERVFAIL"]), (5, 1, 1));
     assert_eq!(overview.plain["name"], 6, "no question was below the pod's own search domain");
-    assert_eq!(overview.latency.counts.iter().sum::<u64>(), 6);
-    assert!(overview.udp["received"] >= 6, "the watchdog asks too");
+    // the watchdog asks too, of no server block
+    assert!(overview.queries >= 6 && overview.transports["udp"] == overview.queries, "{overview:?}");
+    assert!(overview.latency.counts.iter().sum::<u64>() >= 6 && overview.rcodes["NOERROR"] >= 5, "{overview:?}");
+    assert_eq!(overview.ways.values().sum::<u64>(), overview.queries);
+    assert!(overview.udp["received"] >= overview.queries);
     let [failure] = &overview.failures[..] else { panic!("one cause: {:?}", overview.failures) };
     assert_eq!((&*failure.cause, failure.count), ("no plugin of the server block answers for the name", 1));
     let index = overview.index.expect("there is autopath");
