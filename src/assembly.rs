@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use cache::{BlockId, Store};
 use contract::corefile::{Key, Scheme};
 use contract::limits::UDP_REPLY_MAX;
+use contract::metrics::Metrics;
 use contract::wire::Name;
 use contract::{Blocks as _, BuildError, Context, Plugin, Storing};
 use rustls::ServerConfig;
@@ -41,9 +42,17 @@ pub struct Assembly {
     pub listeners: Vec<Listener>,
     /// Every plugin, for its work beside the queries.
     pub plugins: Vec<Arc<dyn Plugin>>,
+    /// Which directives stand where: server, zone, name.
+    pub enabled: Vec<[String; 3]>,
 }
 
 impl Assembly {
+    /// Tells which directives stand where, and no longer those before.
+    pub fn tell_enabled(&self, metrics: &Metrics) {
+        let sets: Vec<_> = self.enabled.iter().map(enabled_labels).collect();
+        metrics.info("coredns_plugin_enabled", "1 for each directive of each server block.", &sets);
+    }
+
     /// A way into the blocks, to ask as a client would.
     pub fn entrances(&self) -> impl Iterator<Item = Entrance> {
         self.listeners.iter().map(|listener| Entrance(Arc::clone(&listener.zones)))
@@ -61,6 +70,9 @@ pub struct Listener {
     /// Time-outs of its connections.
     pub timeouts: TimeoutsSpec,
 }
+
+/// What CoreDNS calls the zone of queries that enter no block: it has no closing dot, so no zone is called so.
+pub(crate) const OUTSIDE: &str = "dropped";
 
 /// A transport and an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,16 +180,17 @@ pub fn assemble(
         }
         built.push(Built { plan: block, chain: chain.into() });
     }
-    let mut listeners = Vec::new();
+    let (mut listeners, mut enabled) = (Vec::new(), Vec::new());
     for (at, blocks) in places {
         let blocks: Vec<&Built<'_>> = blocks.into_iter().map(|index| &built[index]).collect();
+        blocks.iter().for_each(|built| enabled.extend(directives(built.plan, at, dns_port)));
         match listen(at, &blocks, dns_port, shared, register) {
             Ok(listener) => listeners.push(listener),
             Err(error) => errors.push(error),
         }
     }
     match errors.is_empty() {
-        true => Ok(Assembly { listeners, plugins: built.into_iter().flat_map(|block| block.chain).collect() }),
+        true => Ok(Assembly { listeners, plugins: built.into_iter().flat_map(|block| block.chain).collect(), enabled }),
         false => Err(errors),
     }
 }
@@ -229,7 +242,9 @@ fn listen(
         _ => None,
     };
     let timeouts = built.iter().find_map(|built| built.plan.settings.timeouts).unwrap_or_default();
-    let zones = Arc::new(Zones::new(&blocks, Arc::clone(shared)));
+    let server = format!("{}://{}", at.scheme, label_address(at.address));
+    let outside = register.tally(&server, OUTSIDE);
+    let zones = Arc::new(Zones::new(&blocks, Arc::clone(shared)).counting_outside(outside));
     if let Some(handle) = Entrance(Arc::clone(&zones)).handle() {
         built.iter().flat_map(|built| &built.chain).for_each(|plugin| plugin.attach(Arc::clone(&handle)));
     }
@@ -256,6 +271,20 @@ fn zones_at(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<Name> {
     zones.sort();
     zones.dedup();
     zones
+}
+
+fn enabled_labels([server, zone, name]: &[String; 3]) -> Vec<(&str, &str)> {
+    vec![("server", server), ("zone", zone), ("view", ""), ("name", name)]
+}
+
+/// What stands in a block before one listener: server, zone, directive.
+fn directives(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<[String; 3]> {
+    let server = format!("{}://{}", at.scheme, label_address(at.address));
+    let of_zone = |zone: &Name| {
+        let (server, zone) = (server.clone(), zone.to_string());
+        plan.directives.iter().map(move |name| [server.clone(), zone.clone(), (*name).to_owned()])
+    };
+    zones_at(plan, at, dns_port).iter().flat_map(of_zone).collect()
 }
 
 /// A block as it stands before one listener.

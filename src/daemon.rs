@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use cache::Store;
 use contract::corefile::Disk;
-use contract::metrics::Metrics;
+use contract::metrics::{Counter, Metrics};
 use contract::{Bound as BoundName, Clock, RuntimeClock, SearchLists, Server};
 use kubernetes::Kubernetes;
 use ready::Monitor;
@@ -30,9 +30,7 @@ use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::see::See;
-use crate::see::door::{Door, Running};
-use crate::see::page::{self, CannotShow, StatusPage};
-use crate::see::socket::Socket;
+use crate::see::doors::Doors;
 use crate::see::tap::Taps;
 use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
@@ -60,11 +58,7 @@ pub struct Daemon {
     shared: Arc<Shared>,
     register: Arc<Register>,
     state: Arc<State>,
-    see: Arc<See>,
-    running: Arc<Running>,
-    door: Arc<Door>,
-    socket: Option<Socket>,
-    page: Option<StatusPage>,
+    doors: Doors,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -75,6 +69,20 @@ pub struct Daemon {
     /// Where a guard tells that questions go in a circle.
     looped: watch::Sender<bool>,
 }
+
+/// What this is, in the labels that CoreDNS has for it.
+const BUILD: [(&str, &str); 3] = [
+    ("version", env!("CARGO_PKG_VERSION")),
+    // set by whoever builds an image
+    (
+        "revision",
+        match option_env!("NEARPATH_REVISION") {
+            Some(revision) => revision,
+            None => "unknown",
+        },
+    ),
+    ("goversion", "none"),
+];
 
 /// What of the plan is needed while running.
 struct Settings {
@@ -129,12 +137,7 @@ fn begin<T>(
         bail!("the Corefile cannot be served\n{}", checked.report);
     };
     warn(&checked);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
-        .thread_name("nearpath-miss")
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
+    let runtime = miss_path(options).context("cannot start threads")?;
     let _inside = runtime.enter();
     let first = first()?;
     let shared = Arc::new(shared(options, runtime.handle()));
@@ -148,37 +151,32 @@ fn begin<T>(
     let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let failsafe = keeper.as_ref().map(Keeper::standing);
-    let see = Arc::new(See::new(Arc::clone(&state), Box::new(move || failsafe.as_ref().map(|standing| standing()))));
-    runtime.spawn(Arc::clone(&see).keep());
-    let running = Arc::new(Running::new(Arc::clone(&see)));
-    let door = Arc::new(Door::new(Arc::clone(&running) as _, options.status_address.map(|_| page::document())));
+    let failsafe = Box::new(move || failsafe.as_ref().map(|standing| standing()));
+    let doors = Doors::open(options, Arc::clone(&state), failsafe)?;
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
-    let page = show(options, &door)?;
     listening.serve(&assembly, sockets)?;
     let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
     runtime.spawn(Arc::clone(&warmth).keep_regularly());
+    let told = memory::Told::new(&shared);
     if let Some(limit) = options.memory.clone() {
-        runtime.spawn(memory::watch(limit, Arc::clone(&shared)));
+        runtime.spawn(memory::watch(limit, told, Arc::clone(&shared)));
     }
     if options.node.is_some() {
         SetupError::register(&shared.metrics);
         let entrances = assembly.entrances().collect();
         runtime.spawn(first_word::hear(entrances, Arc::clone(&shared), state.pending("upstream")));
     }
+    reloads(&shared.metrics); // visible at zero
     let mut daemon = Daemon {
         keeper,
         options: options.clone(),
         shared,
         register,
         state,
-        see,
-        running,
-        door,
-        socket: None,
-        page,
+        doors,
         admin,
         listening,
         watchdog,
@@ -193,16 +191,19 @@ fn begin<T>(
         },
     };
     daemon.adopt(assembly, plan);
-    daemon.open_socket();
+    tell_version(&daemon.shared.metrics, &checked);
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
 }
 
-/// Opens the status page where it is to be shown; it stays open over reloads.
-fn show(options: &Options, door: &Arc<Door>) -> Result<Option<StatusPage>, CannotShow> {
-    let ports = if options.node.is_some() { Ports::Shared } else { Ports::Own };
-    options.status_address.map(|address| StatusPage::open(address, ports, Arc::clone(door))).transpose()
+/// The threads of the miss path.
+fn miss_path(options: &Options) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
+        .thread_name("nearpath-miss")
+        .enable_all()
+        .build()
 }
 
 /// Binds all. On a node an address may have gone for a moment, with another instance that tears down what was its own; the
@@ -245,13 +246,7 @@ fn shared(options: &Options, runtime: &tokio::runtime::Handle) -> Shared {
     let bound = |bound: BoundName| {
         metrics.counter("nearpath_bounds_reached_total", "Questions refused at a bound.", &[("bound", bound.label())])
     };
-    metrics
-        .gauge(
-            "coredns_build_info",
-            "Always 1; the labels tell the version.",
-            &[("version", env!("CARGO_PKG_VERSION"))],
-        )
-        .set(1);
+    metrics.gauge("coredns_build_info", "Always 1; the labels tell the version.", &BUILD).set(1);
     let taps = Taps::new(Arc::clone(&clock), &metrics);
     Shared {
         store: Store::with_hasher(options.cache_bytes, Arc::clone(&metrics), options.hasher.clone()),
@@ -337,6 +332,18 @@ pub fn without_sockets_of(
     assembly.entrances().next().context("the text has no server block")
 }
 
+/// Counts of reloads: those that were taken, and those that failed.
+fn reloads(metrics: &Metrics) -> (Arc<Counter>, Arc<Counter>) {
+    let failed = metrics.counter("coredns_reload_failed_total", "Reloads of the Corefile that failed.", &[]);
+    (metrics.counter("nearpath_reload_total", "Reloads of the Corefile that were taken over.", &[]), failed)
+}
+
+/// Tells which text is served.
+fn tell_version(metrics: &Metrics, checked: &Checked) {
+    let labels = vec![("hash", "sha512"), ("value", checked.version.as_str())];
+    metrics.info("coredns_reload_version_info", "Always 1; the labels tell which Corefile is served.", &[labels]);
+}
+
 /// What all listeners share: for tests that make their blocks by hand.
 #[cfg(test)]
 pub(crate) fn shared_for_tests(options: &Options, runtime: &tokio::runtime::Handle) -> Arc<Shared> {
@@ -353,8 +360,7 @@ impl Daemon {
         if std::mem::replace(&mut self.digest, digest) == digest && !asked {
             return;
         }
-        let counted = |outcome| self.shared.metrics.counter(outcome, "Reloads of the Corefile by outcome.", &[]);
-        let (good, bad) = (counted("nearpath_reload_total"), counted("coredns_reload_failed_total"));
+        let (good, bad) = reloads(&self.shared.metrics);
         match read.and_then(|(text, checked)| self.take_over(&checked).map(|()| text)) {
             Ok(text) => {
                 files::keep(&self.options.source, &text, &self.shared.metrics);
@@ -384,17 +390,22 @@ impl Daemon {
         }
         self.settings = Settings::of(plan);
         self.adopt(assembly, plan);
+        tell_version(&self.shared.metrics, checked);
         Ok(())
     }
 
     /// Starts the work of the plugins beside the queries, and ends that of those before.
     fn adopt(&mut self, assembly: Assembly, plan: &Plan) {
         self.point_kernel(plan);
+        assembly.tell_enabled(&self.shared.metrics);
         self.work.drain(..).for_each(|work| work.abort());
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
-        self.running.serving(entrances.clone());
+        {
+            let _inside = self.runtime.enter();
+            self.doors.serve(entrances.clone(), self.options.state_dir.as_deref());
+        }
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
             guards
@@ -419,18 +430,9 @@ impl Daemon {
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
     }
 
-    /// Opens the socket through which it is asked about itself. Without it names are answered all the same.
-    fn open_socket(&mut self) {
-        let _inside = self.runtime.enter();
-        let folder = self.options.state_dir.as_deref();
-        self.socket = folder.map(|folder| Socket::open(folder, Arc::clone(&self.door))).and_then(|opened| {
-            opened.inspect_err(|error| tracing::warn!("`nearpath explain` and `top` cannot ask here: {error}")).ok()
-        });
-    }
-
     /// What can be seen of it.
     pub fn see(&self) -> &Arc<See> {
-        &self.see
+        self.doors.see()
     }
 
     /// How often the Corefile is looked at, if it is.
@@ -456,8 +458,7 @@ impl Daemon {
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         self.keeper.iter().for_each(Keeper::rest);
-        self.door.leave();
-        drop((self.socket, self.page));
+        self.doors.leave();
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

@@ -1,124 +1,148 @@
-//! Where the lines of `tracing` go: standard error, one line per event, `[LEVEL] message` as CoreDNS writes them.
+//! Where the events of `tracing` go: standard error, one line per event, as text in CoreDNS's form or as JSON.
 //!
 //! ```text
-//!   any thread --line--> a bounded queue --nearpath-log--> standard error
+//!   any thread --Line--> a bounded queue --nearpath-log--> Repeats --> text or JSON --> standard error
 //! ```
 //!
 //! Nobody waits for standard error: a pipe that nobody reads would stop every thread that says something, the one that watches
 //! the others among them. Lines that the queue has no room for are dropped, and their number is said when there is room again.
+//! The same trouble is said once in 10 s, and then how often it came.
 
-use std::fmt;
+mod line;
+mod repeats;
+
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
-use tracing_subscriber::registry::LookupSpan;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, registry};
+
+pub use self::line::Format;
+use self::line::Line;
+use self::repeats::Repeats;
 
 /// Lines that wait for standard error.
 const LINES_MAX: usize = 4_096;
+/// How often it is looked whether a count is to be said.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
 /// Starts logging for the process. `RUST_LOG` overrides the level. What the API server's client would say of each request
 /// that fails, the watch says once.
-pub fn start(level: &str) {
+pub fn start(level: &str, format: Format) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},kube_client=off")));
-    let queue = QUEUE.get_or_init(Queue::start);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).event_format(Lines).with_writer(queue);
+    let queue = QUEUE.get_or_init(|| Queue::start(format));
     // a second start (tests in one process) keeps the first one's place
-    let _ = lines.try_init();
+    let _ = registry().with(filter).with(Lines(queue)).try_init();
 }
 
 /// Waits until what was said so far is written, or for so long. To be called before the process ends.
 pub fn flush(within: Duration) {
     let Some(queue) = QUEUE.get() else { return };
     let until = Instant::now() + within;
+    queue.put(Item::Counts);
     while queue.waiting.load(Ordering::Acquire) > 0 && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
+/// Takes events.
+struct Lines(&'static Queue);
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        self.0.put(Item::Line(Box::new(Line::of(event, SystemTime::now()))));
+    }
+}
+
+/// What the writer is to do.
+enum Item {
+    Line(Box<Line>),
+    /// Say the counts now.
+    Counts,
+}
+
 /// Lines on their way.
 struct Queue {
-    lines: Option<SyncSender<Vec<u8>>>,
+    format: Format,
+    items: Option<SyncSender<Item>>,
     waiting: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Queue {
-    fn start() -> Self {
-        let (lines, queue) = mpsc::sync_channel(LINES_MAX);
+    fn start(format: Format) -> Self {
+        let (items, queue) = mpsc::sync_channel(LINES_MAX);
         let (waiting, dropped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let counts = (Arc::clone(&waiting), Arc::clone(&dropped));
-        let writing = move || write_all(&queue, &counts.0, &counts.1);
-        let thread = std::thread::Builder::new().name("nearpath-log".to_owned()).spawn(writing);
+        let writer = Writer { format, waiting: Arc::clone(&waiting), dropped: Arc::clone(&dropped) };
+        let thread = std::thread::Builder::new().name("nearpath-log".to_owned()).spawn(move || writer.work(&queue));
         // without a thread everybody writes by himself
-        Self { lines: thread.is_ok().then_some(lines), waiting, dropped }
+        Self { format, items: thread.is_ok().then_some(items), waiting, dropped }
     }
-}
 
-/// Writes lines as they come. What cannot be written is lost: there is nowhere to say so.
-fn write_all(queue: &Receiver<Vec<u8>>, waiting: &AtomicU64, dropped: &AtomicU64) {
-    while let Ok(line) = queue.recv() {
-        let lost = dropped.swap(0, Ordering::Relaxed);
-        let mut to = io::stderr().lock();
-        if lost > 0 {
-            let _ = writeln!(to, "[WARNING] {lost} lines were dropped, since nobody read them in time");
-        }
-        let _ = to.write_all(&line);
-        drop(to);
-        waiting.fetch_sub(1, Ordering::Release);
-    }
-}
-
-impl<'q> MakeWriter<'q> for &'static Queue {
-    type Writer = &'static Queue;
-
-    fn make_writer(&'q self) -> Self::Writer {
-        self
-    }
-}
-
-impl Write for &'static Queue {
-    /// Takes a whole line; the subscriber writes each event at once.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let Some(lines) = &self.lines else { return io::stderr().write(line) };
+    fn put(&self, item: Item) {
+        let Some(items) = &self.items else {
+            if let Item::Line(line) = item {
+                let _ = io::stderr().write_all(line.written(self.format).as_bytes());
+            }
+            return;
+        };
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = lines.try_send(line.to_owned()) {
+        if items.try_send(item).is_err() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
-struct Lines;
+/// The thread that writes.
+struct Writer {
+    format: Format,
+    waiting: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
 
-impl<S, N> FormatEvent<S, N> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let level = match *event.metadata().level() {
-            Level::ERROR => "ERROR",
-            Level::WARN => "WARNING",
-            Level::INFO => "INFO",
-            Level::DEBUG | Level::TRACE => "DEBUG",
-        };
-        write!(to, "[{level}] ")?;
-        context.field_format().format_fields(to.by_ref(), event)?;
-        writeln!(to)
+impl Writer {
+    /// Writes lines as they come. What cannot be written is lost: there is nowhere to say so.
+    fn work(&self, queue: &Receiver<Item>) {
+        let mut repeats = Repeats::default();
+        loop {
+            match queue.recv_timeout(LOOK_EVERY) {
+                Ok(item) => {
+                    let now = Instant::now();
+                    let mut lines = repeats.ended(now);
+                    lines.extend(match item {
+                        Item::Line(line) => repeats.take(*line, now),
+                        Item::Counts => repeats.rest(),
+                    });
+                    self.write(&lines);
+                    self.waiting.fetch_sub(1, Ordering::Release);
+                }
+                Err(RecvTimeoutError::Timeout) => self.write(&repeats.ended(Instant::now())),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn write(&self, lines: &[Line]) {
+        if lines.is_empty() {
+            return;
+        }
+        let mut to = io::stderr().lock();
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let line = Line::warning(format!("{lost} lines were dropped, since nobody read them in time"));
+            let _ = to.write_all(line.written(self.format).as_bytes());
+        }
+        for line in lines {
+            let _ = to.write_all(line.written(self.format).as_bytes());
+        }
     }
 }

@@ -25,6 +25,8 @@ pub struct Checked {
     pub plan: Option<Plan>,
     /// Tells one state of all the files that were read from another.
     pub digest: u64,
+    /// The SHA-512 of all texts that were read, in hexadecimal: the same on every node that serves the same.
+    pub version: String,
 }
 
 /// A daemon to be.
@@ -41,6 +43,8 @@ pub struct BlockPlan {
     pub keys: Vec<Key>,
     /// The zones of its keys.
     pub zones: Vec<Name>,
+    /// The directives that stand in it, in query order.
+    pub directives: Vec<&'static str>,
     /// The plugins in query order.
     pub chain: Vec<Box<dyn Spec>>,
     /// What is set beside the chain.
@@ -84,24 +88,30 @@ pub fn check(name: &str, text: &str, host: &dyn Host, dns_port: u16) -> Checked 
     wiring::ACROSS.iter().for_each(|check| check(&tree, dns_port, &mut report));
     let blocks: Vec<_> = tree.blocks.iter().map(|block| plan_block(block, &mut report)).collect();
     let plan = (!report.has_errors()).then_some(Plan { blocks });
-    Checked { report, plan, digest: host.finish() }
+    let (digest, version) = host.finish();
+    Checked { report, plan, digest, version }
 }
 
 /// A host that notes what was read, so that a change of an imported file is seen too.
 struct Digesting<'h> {
     host: &'h dyn Host,
     digest: RefCell<DefaultHasher>,
+    version: RefCell<ring::digest::Context>,
 }
 
 impl<'h> Digesting<'h> {
     fn new(host: &'h dyn Host, text: &str) -> Self {
         let mut digest = DefaultHasher::new();
         text.hash(&mut digest);
-        Self { host, digest: RefCell::new(digest) }
+        let mut version = ring::digest::Context::new(&ring::digest::SHA512);
+        version.update(text.as_bytes());
+        Self { host, digest: RefCell::new(digest), version: RefCell::new(version) }
     }
 
-    fn finish(&self) -> u64 {
-        self.digest.borrow().finish()
+    fn finish(&self) -> (u64, String) {
+        let version = self.version.borrow().clone().finish();
+        let hexadecimal = version.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+        (self.digest.borrow().finish(), hexadecimal)
     }
 }
 
@@ -109,6 +119,7 @@ impl Host for Digesting<'_> {
     fn read(&self, path: &Path) -> io::Result<String> {
         let text = self.host.read(path)?;
         text.hash(&mut *self.digest.borrow_mut());
+        self.version.borrow_mut().update(text.as_bytes());
         Ok(text)
     }
 
@@ -133,6 +144,7 @@ fn plan_block(block: &Block, report: &mut Report) -> BlockPlan {
     for row in wiring::DIRECTIVES {
         let statements: Vec<_> = block.directives(row.name).collect();
         (row.check)(&statements, &mut plan, report);
+        plan.directives.extend((!statements.is_empty()).then_some(row.name));
         if row.shapes_answers {
             statements.iter().for_each(|statement| describe_statement(statement, &mut plan.fingerprint));
         }

@@ -1,59 +1,57 @@
 //! Metrics as Prometheus reads them: counters by name from everywhere, and the sums of what desks count.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use contract::Plain;
-use contract::metrics::{OCTETS, SECONDS};
+use contract::metrics::{OCTETS, SECONDS, label_text, write_head, write_histogram};
 use contract::wire::{Rcode, RecordType};
 
-use crate::assembly::Register;
+use crate::assembly::{OUTSIDE, Register};
 use crate::listening::Meters;
-use crate::serve::tally::{TRANSPORT_LABELS, TYPES, Tally, Totals};
+use crate::serve::tally::{ANSWERERS, PROTOCOLS, RCODES, TYPES, Tally, Totals};
 use crate::serve::udp::HIT_SECONDS;
 use crate::serve::zones::Shared;
 
-/// Everything, in the text format 0.0.4.
+use super::process;
+
+/// Everything, in the text format 0.0.4, in the order of the names.
 pub(super) fn text(shared: &Shared, register: &Register, meters: &Meters) -> String {
+    sorted(&unsorted(shared, register, meters))
+}
+
+/// What a family begins with.
+const HEAD: &str = "# HELP ";
+
+/// Families in the order of their names, whoever told them first. Line ends in helps and labels
+/// are escaped, so nothing else begins a line as a family does.
+fn sorted(text: &str) -> String {
+    let mut families: Vec<&str> = text.strip_prefix(HEAD).unwrap_or(text).split(&format!("\n{HEAD}")).collect();
+    families.sort_by_key(|family| family.split(' ').next());
+    let mut out = String::with_capacity(text.len());
+    families.iter().for_each(|family| {
+        let _ = writeln!(out, "{HEAD}{}", family.trim_end_matches('\n'));
+    });
+    out
+}
+
+fn unsorted(shared: &Shared, register: &Register, meters: &Meters) -> String {
     let mut out = shared.metrics.text();
     let tallies: Vec<Counted> = register.tallies().into_iter().map(Counted::new).collect();
+    process::write(&mut out);
     now(&mut out, shared, meters);
     sockets(&mut out, meters);
     requests(&mut out, &tallies);
     responses(&mut out, &tallies);
-    histogram(
-        &mut out,
-        &tallies,
-        &Shape {
-            name: "coredns_dns_request_duration_seconds",
-            help: "Time from a query's arrival to its reply, seconds.",
-            bounds: SECONDS,
-            unit: 1e6,
-            of: |totals| &totals.seconds,
-        },
-    );
-    histogram(
-        &mut out,
-        &tallies,
-        &Shape {
-            name: "coredns_dns_request_size_bytes",
-            help: "Size of queries, octets.",
-            bounds: OCTETS,
-            unit: 1.0,
-            of: |totals| &totals.request_octets,
-        },
-    );
-    histogram(
-        &mut out,
-        &tallies,
-        &Shape {
-            name: "coredns_dns_response_size_bytes",
-            help: "Size of replies, octets.",
-            bounds: OCTETS,
-            unit: 1.0,
-            of: |totals| &totals.reply_octets,
-        },
-    );
+    dnssec_ok(&mut out, &tallies);
+    seconds(&mut out, &tallies);
+    octets(&mut out, &tallies, "coredns_dns_request_size_bytes", "Size of queries, octets.", |totals| {
+        &totals.request_octets
+    });
+    octets(&mut out, &tallies, "coredns_dns_response_size_bytes", "Size of replies, octets.", |totals| {
+        &totals.reply_octets
+    });
     store(&mut out, &tallies);
     plain(&mut out, &tallies);
     hits(&mut out, meters);
@@ -63,20 +61,25 @@ pub(super) fn text(shared: &Shared, register: &Register, meters: &Meters) -> Str
 struct Counted {
     /// `server="..",zone="..",view=""`.
     labels: String,
+    /// The same as the store's metrics have it, `zones` for `zone`, with the kind of answers between.
     server: String,
-    zone: String,
+    zones: String,
+    /// False of queries that enter no block.
+    is_block: bool,
     totals: Totals,
 }
 
 impl Counted {
     fn new((server, zone, tally): (String, String, Arc<Tally>)) -> Self {
-        let labels = format!("server=\"{server}\",zone=\"{zone}\",view=\"\"");
-        Self { labels, server, zone, totals: tally.totals() }
+        let labels = label_text(&[("server", &server), ("zone", &zone), ("view", "")]);
+        let is_block = zone != OUTSIDE;
+        let (server, zones) = (label_text(&[("server", &server)]), label_text(&[("zones", &zone), ("view", "")]));
+        Self { labels, server, zones, is_block, totals: tally.totals() }
     }
 }
 
 fn family(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    write_head(out, name, kind, help);
 }
 
 /// What stands at this moment.
@@ -131,51 +134,62 @@ fn sockets(out: &mut String, meters: &Meters) {
 
 fn requests(out: &mut String, tallies: &[Counted]) {
     let name = "coredns_dns_requests_total";
-    family(out, name, "counter", "Queries by transport, family and type.");
+    family(out, name, "counter", "Queries by protocol, family and type.");
     for counted in tallies {
+        let mut told: BTreeMap<(usize, usize, usize), u64> = BTreeMap::new();
         for (&(transport, family, rtype), count) in &counted.totals.requests {
-            let labels = &counted.labels;
-            let transport = TRANSPORT_LABELS[transport];
+            // CoreDNS says `tcp` of TLS and HTTPS too; the label `server` tells them apart
+            *told.entry((transport.min(1), family, rtype)).or_default() += count;
+        }
+        for ((protocol, family, rtype), count) in told {
+            let (labels, protocol) = (&counted.labels, PROTOCOLS[protocol]);
             let rtype = TYPES.get(rtype).map_or("other".to_owned(), RecordType::to_string);
             let family = 1 + family;
             let _ =
-                writeln!(out, "{name}{{{labels},proto=\"{transport}\",family=\"{family}\",type=\"{rtype}\"}} {count}");
+                writeln!(out, "{name}{{{labels},proto=\"{protocol}\",family=\"{family}\",type=\"{rtype}\"}} {count}");
         }
     }
 }
 
 fn responses(out: &mut String, tallies: &[Counted]) {
     let name = "coredns_dns_responses_total";
-    family(out, name, "counter", "Replies by RCODE.");
+    family(out, name, "counter", "Replies by RCODE and by the plugin that made them.");
     for counted in tallies {
-        for (&rcode, count) in &counted.totals.rcodes {
-            let _ = writeln!(out, "{name}{{{},rcode=\"{}\",plugin=\"\"}} {count}", counted.labels, Rcode(rcode));
+        for (&(rcode, answerer), count) in &counted.totals.answered {
+            let (labels, plugin) = (&counted.labels, ANSWERERS[answerer]);
+            let rcode = if usize::from(rcode) + 1 < RCODES { Rcode(rcode).to_string() } else { "other".to_owned() };
+            let _ = writeln!(out, "{name}{{{labels},rcode=\"{rcode}\",plugin=\"{plugin}\"}} {count}");
         }
     }
 }
 
-struct Shape {
-    name: &'static str,
-    help: &'static str,
-    bounds: &'static [f64],
-    /// How many of the counted units are one of the metric's.
-    unit: f64,
-    of: fn(&Totals) -> &(Vec<u64>, u64),
+fn dnssec_ok(out: &mut String, tallies: &[Counted]) {
+    let name = "coredns_dns_do_requests_total";
+    family(out, name, "counter", "Queries with the DO bit.");
+    for Counted { labels, totals, .. } in tallies {
+        let _ = writeln!(out, "{name}{{{labels}}} {}", totals.dnssec_ok);
+    }
 }
 
-fn histogram(out: &mut String, tallies: &[Counted], shape: &Shape) {
-    let name = shape.name;
-    family(out, name, "histogram", shape.help);
-    for counted in tallies {
-        let (buckets, sum) = (shape.of)(&counted.totals);
-        let labels = &counted.labels;
-        let mut total = 0;
-        for (index, bucket) in buckets.iter().enumerate() {
-            total += bucket;
-            let bound = shape.bounds.get(index).map_or("+Inf".to_owned(), f64::to_string);
-            let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {total}");
+fn seconds(out: &mut String, tallies: &[Counted]) {
+    let name = "coredns_dns_request_duration_seconds";
+    family(out, name, "histogram", "Time from a query's arrival to its reply, seconds; 0 for a reply made at once.");
+    for Counted { labels, totals, .. } in tallies {
+        let (buckets, sum) = &totals.seconds;
+        write_histogram(out, name, labels, SECONDS, buckets.iter().copied(), *sum as f64 / 1e6);
+    }
+}
+
+/// Counts per bucket and their sum, by protocol.
+type Octets = [(Vec<u64>, u64); PROTOCOLS.len()];
+
+fn octets(out: &mut String, tallies: &[Counted], name: &str, help: &str, of: fn(&Totals) -> &Octets) {
+    family(out, name, "histogram", help);
+    for Counted { labels, totals, .. } in tallies {
+        for (protocol, (buckets, sum)) in PROTOCOLS.iter().zip(of(totals)) {
+            let labels = format!("{labels},proto=\"{protocol}\"");
+            write_histogram(out, name, &labels, OCTETS, buckets.iter().copied(), *sum as f64);
         }
-        let _ = writeln!(out, "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {total}", *sum as f64 / shape.unit);
     }
 }
 
@@ -200,13 +214,7 @@ fn hits(out: &mut String, meters: &Meters) {
     let name = "nearpath_hit_duration_seconds";
     family(out, name, "histogram", "Time from a hit's datagram to its reply, seconds; measured on a few of them.");
     let (counts, nanoseconds) = meters.udp.hits();
-    let mut total = 0;
-    for (index, count) in counts.iter().enumerate() {
-        total += count;
-        let bound = HIT_SECONDS.get(index).map_or("+Inf".to_owned(), f64::to_string);
-        let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {total}");
-    }
-    let _ = writeln!(out, "{name}_sum {}\n{name}_count {total}", nanoseconds as f64 / 1e9);
+    write_histogram(out, name, "", HIT_SECONDS, counts.iter().copied(), nanoseconds as f64 / 1e9);
 }
 
 /// Picks one of a block's counts, in the order of [`Totals::store`].
@@ -216,10 +224,10 @@ type Pick = fn(&[u64; 4]) -> u64;
 fn store(out: &mut String, tallies: &[Counted]) {
     let mut write = |name: &str, help: &str, kinds: &[(&str, Pick)]| {
         family(out, name, "counter", help);
-        for Counted { server, zone, totals, .. } in tallies {
+        for Counted { server, zones, totals, .. } in tallies.iter().filter(|counted| counted.is_block) {
             for (kind, of) in kinds {
                 let value = of(&totals.store);
-                let _ = writeln!(out, "{name}{{server=\"{server}\",{kind}zones=\"{zone}\",view=\"\"}} {value}");
+                let _ = writeln!(out, "{name}{{{server},{kind}{zones}}} {value}");
             }
         }
     };
@@ -230,4 +238,22 @@ fn store(out: &mut String, tallies: &[Counted]) {
     write("coredns_cache_misses_total", "Queries that the store could not answer.", &[("", |counts| counts[3])]);
     let stale = "Queries answered past an answer's end.";
     write("coredns_cache_served_stale_total", stale, &[("", |counts| counts[2])]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_stand_in_the_order_of_their_names_each_whole() {
+        let mut text = String::new();
+        for (name, sample) in [("b_total", "b_total{x=\"# HELP\"} 1"), ("a_total", "a_total 2"), ("b", "b 3")] {
+            family(&mut text, name, "counter", "Some # HELPful word.");
+            let _ = writeln!(text, "{sample}");
+        }
+        let lines = sorted(&text);
+        let samples: Vec<_> = lines.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(samples, ["a_total 2", "b 3", "b_total{x=\"# HELP\"} 1"]);
+        assert_eq!(lines.len(), text.len());
+    }
 }

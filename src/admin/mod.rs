@@ -1,8 +1,10 @@
 //! HTTP for operators: `/health`, `/ready`, `/metrics`, each where its directive says.
 
 mod exposition;
+mod overloaded;
 mod pending;
 mod places;
+mod process;
 mod server;
 
 use std::collections::BTreeMap;
@@ -103,7 +105,7 @@ impl State {
         self.serving.store(true, Ordering::Release);
     }
 
-    /// The daemon is on its way out: unhealthy and not ready, still answering.
+    /// The daemon is on its way out: not ready, but healthy and still answering.
     pub fn leaving(&self) {
         self.leaving.store(true, Ordering::Release);
     }
@@ -140,9 +142,6 @@ impl State {
 
     /// Why the daemon is not healthy, if it is not.
     pub(crate) fn complaint(&self) -> Option<String> {
-        if self.leaving.load(Ordering::Acquire) {
-            return Some("leaving".to_owned());
-        }
         self.unwell.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use super::places::Places;
-use super::{Pages, State};
+use super::{Pages, State, overloaded};
 use crate::serve::sockets;
 
 /// Connections of one address; further ones are closed.
@@ -65,7 +65,7 @@ pub struct Admin {
 
 struct Open {
     pages: Arc<ArcSwap<Pages>>,
-    task: AbortHandle,
+    tasks: [AbortHandle; 2],
 }
 
 impl Admin {
@@ -80,7 +80,7 @@ impl Admin {
         self.open.retain(|address, open| {
             let stays = wanted.contains_key(address);
             if !stays {
-                open.task.abort();
+                open.tasks.iter().for_each(AbortHandle::abort);
             }
             stays
         });
@@ -115,7 +115,8 @@ impl Admin {
             };
             accept(listener, told, state).await;
         };
-        Ok(Open { pages, task: tokio::spawn(serving).abort_handle() })
+        let looking = overloaded::watch(address, Arc::clone(&pages), Arc::clone(&self.state.shared.metrics));
+        Ok(Open { pages, tasks: [tokio::spawn(serving).abort_handle(), tokio::spawn(looking).abort_handle()] })
     }
 }
 

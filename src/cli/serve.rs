@@ -55,6 +55,9 @@ pub struct ServeFlags {
     /// Log warnings and errors only
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", env = "NEARPATH_QUIET")]
     pub quiet: bool,
+    /// How lines of the log look: text as CoreDNS writes it, or one JSON object per event
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, env = "NEARPATH_LOG_FORMAT")]
+    pub log_format: crate::logging::Format,
     /// List the directives that are served, and leave
     #[arg(long, value_name = "BOOL", value_parser = boolean, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub plugins: bool,
@@ -105,7 +108,7 @@ pub fn run(flags: &ServeFlags) -> anyhow::Result<ExitCode> {
     if flags.plugins {
         return list_plugins();
     }
-    crate::logging::start(if flags.quiet { "warn" } else { "info" });
+    crate::logging::start(if flags.quiet { "warn" } else { "info" }, flags.log_format);
     flags.node.without_use().for_each(|line| tracing::info!("{line}"));
     daemon::run(&Options::from_flags(flags))?;
     Ok(ExitCode::SUCCESS)
@@ -121,7 +124,28 @@ fn list_plugins() -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: ServeFlags,
+    }
+
+    #[test]
+    fn a_node_shows_its_status_page_to_itself_and_a_plain_server_to_nobody() {
+        let shown = |flags: &[&str]| {
+            let line = Line::try_parse_from(["nearpath"].iter().chain(flags)).unwrap();
+            Options::from_flags(&line.serve).status_address.map(|address| address.to_string())
+        };
+        let node = "--localip=169.254.20.10";
+        assert_eq!(shown(&[]), None);
+        assert_eq!(shown(&[node]).as_deref(), Some("127.0.0.1:9254"));
+        assert_eq!(shown(&[node, "--status-listen-address="]), None);
+        assert_eq!(shown(&["--status-listen-address", ":8000"]).as_deref(), Some("0.0.0.0:8000"));
+    }
 
     #[test]
     fn the_status_page_has_an_address_or_none() {

@@ -26,7 +26,7 @@ fn blocks(text: &str) -> Arc<Zones> {
 }
 
 fn assembly(listeners: Vec<assembly::Listener>) -> Assembly {
-    Assembly { listeners, plugins: Vec::new() }
+    Assembly { listeners, plugins: Vec::new(), enabled: Vec::new() }
 }
 
 fn listener(at: Endpoint, zones: &Arc<Zones>, idle: Duration, tls: Option<&Arc<ServerConfig>>) -> assembly::Listener {

@@ -33,6 +33,7 @@ use tokio::sync::mpsc;
 use self::desk::Seat;
 use self::record::Record;
 use self::show::Reader;
+pub(crate) use self::told::rfc3339;
 use self::watch::Watcher;
 use super::api::Top;
 use super::causes::Causes;
@@ -270,9 +271,9 @@ impl Taps {
             table.give_rings();
             if !self.is_open() {
                 table.opened = now;
-            }
-            if !table.has_thread(&self.me) {
-                return false; // what cannot be shown is not collected
+                if !table.has_thread(&self.me) {
+                    return false; // what cannot be shown is not collected
+                }
             }
         }
         self.open.0.store(open, Ordering::Relaxed);

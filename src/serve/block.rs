@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache::{BlockId, Policy};
 use contract::wire::{Name, RecordType};
-use contract::{Client, Event, ListId, Plain, Plugin, Resident, Scope, SearchList, Verdict};
+use contract::{Client, Event, ListId, Plain, Plugin, Resident, Scope, SearchList, Source, Verdict};
 
 use super::tally::Tally;
 use crate::see::tap::Onlookers;
@@ -101,6 +101,17 @@ impl Block {
             if event.failure.is_some() || observer.wants_all() {
                 observer.replied(event);
             }
+        }
+    }
+
+    /// The plugin that an answer is counted for. Of an upstream's it is not known which of the two that have upstreams asked.
+    pub fn answerer(&self, source: Source) -> &'static str {
+        let has = |name| self.chain.iter().any(|plugin| plugin.name() == name);
+        match source {
+            Source::Plugin(name) => name,
+            Source::Store => "cache",
+            Source::Upstream(_) if has("privatezone") && !has("forward") => "privatezone",
+            Source::Upstream(_) => "forward",
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use cache::{Entry, KeyBuffer, Lookup};
 use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
-use contract::wire::{Class, Ede, EdnsView, Name, Question, Rcode, RecordType, Reject, reject_reply};
+use contract::wire::{Class, Ede, EdnsView, Message, Name, Question, Rcode, RecordType, Reject, reject_reply};
 use contract::{
     Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Source, Story,
     Transport, Verdict, Way, What,
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use super::block::Block;
 use super::chaos;
 use super::flights::Turn;
-use super::tally::{Exchange, Place, StoreUse};
+use super::tally::{Exchange, Place, StoreUse, answerer};
 use super::way::{self, Asked};
 use super::zones::{Entrance, Shared, Zones, filtered};
 use super::{Desk, Door, Outcome};
@@ -120,14 +120,19 @@ impl Clerk {
         let question = match Question::parse(packet) {
             Ok(question) => question,
             Err(Reject::Silent) => return Outcome::Silent,
-            Err(Reject::Reply(rcode, edns)) => return Outcome::Reply(reject_reply(packet, rcode, edns, out)),
+            Err(Reject::Reply(rcode, edns)) => {
+                let outcome = Outcome::Reply(reject_reply(packet, rcode, edns, out));
+                return self.outside(zones, client, (None, packet), outcome, out);
+            }
         };
         self.key.set_name(question.name());
         if question.class != Class::IN {
-            return self.other_class(zones, &question, (client, now), out);
+            let outcome = self.other_class(zones, &question, (client, now), out);
+            return self.outside(zones, client, (Some(&question), packet), outcome, out);
         }
         let Some(block) = zones.find(self.key.name()) else {
-            return self.no_block(&question, client, out);
+            let outcome = self.no_block(&question, client, out);
+            return self.outside(zones, client, (Some(&question), packet), outcome, out);
         };
         let (scope, plain) = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
         let mut visit = Visit { question, client: *client, scope, plain, now };
@@ -203,6 +208,32 @@ impl Clerk {
         Pending::new(visit, query, Arc::clone(block), shared)
     }
 
+    /// Counts a reply to a query that enters no server block.
+    fn outside(
+        &self,
+        zones: &Zones,
+        client: &Client,
+        (question, packet): (Option<&Question<'_>>, &[u8]),
+        outcome: Outcome,
+        out: &[u8],
+    ) -> Outcome {
+        if let Outcome::Reply(length) = outcome {
+            let exchange = Exchange {
+                rtype: question.map_or(RecordType(0), |question| question.rtype),
+                rcode: rcode_of(&out[..length]),
+                query_len: packet.len(),
+                reply_len: length,
+                took: Duration::ZERO,
+                store: StoreUse::None,
+                dnssec_ok: question.is_some_and(Question::dnssec_ok),
+                answerer: 0,
+                plain: None,
+            };
+            zones.outside.count(self.place.as_ref(), client, &exchange);
+        }
+        outcome
+    }
+
     fn no_block(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
         let failure = Failure::NoBlock { name: name.to_string() };
@@ -216,7 +247,7 @@ impl Clerk {
     /// Shows a question that no server block had a part in.
     fn show_local(&self, question: &Question<'_>, client: &Client, rcode: Rcode) {
         let taps = &self.shared.taps;
-        if !taps.is_open() {
+        if !taps.is_open() || super::chaos::is_of_watchdog(self.key.name()) {
             return;
         }
         taps.show(&Shown {
@@ -263,6 +294,8 @@ impl Clerk {
             reply_len: length,
             took: Duration::ZERO,
             store,
+            dnssec_ok: visit.question.dnssec_ok(),
+            answerer: 0,
             plain: visit.plain,
         };
         block.tally.count(self.place.as_ref(), &visit.client, &exchange);
@@ -336,66 +369,6 @@ impl Clerk {
             Verdict::Block | Verdict::Allow => Err(Failure::Prohibited),
         };
         Outcome::Reply(pending.write(served, out))
-    }
-
-    /// Class CHAOS tells of this server; no other class is served.
-    fn other_class(
-        &self,
-        zones: &Arc<Zones>,
-        question: &Question<'_>,
-        (client, now): (&Client, Moment),
-        out: &mut [u8],
-    ) -> Outcome {
-        let nsid = Some(self.shared.node_name.as_bytes());
-        let asker = asker(question, client, UDP_REPLY_MAX, nsid);
-        let name = Name::from_wire(self.key.name()).expect("the question was parsed");
-        let about = (&name, question.rtype, question.class);
-        let of_client = chaos::client::asked(about.0, about.1, about.2).filter(|_| self.shared.dig_explain);
-        let answer = match of_client {
-            Some(chaos::client::Asked::Explain(typed)) => {
-                return self.explain(zones, (name, typed), question, client, out);
-            }
-            Some(chaos::client::Asked::Whoami) => {
-                chaos::client::reply(about, &chaos::client::whoami(zones, client, now))
-            }
-            None => chaos::answer(about, &self.shared.node_name, &self.shared.presence, self.worker),
-        };
-        self.show_local(question, client, answer.rcode());
-        Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
-    }
-
-    /// Asks what a program of the client would ask, and tells what happened: a miss like others, and under their bounds.
-    fn explain(
-        &self,
-        zones: &Arc<Zones>,
-        (name, typed): (Name, Name),
-        question: &Question<'_>,
-        client: &Client,
-        out: &mut [u8],
-    ) -> Outcome {
-        let asker = asker(question, client, UDP_REPLY_MAX, Some(self.shared.node_name.as_bytes()));
-        let turn = match self.shared.turnstile.enter(client.ip()) {
-            Ok(turn) => turn,
-            Err(failure) => {
-                self.shared.count(&failure);
-                return Outcome::Reply(tell(&failure, &asker, name.as_wire(), out));
-            }
-        };
-        let about = (question.rtype, question.class);
-        let (entrance, client, shared) = (Entrance(Arc::clone(zones)), *client, Arc::clone(&self.shared));
-        let (spelling, has_nsid, Asker { id, flags, edns, limit, .. }) =
-            (question.section().to_vec(), asker.nsid.is_some(), asker);
-        Outcome::Miss(Box::pin(async move {
-            let lines = chaos::client::explain(&entrance, client, typed).await;
-            drop(turn);
-            let nsid = has_nsid.then_some(shared.node_name.as_bytes());
-            let asker = Asker { id, flags, question: &spelling, edns, nsid, way: None, limit };
-            let answer = chaos::client::reply((&name, about.0, about.1), &lines);
-            let mut out = vec![0; (answer.size() + OPT_MAX + shared.node_name.len()).min(MESSAGE_MAX)];
-            let length = answer.write(&asker, Age::Fresh(0), None, &mut out);
-            out.truncate(length);
-            Some(out)
-        }))
     }
 
     fn query(&self, visit: &Visit<'_>) -> Query {
@@ -481,6 +454,8 @@ impl Pending {
             reply_len: length,
             took: self.shared.clock.now().since(self.query.arrived),
             store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
+            dnssec_ok: self.query.dnssec_ok,
+            answerer: served.as_ref().map_or(0, |reply| answerer(self.block.answerer(reply.source))),
             plain: self.plain,
         };
         self.block.tally.count(None, &self.query.client, &exchange);
@@ -551,6 +526,11 @@ impl Pending {
     }
 }
 
+/// The RCODE of a reply of ours, the upper bits of its OPT included.
+fn rcode_of(reply: &[u8]) -> Rcode {
+    Message::parse(reply).map_or(Rcode::SERVFAIL, |message| message.rcode())
+}
+
 /// True if the client wants to know who answers, and how.
 fn asks_why(question: &Question<'_>) -> bool {
     question.edns.is_some_and(|edns| edns.nsid)
@@ -609,5 +589,6 @@ fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Op
     }
 }
 
+mod other_class;
 #[cfg(test)]
 mod tests;

@@ -79,12 +79,20 @@ pub const TYPES: [RecordType; 19] = [
     RecordType::SRV,
     RecordType::SVCB,
     RecordType::TXT,
+    RecordType::IXFR,
+    RecordType::AXFR,
     RecordType::ANY,
-    RecordType::NAPTR,
-    RecordType::CAA,
 ];
-const RCODES: usize = 24;
+/// RCODEs that are told apart; all above share the last place.
+pub const RCODES: usize = 24;
 const TRANSPORTS: usize = 4;
+/// Protocols as CoreDNS tells them apart.
+pub const PROTOCOLS: [&str; 2] = ["udp", "tcp"];
+/// Who may have made a reply, as CoreDNS's label `plugin` says it; the first is the server itself.
+pub const ANSWERERS: [&str; 11] =
+    ["", "cache", "forward", "privatezone", "hosts", "autopath", "acl", "any", "local", "loop", "whoami"];
+/// The store, in [`ANSWERERS`].
+const CACHE: usize = 1;
 
 /// How a stored answer came to be used, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +110,8 @@ pub enum StoreUse {
 pub struct Tally {
     /// Those of the places, then the shared one.
     slots: Box<[Slot]>,
+    /// Replies that the store did not make, by who did; all of them are in the slots too.
+    made: [[AtomicU64; RCODES]; ANSWERERS.len()],
 }
 
 #[derive(Debug, Default)]
@@ -110,8 +120,10 @@ struct Slot {
     /// By transport, by family (IPv4, IPv6), by type.
     requests: [[[AtomicU64; TYPES.len() + 1]; 2]; TRANSPORTS],
     rcodes: [AtomicU64; RCODES],
-    request_octets: Histogram<{ OCTETS.len() + 1 }>,
-    reply_octets: Histogram<{ OCTETS.len() + 1 }>,
+    /// By protocol.
+    request_octets: [Histogram<{ OCTETS.len() + 1 }>; PROTOCOLS.len()],
+    reply_octets: [Histogram<{ OCTETS.len() + 1 }>; PROTOCOLS.len()],
+    dnssec_ok: AtomicU64,
     seconds: Histogram<{ SECONDS.len() + 1 }>,
     store: [AtomicU64; 4],
     /// In the order of [`Plain::ALL`].
@@ -176,19 +188,33 @@ pub struct Exchange {
     pub took: Duration,
     /// The store's part.
     pub store: StoreUse,
+    /// True if the query had the DO bit.
+    pub dnssec_ok: bool,
+    /// Which plugin made the reply, in [`ANSWERERS`]; of no account where the store did.
+    pub answerer: usize,
     /// Why there was no search, where the block has AutoPath and there was none.
     pub plain: Option<Plain>,
 }
 
+/// The place of a plugin in [`ANSWERERS`]; one that is not there is the server.
+pub fn answerer(name: &str) -> usize {
+    ANSWERERS.iter().position(|known| *known == name).unwrap_or(0)
+}
+
 impl Default for Tally {
     fn default() -> Self {
-        Self { slots: (0..=SLOTS).map(|_| Slot::default()).collect() }
+        let made = std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0)));
+        Self { slots: (0..=SLOTS).map(|_| Slot::default()).collect(), made }
     }
 }
 
 impl Tally {
     /// Counts one exchange, of a desk with a place of its own or of anybody.
+    #[inline]
     pub fn count(&self, place: Option<&Place>, client: &Client, exchange: &Exchange) {
+        if matches!(exchange.store, StoreUse::Miss | StoreUse::None) {
+            self.made[exchange.answerer][rcode_index(exchange.rcode)].fetch_add(1, Ordering::Relaxed);
+        }
         match place {
             Some(place) => self.slots[place.slot].count(client, exchange, add_alone),
             None => self.slots[SLOTS].count(client, exchange, add_shared),
@@ -198,16 +224,42 @@ impl Tally {
     /// The sums of all desks.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals {
-            request_octets: (vec![0; OCTETS.len() + 1], 0),
-            reply_octets: (vec![0; OCTETS.len() + 1], 0),
+            request_octets: std::array::from_fn(|_| (vec![0; OCTETS.len() + 1], 0)),
+            reply_octets: std::array::from_fn(|_| (vec![0; OCTETS.len() + 1], 0)),
             seconds: (vec![0; SECONDS.len() + 1], 0),
             ..Totals::default()
         };
         for slot in &self.slots {
             slot.add_to(&mut totals);
         }
+        self.attribute(&mut totals);
         totals
     }
+
+    /// Tells replies by who made them: what nobody else made, the store did.
+    fn attribute(&self, totals: &mut Totals) {
+        let mut stored = totals.rcodes.clone();
+        for (answerer, made) in self.made.iter().enumerate() {
+            for (rcode, count) in made.iter().enumerate() {
+                let (rcode, count) = (rcode as u16, count.load(Ordering::Relaxed));
+                if count > 0 {
+                    *totals.answered.entry((rcode, answerer)).or_default() += count;
+                    // one that was counted between the two looks is the next look's
+                    stored.entry(rcode).and_modify(|left| *left = left.saturating_sub(count));
+                }
+            }
+        }
+        let stored = stored.into_iter().filter(|(_, count)| *count > 0);
+        stored.for_each(|(rcode, count)| *totals.answered.entry((rcode, CACHE)).or_default() += count);
+    }
+}
+
+fn rcode_index(rcode: Rcode) -> usize {
+    usize::from(rcode.0).min(RCODES - 1)
+}
+
+fn protocol_index(transport: Transport) -> usize {
+    usize::from(transport != Transport::Udp)
 }
 
 impl Slot {
@@ -216,9 +268,13 @@ impl Slot {
         let rtype = TYPES.iter().position(|&rtype| rtype == exchange.rtype).unwrap_or(TYPES.len());
         let family = usize::from(client.ip().is_ipv6());
         add(&self.requests[transport_index(client.transport)][family][rtype], 1);
-        add(&self.rcodes[usize::from(exchange.rcode.0).min(RCODES - 1)], 1);
-        self.request_octets.count(&OCTET_BOUNDS, exchange.query_len as u64, &add);
-        self.reply_octets.count(&OCTET_BOUNDS, exchange.reply_len as u64, &add);
+        add(&self.rcodes[rcode_index(exchange.rcode)], 1);
+        let protocol = protocol_index(client.transport);
+        self.request_octets[protocol].count(&OCTET_BOUNDS, exchange.query_len as u64, &add);
+        self.reply_octets[protocol].count(&OCTET_BOUNDS, exchange.reply_len as u64, &add);
+        if exchange.dnssec_ok {
+            add(&self.dnssec_ok, 1);
+        }
         self.seconds.count(&MICROSECOND_BOUNDS, exchange.took.as_micros() as u64, &add);
         match exchange.store {
             StoreUse::None => {}
@@ -246,8 +302,12 @@ impl Slot {
                 *totals.rcodes.entry(rcode as u16).or_default() += count;
             }
         }
-        self.request_octets.add_to(&mut totals.request_octets.0, &mut totals.request_octets.1);
-        self.reply_octets.add_to(&mut totals.reply_octets.0, &mut totals.reply_octets.1);
+        for protocol in 0..PROTOCOLS.len() {
+            let (queries, replies) = (&mut totals.request_octets[protocol], &mut totals.reply_octets[protocol]);
+            self.request_octets[protocol].add_to(&mut queries.0, &mut queries.1);
+            self.reply_octets[protocol].add_to(&mut replies.0, &mut replies.1);
+        }
+        totals.dnssec_ok += self.dnssec_ok.load(Ordering::Relaxed);
         self.seconds.add_to(&mut totals.seconds.0, &mut totals.seconds.1);
         for (total, count) in totals.store.iter_mut().zip(&self.store) {
             *total += count.load(Ordering::Relaxed);
@@ -265,10 +325,14 @@ pub struct Totals {
     pub requests: BTreeMap<(usize, usize, usize), u64>,
     /// By RCODE.
     pub rcodes: BTreeMap<u16, u64>,
-    /// Buckets by [`OCTETS`], and the sum in octets.
-    pub request_octets: (Vec<u64>, u64),
+    /// By (RCODE, index in [`ANSWERERS`]).
+    pub answered: BTreeMap<(u16, usize), u64>,
+    /// Queries with the DO bit.
+    pub dnssec_ok: u64,
+    /// By protocol: buckets by [`OCTETS`], and the sum in octets.
+    pub request_octets: [(Vec<u64>, u64); PROTOCOLS.len()],
     /// The same of replies.
-    pub reply_octets: (Vec<u64>, u64),
+    pub reply_octets: [(Vec<u64>, u64); PROTOCOLS.len()],
     /// Buckets by [`SECONDS`], and the sum in microseconds.
     pub seconds: (Vec<u64>, u64),
     /// By [`StoreUse`]: success, denial, stale, miss.

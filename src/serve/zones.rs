@@ -29,7 +29,7 @@ use super::block::Block;
 use super::chaos::Presence;
 use super::flights::{Flights, Seat, Turnstile, Voyage};
 use super::handle::Handle;
-use super::tally::Places;
+use super::tally::{Places, Tally};
 use super::waiting::Aged;
 use crate::see::tap::Taps;
 
@@ -92,6 +92,8 @@ pub struct Zones {
     /// Every zone with its block, longest first.
     entries: Box<[(Name, Arc<Block>)]>,
     shared: Arc<Shared>,
+    /// Counts of queries that enter no block.
+    pub(super) outside: Arc<Tally>,
     /// True if any block has a gate: then the names behind AutoPath's answers are judged on hits too.
     gated: bool,
 }
@@ -107,7 +109,14 @@ impl Zones {
             blocks.iter().flat_map(|block| block.zones.iter().map(|zone| (zone.clone(), Arc::clone(block)))).collect();
         entries.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.label_count()));
         let gated = blocks.iter().any(|block| !block.gates.is_empty());
-        Self { entries: entries.into(), shared, gated }
+        Self { entries: entries.into(), shared, outside: Arc::default(), gated }
+    }
+
+    /// Counts queries that enter no block there.
+    #[must_use]
+    pub fn counting_outside(mut self, tally: Arc<Tally>) -> Self {
+        self.outside = tally;
+        self
     }
 
     /// The block of the longest zone that encloses a name (wire form, lower case).

@@ -309,6 +309,8 @@ pub const EDE_TEXT_MAX: usize = 160;
 
 /// Steps of a question's story that are kept; further ones are counted.
 pub const STORY_STEPS_MAX: usize = 256;
+/// Series of one metric (labels such as the addresses of endpoints come and go).
+pub const SERIES_PER_FAMILY_MAX: usize = 2_000;
 
 /// Connections to the unix socket, and as many to the status page; further ones are closed.
 pub const SEE_CONNECTIONS_MAX: usize = 64;

@@ -97,11 +97,11 @@ impl Group {
         context: &Context,
         (directive, moved): (&'static str, Option<Arc<Counter>>),
     ) -> Self {
-        let all_down = context.metrics.counter(
-            "coredns_forward_healthcheck_broken_total",
-            "Questions that found every upstream down.",
-            &[],
-        );
+        let help = "Questions that found every upstream down.";
+        let all_down = match directive {
+            "forward" => context.metrics.counter("coredns_forward_healthcheck_broken_total", help, &[]),
+            other => context.metrics.counter("nearpath_upstream_all_down_total", help, &[("proxy_name", other)]),
+        };
         Self {
             members: Arc::new(Members::new(upstreams, Arc::clone(&context.shelf), context.wiretap.clone())),
             near: Order::new(settings.policy),

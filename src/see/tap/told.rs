@@ -36,7 +36,7 @@ pub(in crate::see) fn name(wire: &[u8]) -> String {
 }
 
 /// A moment of the clock on the wall, UTC, in milliseconds (RFC 3339 5.6).
-fn rfc3339(at: SystemTime) -> String {
+pub(crate) fn rfc3339(at: SystemTime) -> String {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default(); // before 1970 no clock is right
     let seconds = since.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
