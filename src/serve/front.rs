@@ -20,7 +20,6 @@ use contract::{
 use tokio::time::timeout;
 
 use super::block::Block;
-use super::chaos;
 use super::flights::Turn;
 use super::tally::{Exchange, Place, StoreUse, answerer};
 use super::way::{self, Asked};
