@@ -246,7 +246,7 @@ impl Clerk {
     /// Shows a question that no server block had a part in.
     fn show_local(&self, question: &Question<'_>, client: &Client, rcode: Rcode) {
         let taps = &self.shared.taps;
-        if !taps.is_open() || chaos::is_of_watchdog(self.key.name()) {
+        if !taps.is_open() || super::chaos::is_of_watchdog(self.key.name()) {
             return;
         }
         taps.show(&Shown {
