@@ -160,8 +160,9 @@ fn begin<T>(
     listening.serve(&assembly, sockets)?;
     let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
     runtime.spawn(Arc::clone(&warmth).keep_regularly());
+    let told = memory::Told::new(&shared);
     if let Some(limit) = options.memory.clone() {
-        runtime.spawn(memory::watch(limit, Arc::clone(&shared)));
+        runtime.spawn(memory::watch(limit, told, Arc::clone(&shared)));
     }
     if options.node.is_some() {
         SetupError::register(&shared.metrics);

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::limits::MISSES_UNDER_PRESSURE_MAX;
+use contract::metrics::{Counter, Gauge};
 
 pub use self::bounds::Bounds;
 pub use self::cgroup::Limit;
@@ -50,17 +51,39 @@ pub fn fitted(options: &Options, limit: Option<Limit>) -> Options {
     options
 }
 
+/// What is told of memory.
+pub struct Told {
+    used: Arc<Gauge>,
+    limit: Arc<Gauge>,
+    bound: Arc<Gauge>,
+    reliefs: Arc<Counter>,
+}
+
+impl Told {
+    /// As it is without a limit.
+    pub fn new(shared: &Shared) -> Self {
+        let gauge = |name, help| shared.metrics.gauge(name, help, &[]);
+        let bound = gauge("nearpath_cache_bound_bytes", "Octets that memorised answers may take at this moment.");
+        bound.set(saturated(shared.store.bound()));
+        Self {
+            used: gauge(
+                "nearpath_memory_used_bytes",
+                "Octets of memory that count against the limit; 0: there is none.",
+            ),
+            limit: gauge("nearpath_memory_limit_bytes", "The limit of memory, octets; 0: there is none."),
+            bound,
+            reliefs: shared.metrics.counter(
+                "nearpath_memory_reliefs_total",
+                "Looks that found over 90 % of the limit used, and took memory from the store.",
+                &[],
+            ),
+        }
+    }
+}
+
 /// Looks each second at what is used of the limit, and acts.
-pub async fn watch(mut limit: Limit, shared: Arc<Shared>) {
-    let gauge = |name, help| shared.metrics.gauge(name, help, &[]);
-    let used_now = gauge("nearpath_memory_used_bytes", "Octets of memory that count against the limit.");
-    let limit_now = gauge("nearpath_memory_limit_bytes", "The limit of memory, octets.");
-    let bound = gauge("nearpath_cache_bound_bytes", "Octets that memorised answers may take at this moment.");
-    let reliefs = shared.metrics.counter(
-        "nearpath_memory_reliefs_total",
-        "Looks that found over 90 % of the limit used, and took memory from the store.",
-        &[],
-    );
+pub async fn watch(mut limit: Limit, told: Told, shared: Arc<Shared>) {
+    let Told { used: used_now, limit: limit_now, bound, reliefs } = told;
     let mut relief = Relief::new(shared.store.bound());
     loop {
         tokio::time::sleep(LOOK_EVERY).await;

@@ -117,3 +117,6 @@ fn told((address, known): (IpAddr, Known)) -> PodTold {
         Err(plain) => PodTold { address, plain: Some(plain.to_string()), ..PodTold::default() },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ mod check;
 mod cluster;
 mod demo;
 mod flood;
+mod metrics;
 mod node;
 mod packets;
 mod page;
