@@ -72,6 +72,9 @@ impl Selection {
             ["apis", "discovery.k8s.io", "v1", "namespaces", namespace, "endpointslices"] => {
                 namespaced("EndpointSlice", namespace, None)
             }
+            ["apis", "externaldns.k8s.io", "v1alpha1", "dnsendpoints"] => {
+                Some(Self { kind: "DNSEndpoint", ..Self::default() })
+            }
             ["api", "v1", "namespaces", namespace, "services", name] => namespaced("Service", namespace, Some(name)),
             _ => None,
         }
