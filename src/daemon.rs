@@ -30,9 +30,7 @@ use crate::node::{Keeper, Migration, SetupError, Warmth, Watchdog, abort, advice
 pub use crate::options::Options;
 use crate::plan::{self, Checked, Plan};
 use crate::see::See;
-use crate::see::door::{Door, Running};
-use crate::see::page::{self, CannotShow, StatusPage};
-use crate::see::socket::Socket;
+use crate::see::doors::Doors;
 use crate::see::tap::Taps;
 use crate::serve::chaos::Presence;
 use crate::serve::zones::{Entrance, Shared};
@@ -60,11 +58,7 @@ pub struct Daemon {
     shared: Arc<Shared>,
     register: Arc<Register>,
     state: Arc<State>,
-    see: Arc<See>,
-    running: Arc<Running>,
-    door: Arc<Door>,
-    socket: Option<Socket>,
-    page: Option<StatusPage>,
+    doors: Doors,
     admin: Admin,
     listening: Listening,
     watchdog: Watchdog,
@@ -143,12 +137,7 @@ fn begin<T>(
         bail!("the Corefile cannot be served\n{}", checked.report);
     };
     warn(&checked);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
-        .thread_name("nearpath-miss")
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
+    let runtime = miss_path(options).context("cannot start threads")?;
     let _inside = runtime.enter();
     let first = first()?;
     let shared = Arc::new(shared(options, runtime.handle()));
@@ -162,15 +151,12 @@ fn begin<T>(
     let mut listening = Listening::start(options.threads, &options.bounds, runtime.handle().clone())?;
     let state = Arc::new(State::new(Arc::clone(&shared), Arc::clone(&register), listening.meters()));
     let failsafe = keeper.as_ref().map(Keeper::standing);
-    let see = Arc::new(See::new(Arc::clone(&state), Box::new(move || failsafe.as_ref().map(|standing| standing()))));
-    runtime.spawn(Arc::clone(&see).keep());
-    let running = Arc::new(Running::new(Arc::clone(&see)));
-    let door = Arc::new(Door::new(Arc::clone(&running) as _, options.status_address.map(|_| page::document())));
+    let failsafe = Box::new(move || failsafe.as_ref().map(|standing| standing()));
+    let doors = Doors::open(options, Arc::clone(&state), failsafe)?;
     let mut admin = Admin::new(Arc::clone(&state), if options.node.is_some() { Ports::Shared } else { Ports::Own });
     if let Some(error) = admin.reconcile(&admin::pages(plan, options.metrics_address)).into_iter().next() {
         return Err(error.into());
     }
-    let page = show(options, &door)?;
     listening.serve(&assembly, sockets)?;
     let watchdog = Watchdog::start(listening.roster(), &shared, Arc::clone(&state)).context("cannot start threads")?;
     runtime.spawn(Arc::clone(&warmth).keep_regularly());
@@ -190,11 +176,7 @@ fn begin<T>(
         shared,
         register,
         state,
-        see,
-        running,
-        door,
-        socket: None,
-        page,
+        doors,
         admin,
         listening,
         watchdog,
@@ -210,16 +192,18 @@ fn begin<T>(
     };
     daemon.adopt(assembly, plan);
     tell_version(&daemon.shared.metrics, &checked);
-    daemon.open_socket();
     advise(options, plan);
     daemon.keeper.iter().for_each(|keeper| keeper.bound(daemon.state.pending("rules")));
     Ok((daemon, first))
 }
 
-/// Opens the status page where it is to be shown; it stays open over reloads.
-fn show(options: &Options, door: &Arc<Door>) -> Result<Option<StatusPage>, CannotShow> {
-    let ports = if options.node.is_some() { Ports::Shared } else { Ports::Own };
-    options.status_address.map(|address| StatusPage::open(address, ports, Arc::clone(door))).transpose()
+/// The threads of the miss path.
+fn miss_path(options: &Options) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads.clamp(1, RUNTIME_THREADS_MAX))
+        .thread_name("nearpath-miss")
+        .enable_all()
+        .build()
 }
 
 /// Binds all. On a node an address may have gone for a moment, with another instance that tears down what was its own; the
@@ -418,7 +402,10 @@ impl Daemon {
         let spawn = |work| self.runtime.spawn(work).abort_handle();
         self.work = assembly.plugins.iter().map(|plugin| spawn(Arc::clone(plugin).run())).collect();
         let entrances: Vec<_> = assembly.entrances().collect();
-        self.running.serving(entrances.clone());
+        {
+            let _inside = self.runtime.enter();
+            self.doors.serve(entrances.clone(), self.options.state_dir.as_deref());
+        }
         let guards = wiring::loop_guards(&assembly.plugins);
         self.work.extend(
             guards
@@ -443,18 +430,9 @@ impl Daemon {
         keeper.serving(self.listening.served(self.options.dns_port), servers, endpoints);
     }
 
-    /// Opens the socket through which it is asked about itself. Without it names are answered all the same.
-    fn open_socket(&mut self) {
-        let _inside = self.runtime.enter();
-        let folder = self.options.state_dir.as_deref();
-        self.socket = folder.map(|folder| Socket::open(folder, Arc::clone(&self.door))).and_then(|opened| {
-            opened.inspect_err(|error| tracing::warn!("`nearpath explain` and `top` cannot ask here: {error}")).ok()
-        });
-    }
-
     /// What can be seen of it.
     pub fn see(&self) -> &Arc<See> {
-        &self.see
+        self.doors.see()
     }
 
     /// How often the Corefile is looked at, if it is.
@@ -480,8 +458,7 @@ impl Daemon {
         let ports: Vec<u16> = self.listening.endpoints().map(|at| at.address.port()).collect();
         let migration = self.options.node.as_ref().and_then(|_| Migration::begin(&ports));
         self.keeper.iter().for_each(Keeper::rest);
-        self.door.leave();
-        drop((self.socket, self.page));
+        self.doors.leave();
         let answered = self.runtime.block_on(self.listening.drain(DRAIN_WITHIN));
         drop(migration);
         self.work.iter().for_each(AbortHandle::abort);

@@ -16,6 +16,7 @@ mod goals;
 mod load;
 mod machine;
 mod message;
+mod onlook;
 mod options;
 mod peers;
 mod ports;

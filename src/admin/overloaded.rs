@@ -1,7 +1,7 @@
 //! How long the daemon's own `/health` takes, as an operator's probe would see it: asked once a second, as CoreDNS does.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         // one for IPv6 takes IPv4 too, and loopback may have no IPv6
-        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::from(Ipv4Addr::LOCALHOST.to_ipv6_mapped()).into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(),
         ip => ip,
     };
     SocketAddr::new(ip.to_canonical(), address.port())

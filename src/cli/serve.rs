@@ -124,7 +124,28 @@ fn list_plugins() -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: ServeFlags,
+    }
+
+    #[test]
+    fn a_node_shows_its_status_page_to_itself_and_a_plain_server_to_nobody() {
+        let shown = |flags: &[&str]| {
+            let line = Line::try_parse_from(["nearpath"].iter().chain(flags)).unwrap();
+            Options::from_flags(&line.serve).status_address.map(|address| address.to_string())
+        };
+        let node = "--localip=169.254.20.10";
+        assert_eq!(shown(&[]), None);
+        assert_eq!(shown(&[node]).as_deref(), Some("127.0.0.1:9254"));
+        assert_eq!(shown(&[node, "--status-listen-address="]), None);
+        assert_eq!(shown(&["--status-listen-address", ":8000"]).as_deref(), Some("0.0.0.0:8000"));
+    }
 
     #[test]
     fn the_status_page_has_an_address_or_none() {

@@ -10,6 +10,7 @@ pub mod api;
 pub mod causes;
 pub mod client;
 pub mod door;
+pub mod doors;
 pub mod explain;
 mod history;
 mod overview;

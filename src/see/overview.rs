@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cache::Class;
 use contract::metrics::{Labels, Metrics, SECONDS};
 use contract::wire::{Rcode, RecordType};
-use contract::{Moment, Standing};
+use contract::{Moment, Plain, PodIndex, Standing};
 
 use super::api::{FailsafeState, Histogram, IndexState, Overview, StoreState, UpstreamState};
 use crate::admin::State;
@@ -19,7 +19,12 @@ use crate::serve::zones::Shared;
 const WAYS: [&str; 4] = ["success", "denial", "stale", "miss"];
 
 /// All of it at this moment.
-pub(super) fn overview(state: &State, started: Moment, failsafe: Option<FailsafeState>) -> Overview {
+pub(super) fn overview(
+    state: &State,
+    started: Moment,
+    pods: Option<&PodIndex>,
+    failsafe: Option<FailsafeState>,
+) -> Overview {
     let (shared, meters) = (state.shared(), state.meters());
     let now = shared.clock.now();
     let totals: Vec<Totals> = state.register().tallies().iter().map(|(_, _, tally)| tally.totals()).collect();
@@ -39,7 +44,7 @@ pub(super) fn overview(state: &State, started: Moment, failsafe: Option<Failsafe
         hit_latency: hit_latency(meters),
         store: store(shared, state.register()),
         autopath: by_label(&shared.metrics, "nearpath_autopath_results_total"),
-        plain: by_label(&shared.metrics, "nearpath_autopath_plain_total"),
+        plain: plain(&totals),
         coalesced: shared.coalesced.value(),
         stale: shared.stale.value(),
         panics: shared.panics.value(),
@@ -48,7 +53,7 @@ pub(super) fn overview(state: &State, started: Moment, failsafe: Option<Failsafe
         misses_outstanding: shared.turnstile.inside() as u64,
         connections_open: meters.connections.counts().open,
         upstreams: upstreams(state),
-        index: index(&shared.metrics),
+        index: pods.map(|pods| index(pods, now)),
         failsafe,
         failures: shared.taps.causes().told(now),
         health: state.complaint(),
@@ -79,6 +84,12 @@ fn ways(totals: &[Totals], queries: u64) -> BTreeMap<String, u64> {
     let used = ways.values().sum();
     ways.insert("none".to_owned(), queries.saturating_sub(used));
     ways
+}
+
+/// What AutoPath did not search for, by why; what did not occur is left out.
+fn plain(totals: &[Totals]) -> BTreeMap<String, u64> {
+    let counts = totals.iter().flat_map(|totals| Plain::ALL.iter().zip(totals.plain));
+    sums(counts.filter(|(_, count)| *count > 0).map(|(plain, count)| (plain.label().to_owned(), count)))
 }
 
 fn latency(totals: &[Totals]) -> Histogram {
@@ -146,24 +157,15 @@ fn upstreams(state: &State) -> Vec<UpstreamState> {
     standings.into_iter().map(told).collect()
 }
 
-/// What the watch of this node's pods counts, or else a file of pods; `None` without either.
-fn index(metrics: &Metrics) -> Option<IndexState> {
-    let sum = |name: &str| {
-        let values = metrics.values(name);
-        (!values.is_empty()).then(|| values.into_iter().map(|(_, value)| value).sum::<f64>())
-    };
-    let watched = |name: &str| sum(&format!("nearpath_kubernetes_{name}")).unwrap_or(0.0);
-    if let Some(synced) = sum("nearpath_kubernetes_synced") {
-        return Some(IndexState {
-            synced: synced > 0.0,
-            pods: watched("pods") as u64,
-            addresses: watched("addresses") as u64,
-            age_s: watched("index_age_seconds"),
-            conflicts: watched("address_conflicts") as u64,
-            doubts: watched("doubted_addresses") as u64,
-        });
+/// How much is known of who has which address.
+fn index(index: &PodIndex, now: Moment) -> IndexState {
+    let census = index.census();
+    IndexState {
+        synced: census.is_synced,
+        pods: census.pods as u64,
+        addresses: census.addresses as u64,
+        age_s: index.age(now).unwrap_or_default().as_secs_f64(),
+        conflicts: census.conflicts as u64,
+        doubts: census.doubts as u64,
     }
-    let pods = sum("nearpath_autopath_pods")? as u64;
-    let conflicts = sum("nearpath_autopath_address_conflicts").unwrap_or(0.0) as u64;
-    Some(IndexState { synced: true, pods, addresses: pods, age_s: 0.0, conflicts, doubts: 0 })
 }

@@ -271,9 +271,9 @@ impl Taps {
             table.give_rings();
             if !self.is_open() {
                 table.opened = now;
-            }
-            if !table.has_thread(&self.me) {
-                return false; // what cannot be shown is not collected
+                if !table.has_thread(&self.me) {
+                    return false; // what cannot be shown is not collected
+                }
             }
         }
         self.open.0.store(open, Ordering::Relaxed);

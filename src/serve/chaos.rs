@@ -74,6 +74,11 @@ pub(crate) fn watchdog_question(id: u16, nonce: u32) -> Vec<u8> {
     packet
 }
 
+/// True for names (in wire form, lower case) that the watchdog alone asks for: nobody who looks on wants to see its questions.
+pub(crate) fn is_of_watchdog(name: &[u8]) -> bool {
+    name.ends_with(b"\x08watchdog\x08nearpath\0")
+}
+
 /// As a defect would that never comes back.
 fn hang() -> Option<String> {
     tracing::warn!("told to hang by {HANG}");
@@ -94,6 +99,7 @@ mod tests {
         let packet = watchdog_question(7, 9);
         let question = Message::parse(&packet).unwrap();
         let name = question.question_name().unwrap();
+        assert!(is_of_watchdog(name.as_wire()) && !is_of_watchdog(HANG.parse::<Name>().unwrap().as_wire()));
         for (worker, told) in [(Some(3), (0xabc, Some(3))), (None, (0xabc, None))] {
             let answer = answer((&name, RecordType::TXT, Class::CH), "node", &presence, worker);
             let message = answer.message();

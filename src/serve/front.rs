@@ -20,7 +20,6 @@ use contract::{
 use tokio::time::timeout;
 
 use super::block::Block;
-use super::chaos;
 use super::flights::Turn;
 use super::tally::{Exchange, Place, StoreUse, answerer};
 use super::way::{self, Asked};
@@ -217,7 +216,12 @@ impl Clerk {
         outcome: Outcome,
         out: &[u8],
     ) -> Outcome {
-        if let Outcome::Reply(length) = outcome {
+        // what the daemon asks itself is no client's question
+        let is_own = question.is_some_and(|question| question.class == Class::CH)
+            && super::chaos::is_of_watchdog(self.key.name());
+        if let Outcome::Reply(length) = outcome
+            && !is_own
+        {
             let exchange = Exchange {
                 rtype: question.map_or(RecordType(0), |question| question.rtype),
                 rcode: rcode_of(&out[..length]),
@@ -247,7 +251,7 @@ impl Clerk {
     /// Shows a question that no server block had a part in.
     fn show_local(&self, question: &Question<'_>, client: &Client, rcode: Rcode) {
         let taps = &self.shared.taps;
-        if !taps.is_open() {
+        if !taps.is_open() || super::chaos::is_of_watchdog(self.key.name()) {
             return;
         }
         taps.show(&Shown {
@@ -369,66 +373,6 @@ impl Clerk {
             Verdict::Block | Verdict::Allow => Err(Failure::Prohibited),
         };
         Outcome::Reply(pending.write(served, out))
-    }
-
-    /// Class CHAOS tells of this server; no other class is served.
-    fn other_class(
-        &self,
-        zones: &Arc<Zones>,
-        question: &Question<'_>,
-        (client, now): (&Client, Moment),
-        out: &mut [u8],
-    ) -> Outcome {
-        let nsid = Some(self.shared.node_name.as_bytes());
-        let asker = asker(question, client, UDP_REPLY_MAX, nsid);
-        let name = Name::from_wire(self.key.name()).expect("the question was parsed");
-        let about = (&name, question.rtype, question.class);
-        let of_client = chaos::client::asked(about.0, about.1, about.2).filter(|_| self.shared.dig_explain);
-        let answer = match of_client {
-            Some(chaos::client::Asked::Explain(typed)) => {
-                return self.explain(zones, (name, typed), question, client, out);
-            }
-            Some(chaos::client::Asked::Whoami) => {
-                chaos::client::reply(about, &chaos::client::whoami(zones, client, now))
-            }
-            None => chaos::answer(about, &self.shared.node_name, &self.shared.presence, self.worker),
-        };
-        self.show_local(question, client, answer.rcode());
-        Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
-    }
-
-    /// Asks what a program of the client would ask, and tells what happened: a miss like others, and under their bounds.
-    fn explain(
-        &self,
-        zones: &Arc<Zones>,
-        (name, typed): (Name, Name),
-        question: &Question<'_>,
-        client: &Client,
-        out: &mut [u8],
-    ) -> Outcome {
-        let asker = asker(question, client, UDP_REPLY_MAX, Some(self.shared.node_name.as_bytes()));
-        let turn = match self.shared.turnstile.enter(client.ip()) {
-            Ok(turn) => turn,
-            Err(failure) => {
-                self.shared.count(&failure);
-                return Outcome::Reply(tell(&failure, &asker, name.as_wire(), out));
-            }
-        };
-        let about = (question.rtype, question.class);
-        let (entrance, client, shared) = (Entrance(Arc::clone(zones)), *client, Arc::clone(&self.shared));
-        let (spelling, has_nsid, Asker { id, flags, edns, limit, .. }) =
-            (question.section().to_vec(), asker.nsid.is_some(), asker);
-        Outcome::Miss(Box::pin(async move {
-            let lines = chaos::client::explain(&entrance, client, typed).await;
-            drop(turn);
-            let nsid = has_nsid.then_some(shared.node_name.as_bytes());
-            let asker = Asker { id, flags, question: &spelling, edns, nsid, way: None, limit };
-            let answer = chaos::client::reply((&name, about.0, about.1), &lines);
-            let mut out = vec![0; (answer.size() + OPT_MAX + shared.node_name.len()).min(MESSAGE_MAX)];
-            let length = answer.write(&asker, Age::Fresh(0), None, &mut out);
-            out.truncate(length);
-            Some(out)
-        }))
     }
 
     fn query(&self, visit: &Visit<'_>) -> Query {
@@ -653,5 +597,6 @@ fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Op
     }
 }
 
+mod other_class;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod failure;
 mod front;
 mod kubernetes;
 mod privatezone;
+mod see;
 mod store;
 mod story;
 mod stream;

@@ -13,6 +13,7 @@ use contract::wire::{Name, RecordType};
 use contract::{Client, Moment, Transport};
 use foldhash::quality::SeedableRandomState;
 use nearpath::daemon::{Options, without_sockets};
+use nearpath::see::{Filter, Watch};
 use nearpath::serve::zones::Entrance;
 use nearpath::serve::{Desk as _, Door as _, Front, FrontDesk, Outcome};
 
@@ -34,21 +35,25 @@ pub enum Kind {
     Search,
     /// An A record in a block with the directives of NodeLocal DNSCache.
     Stock,
+    /// An A record while somebody looks on in every way: counts of the most frequent, a watcher, a witness with messages. As many
+    /// are shown as when all hits come within one step of the pace.
+    Watched,
 }
 
 impl Kind {
     /// Every kind with its name.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("plain", Self::Plain),
         ("edns", Self::Edns),
         ("denial", Self::Denial),
         ("search", Self::Search),
         ("stock", Self::Stock),
+        ("watched", Self::Watched),
     ];
 
     fn name(self, index: usize) -> String {
         match self {
-            Self::Plain | Self::Edns => format!("host{index}.example"),
+            Self::Plain | Self::Edns | Self::Watched => format!("host{index}.example"),
             Self::Denial => format!("missing{index}.cluster.local"),
             Self::Search => format!("host{index}.example.shop.svc.cluster.local"),
             Self::Stock => format!("host{index}.stock.example"),
@@ -65,6 +70,7 @@ pub struct House {
     client: Client,
     now: Moment,
     runtime: tokio::runtime::Runtime,
+    _watch: Option<Watch>,
     _dir: Dir,
 }
 
@@ -85,18 +91,23 @@ impl House {
     pub fn full(kind: Kind) -> anyhow::Result<Self> {
         let dir = Dir(std::env::temp_dir().join(format!("nearpath-instructions-{}", std::process::id())));
         std::fs::create_dir_all(&dir.0)?;
-        let text = corefile(&dir)?;
+        let text = corefile(&dir, kind)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let options = Options { hasher: SeedableRandomState::fixed(), ..Options::default() };
         let entrance = {
             let _inside = runtime.enter();
             without_sockets(&text, &options, runtime.handle())?
         };
+        let taps = &entrance.0.shared().taps;
+        let watch = (kind == Kind::Watched).then(|| taps.watch(Filter::default())).transpose()?;
+        if kind == Kind::Watched {
+            taps.top();
+        }
         let from = if kind == Kind::Search { "127.0.0.9:5000" } else { "127.0.0.77:5000" };
         let local: SocketAddr = "127.0.0.1:53".parse()?;
         let client = Client { address: from.parse()?, local, transport: Transport::Udp };
         let packets = (0..NAMES).map(|index| packet(kind, index)).collect::<anyhow::Result<Vec<_>>>()?;
-        let mut house = Self { entrance, packets, client, now: Moment(0), runtime, _dir: dir };
+        let mut house = Self { entrance, packets, client, now: Moment(0), runtime, _watch: watch, _dir: dir };
         house.fill()?;
         Ok(house)
     }
@@ -142,15 +153,17 @@ impl House {
 }
 
 /// Blocks before a centre of ours; the stock ones have the directives of NodeLocal DNSCache.
-fn corefile(dir: &Dir) -> anyhow::Result<String> {
+fn corefile(dir: &Dir, kind: Kind) -> anyhow::Result<String> {
     let centre = centre::start()?;
     let pods = dir.0.join("pods");
     std::fs::write(&pods, "shop/cart-0 127.0.0.9 search shop.svc.cluster.local svc.cluster.local cluster.local\n")?;
     let pods = pods.display();
+    // nobody listens there: what is collected is dropped behind the witness
+    let witness = if kind == Kind::Watched { " dnstap /nowhere/dnstap.sock full\n" } else { "" };
     Ok(format!(
         "cluster.local {{\n cache\n autopath {{\n pods {pods}\n }}\n forward . {centre}\n}}\n\
          stock.example {{\n errors\n cache\n reload\n loop\n prometheus\n forward . {centre}\n}}\n\
-         example {{\n cache\n forward . {centre}\n}}\n"
+         example {{\n cache\n{witness} forward . {centre}\n}}\n"
     ))
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use nearpath_instructions::{House, Kind};
 
 fn main() -> anyhow::Result<()> {
-    let usage = "usage: nearpath-instructions plain|edns|denial|search|stock COUNT";
+    let usage = "usage: nearpath-instructions plain|edns|denial|search|stock|watched COUNT";
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, count] = &arguments[..] else { bail!(usage) };
     let (_, kind) = Kind::ALL.into_iter().find(|(name, _)| name == kind).context(usage)?;

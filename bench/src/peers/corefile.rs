@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Setup, Shape};
+use crate::onlook::SINK;
 
 /// The text; `autopath` is the directive as the server writes it.
 pub(super) fn text(setup: &Setup, autopath: &str) -> String {
@@ -25,6 +26,10 @@ fn block(setup: &Setup, key: &str, tls: &str, autopath: &str) -> String {
                 .expect("a String takes all");
         }
         Shape::AutoPath { .. } => text += autopath,
+        Shape::LookedOn => {
+            let sink = setup.directory.join(SINK);
+            writeln!(text, "    dnstap {} full", sink.display()).expect("a String takes all");
+        }
     }
     let cache = format!("    cache {{\n        success {room}\n        denial {room}\n    }}\n");
     let forward = format!("    forward . 127.0.0.1:{upstream} {{\n        force_tcp\n    }}\n");

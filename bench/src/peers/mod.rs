@@ -104,6 +104,8 @@ pub(crate) enum Shape {
         /// Whether nearpath leans on NXDOMAIN of shorter names (RFC 8020); `None` says nothing of it.
         cut: Option<bool>,
     },
+    /// Those, and whoever looks on: a sink of messages, and a socket to ask the daemon about itself.
+    LookedOn,
 }
 
 impl Setup {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::{Peer, Setup, Shape, Talents, corefile};
 use crate::child::Launch;
+use crate::onlook::STATE;
 use crate::options::Options;
 
 pub(super) const PEER: Peer = Peer {
@@ -43,7 +44,7 @@ fn configure(program: &Path, setup: &Setup) -> Result<Launch> {
         setup.write("pods", pods)?;
     }
     let mebibytes = (setup.names * OCTETS_PER_NAME).div_ceil(1 << 20).max(32);
-    Ok(Launch::new(
+    let mut launch = Launch::new(
         program,
         [
             "-conf".into(),
@@ -54,13 +55,17 @@ fn configure(program: &Path, setup: &Setup) -> Result<Launch> {
             mebibytes.to_string().into(),
             "-quiet".into(),
         ],
-    ))
+    );
+    if setup.shape == Shape::LookedOn {
+        launch.arguments.extend(["-statedir".into(), setup.directory.join(STATE).into_os_string()]);
+    }
+    Ok(launch)
 }
 
 fn autopath(setup: &Setup) -> String {
     let cut = match setup.shape {
         Shape::AutoPath { cut: Some(on), .. } => format!("        nxdomain_cut {}\n", if on { "on" } else { "off" }),
-        Shape::Plain | Shape::Stock | Shape::AutoPath { cut: None, .. } => String::new(),
+        Shape::Plain | Shape::Stock | Shape::LookedOn | Shape::AutoPath { cut: None, .. } => String::new(),
     };
     let pods = setup.directory.join("pods");
     format!("    autopath cluster.local {{\n        pods {}\n{cut}    }}\n", pods.display())

@@ -10,6 +10,7 @@ mod hit;
 mod index;
 mod memory;
 mod miss;
+mod onlookers;
 mod proofs;
 mod published;
 mod single;
@@ -58,6 +59,7 @@ pub(crate) const ROWS: &[Row] = &[
     hit::ROW,
     stock::ROW,
     autopath::ROW,
+    onlookers::ROW,
     cold::ROW,
     miss::ROW,
     burst::ROW,

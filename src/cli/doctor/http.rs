@@ -1,4 +1,4 @@
-//! Pages by HTTP/1.1, from the daemon's unix socket or from an address, within bounds.
+//! What the daemon tells at its unix socket, and pages at addresses, within bounds shorter than the checks'.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,26 +10,21 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+
+use crate::see::client::Client;
 
 /// A page, from the first word to the last.
 const PAGE_WITHIN: Duration = Duration::from_secs(3);
 /// Octets of a page.
-const PAGE_MAX: usize = 4 << 20;
+const PAGE_MAX: usize = 64 << 10;
 
 /// What the daemon tells at a path of its socket.
 pub(super) async fn told<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, String> {
-    let named = |why: String| format!("{}: {why}", socket.display());
-    let asked = async {
-        let stream = UnixStream::connect(socket).await.map_err(|error| error.to_string())?;
-        get(stream, "nearpath", path).await
-    };
-    let (status, body) =
-        tokio::time::timeout(PAGE_WITHIN, asked).await.unwrap_or_else(|_| Err(late())).map_err(named)?;
-    match status {
-        200 => serde_json::from_slice(&body).map_err(|error| named(format!("{path}: {error}"))),
-        _ => Err(named(format!("{path}: status {status}"))),
+    let client = Client::at(socket);
+    match tokio::time::timeout(PAGE_WITHIN, client.ask(path)).await {
+        Ok(told) => told.map_err(|error| error.to_string()),
+        Err(_) => Err(late()),
     }
 }
 
@@ -39,18 +34,14 @@ pub(super) async fn page(at: SocketAddr, path: &str) -> Result<(u16, String), St
         let stream = TcpStream::connect(at).await.map_err(|error| error.to_string())?;
         get(stream, &at.to_string(), path).await
     };
-    let (status, body) = tokio::time::timeout(PAGE_WITHIN, asked).await.unwrap_or_else(|_| Err(late()))?;
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    tokio::time::timeout(PAGE_WITHIN, asked).await.unwrap_or_else(|_| Err(late()))
 }
 
 fn late() -> String {
     format!("no answer within {} s", PAGE_WITHIN.as_secs())
 }
 
-async fn get<S>(stream: S, host: &str, path: &str) -> Result<(u16, Vec<u8>), String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn get(stream: TcpStream, host: &str, path: &str) -> Result<(u16, String), String> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     let connection = tokio::spawn(connection);
     let request = Request::get(path).header(http::header::HOST, host).body(Empty::<Bytes>::new());
@@ -59,5 +50,5 @@ where
     let status = reply.status().as_u16();
     let body = Limited::new(reply.into_body(), PAGE_MAX).collect().await.map_err(|error| error.to_string())?;
     connection.abort();
-    Ok((status, body.to_bytes().to_vec()))
+    Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
 }

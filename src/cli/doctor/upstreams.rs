@@ -149,9 +149,9 @@ mod tests {
             told,
             [
                 "forward cluster.local. 10.0.0.1:53 Tcp false",
+                "forward . [fd00::1]:54 Either false",
                 "privatezone p.example 169.254.169.253:53 Udp true",
                 "privatezone q.example 168.63.129.16:53 Tcp false",
-                "forward . [fd00::1]:54 Either false",
             ]
         );
     }

@@ -34,7 +34,7 @@ function showTop(top) {
   }
   if (!isHeld(clients)) {
     const items = top.clients.slice(0, 10);
-    const who = (item) => item.pod ?? "not a pod of this node";
+    const who = (item) => item.pod ?? "no known pod";
     const columns = [
       pressed(who, (item) => item.queries / most(items), (item) => prepare(item.pod ?? item.ip)),
       column((item) => item.ip, "narrow mono"),

@@ -91,6 +91,16 @@ impl Taps {
 }
 
 impl Audience<'_> {
+    /// The witnesses of a block; of one that a reload brought while others were shown, too.
+    fn onlookers_of(&self, block: u32) -> Option<Arc<Onlookers>> {
+        let is_it = |onlookers: &Arc<Onlookers>| onlookers.number == block;
+        let known = self.onlookers.iter().find(|onlookers| is_it(onlookers)).cloned();
+        // blocks without witnesses have the number 0
+        known.or_else(|| {
+            (block > 0).then(|| self.taps.table().onlookers.iter().filter_map(Weak::upgrade).find(is_it))?
+        })
+    }
+
     fn show(&self, octets: &[u8]) {
         let Some(record) = Record::read(octets) else { return };
         if record.moment < self.opened {
@@ -102,7 +112,9 @@ impl Audience<'_> {
             tops.count(self.now.0, &record.client, record.name, record.question.0, record.weight);
         }
         let (now, wall) = self.now;
-        let at = wall.checked_sub(now.since(record.moment)).unwrap_or(wall);
+        // what came while others were shown is younger than the two clocks' moment
+        let at = wall + record.moment.since(now);
+        let at = at.checked_sub(now.since(record.moment)).unwrap_or(at);
         let pod = |ip| self.pods.as_ref().and_then(|pods| pods(ip));
         let sighting = record.sighting(at);
         for watcher in self.watchers.iter().filter(|watcher| watcher.wants(&sighting, &pod)) {
@@ -110,7 +122,7 @@ impl Audience<'_> {
                 self.taps.dropped.increment();
             }
         }
-        let Some(onlookers) = self.onlookers.iter().find(|onlookers| onlookers.number == record.block) else { return };
+        let Some(onlookers) = self.onlookers_of(record.block) else { return };
         for witness in onlookers.witnesses.iter().filter_map(|plugin| plugin.witness()) {
             if catch_unwind(AssertUnwindSafe(|| witness.seen(&sighting))).is_err() {
                 self.taps.dropped.increment();

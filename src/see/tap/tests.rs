@@ -269,3 +269,15 @@ fn showing_a_hit_allocates_nothing_with_messages_too() {
     assert_eq!((info.count_total, info.count_current), (0, 0));
     assert!(house.taps.table().fresh[0].slots() > 100 * name.as_wire().len(), "they were shown");
 }
+
+#[test]
+fn whoever_shows_does_not_wake_itself() {
+    let mut house = House::new();
+    let _watch = house.taps.watch(Filter::default()).unwrap();
+    std::thread::park_timeout(Duration::ZERO); // woken, to begin
+    assert!(house.show() && house.show());
+    house.taps.top();
+    let begun = std::time::Instant::now();
+    std::thread::park_timeout(Duration::from_millis(200));
+    assert!(begun.elapsed() >= Duration::from_millis(100), "it would show without a pause");
+}

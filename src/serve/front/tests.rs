@@ -148,12 +148,14 @@ fn hits_allocate_nothing(house: &House) {
         ("plain", packet("www.example.com", RecordType::A), STRANGER),
         ("negative", packet("www.example.com", RecordType::AAAA), STRANGER),
         ("autopath", packet("www.example.com.shop.svc.cluster.local", RecordType::A), POD),
+        ("autopath refused", packet("db.shop.svc.cluster.local", RecordType::A), STRANGER),
     ];
     for (kind, packet, from) in kinds {
         let client = client(from);
         let reply = hit(house, &mut desk, &packet, &client);
         let message = Message::parse(&reply).unwrap();
-        assert_eq!(message.rcode(), Rcode::NOERROR, "{kind}");
+        let expected = if kind == "autopath refused" { Rcode::NXDOMAIN } else { Rcode::NOERROR };
+        assert_eq!(message.rcode(), expected, "{kind}");
         let mut out = [0; 1_232];
         let info = allocation_counter::measure(|| {
             for _ in 0..400 {

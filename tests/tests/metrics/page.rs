@@ -58,7 +58,7 @@ fn promtool_likes(page: &str) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     let complaints: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let known = |line: &&&str| COREDNS_WAYS.iter().any(|(name, _)| line.split(' ').next() == Some(name));
-    let (allowed, wrong): (Vec<&str>, Vec<&str>) = complaints.iter().partition(|line| known(&line));
+    let (allowed, wrong): (Vec<&str>, Vec<&str>) = complaints.iter().partition(|line| known(line));
     mode::note(&format!("promtool: {} complaints about CoreDNS's own names", allowed.len()));
     assert!(wrong.is_empty(), "promtool complains:\n{}", wrong.join("\n"));
     assert!(output.status.success() || !allowed.is_empty(), "promtool fails and says nothing");

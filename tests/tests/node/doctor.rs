@@ -1,5 +1,6 @@
 //! `nearpath doctor` on nodes of its own: it says nothing on a healthy one, and names each fault that is made on purpose.
 
+mod cluster;
 mod faults;
 mod house;
 

@@ -9,6 +9,13 @@ use super::*;
 
 /// What a person would look at, as functions of the page.
 const LOOK: &str = include_str!("look.js");
+/// One flaw of each kind.
+const FLAWS: &str = "
+    document.querySelector('nav a').setAttribute('href', '#nowhere');
+    document.querySelector('label').remove();
+    document.querySelector('caption').style.color = getComputedStyle(document.querySelector('.panel')).backgroundColor;
+    document.querySelector('footer').style.width = '200vw';
+";
 /// More stops than the page has.
 const STOPS_MAX: usize = 120;
 
@@ -93,4 +100,9 @@ fn it_can_be_read_by_everybody_at_every_width() {
         }
     }
     was_quiet(&browser, node.page());
+    // whoever looks does find what is wrong
+    browser.runs(FLAWS);
+    for what in ["landmarks", "names", "contrast", "fits"] {
+        assert_eq!(look(&browser, what).as_array().map(Vec::len), Some(1), "{what}");
+    }
 }

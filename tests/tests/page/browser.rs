@@ -1,6 +1,6 @@
 //! A real browser, driven as W3C WebDriver says: chromedriver speaks it, Chromium is started beside it and ends with the test.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -47,7 +47,8 @@ fn figures_change_while_pods_ask() {
     assert_eq!(browser.reads("document.title"), "worker-3 – Nearpath");
     was_quiet(&browser, node.page());
     drop(asking);
-    browser.sees("document.getElementById('tile-rate').textContent === '0'");
+    // the watchdog goes on asking, twice a second
+    browser.sees("Number(document.getElementById('tile-rate').textContent) < 10");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `port`: no other program has the port that pods ask.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::super::patient::Patient;
 use super::super::system::owners::{self, Owner};
@@ -26,10 +26,10 @@ fn judge(rows: &[Row], owners: &BTreeMap<u64, Owner>, endpoints: &[SocketAddr], 
     let is_ours = |row: &Row| owners.get(&row.inode).is_some_and(|owner| ours.contains(&owner.pid));
     let foreign = rows.iter().filter(|row| !is_ours(row));
     let findings = foreign.filter_map(|row| {
-        let at = |ip: IpAddr| SocketAddr::new(ip, row.local.port());
-        let takes = endpoints.contains(&row.local)
-            || endpoints.iter().any(|ours| ours.ip().is_unspecified() && *ours == at(ours.ip()));
-        let is_wild = row.local.ip().is_unspecified() && endpoints.iter().any(|ours| ours.port() == row.local.port());
+        let (ip, port) = (row.local.ip(), row.local.port());
+        let as_wild = |ours: &SocketAddr| ours.port() == port && ours.ip().is_unspecified() && ip.is_unspecified();
+        let takes = endpoints.contains(&row.local) || endpoints.iter().any(as_wild);
+        let is_wild = ip.is_unspecified() && endpoints.iter().any(|ours| ours.port() == port);
         let who = match owners.get(&row.inode) {
             Some(owner) => format!("{} (process {})", owner.name, owner.pid),
             None => "a program that is not seen from here".to_owned(),
@@ -37,10 +37,7 @@ fn judge(rows: &[Row], owners: &BTreeMap<u64, Owner>, endpoints: &[SocketAddr], 
         let what = format!("{who} has {:?} {}", row.kind, row.local);
         let stop = match owners.get(&row.inode) {
             Some(owner) => format!("stop it, or give it another address: ps -fp {}", owner.pid),
-            None => format!(
-                "find and stop it: ss -lnpu 'sport = {port}'; ss -lnpt 'sport = {port}'",
-                port = row.local.port()
-            ),
+            None => format!("find and stop it: ss -lnpu 'sport = {port}'; ss -lnpt 'sport = {port}'"),
         };
         match (takes, is_wild) {
             (true, _) => Some(Finding::fail(what, stop)),

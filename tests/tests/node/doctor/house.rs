@@ -38,13 +38,24 @@ impl House {
     /// A daemon with this Corefile and more flags.
     #[track_caller]
     pub(super) fn new(corefile: &str, flags: &[&str]) -> Self {
+        Self::on(Self::node(), corefile, flags)
+    }
+
+    /// A node with its upstreams.
+    #[track_caller]
+    pub(super) fn node() -> Node {
         let root = ". 3600 SOA ns.example. host.example. 1 7200 900 1209600 300\n. 3600 NS ns.example.\n";
         let text: String = (0..5).map(|_| format!(" \"{}\"", "x".repeat(215))).collect();
         let example = format!(
             "example. 3600 SOA ns.example. host.example. 1 7200 900 1209600 300\nexample. 3600 NS ns.example.\n\
              ns.example. 3600 A 192.0.2.53\nwww.example. 3600 A 192.0.2.1\n{LARGE} 3600 TXT{text}\n"
         );
-        let node = Node::new(&[("example.", &example), (".", root)], &[]);
+        Node::new(&[("example.", &example), (".", root)], &[])
+    }
+
+    /// A daemon on a node.
+    #[track_caller]
+    pub(super) fn on(node: Node, corefile: &str, flags: &[&str]) -> Self {
         let state = node.space().file("state").display().to_string();
         node.space().sh(&format!("mkdir -p {state}"));
         let conf = node.writes("Corefile", corefile).display().to_string();

@@ -67,8 +67,13 @@ impl Reader {
     /// All messages, once there is one of this kind.
     #[track_caller]
     pub(super) fn until(&self, kind: &str) -> Vec<Value> {
-        let is_there = |words: &str| read(words).iter().any(|message| message["message"]["type"] == kind);
-        self.wait(is_there, kind);
+        self.until_it_has(|messages| messages.iter().any(|message| message["message"]["type"] == kind))
+    }
+
+    /// All messages, once they are as they should be.
+    #[track_caller]
+    pub(super) fn until_it_has(&self, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        self.wait(|words| enough(&read(words)), "enough messages");
         read(&self.words())
     }
 
