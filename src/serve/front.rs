@@ -452,7 +452,12 @@ impl Pending {
             query_len: self.query_len,
             reply_len: length,
             took: self.shared.clock.now().since(self.query.arrived),
-            store: if self.block.store.is_some() { StoreUse::Miss } else { StoreUse::None },
+            store: match &served {
+                _ if self.block.store.is_none() => StoreUse::None,
+                // upstream was asked first, and what memory had went out all the same
+                Ok(reply) if reply.is_stale() => StoreUse::Stale,
+                _ => StoreUse::Miss,
+            },
             dnssec_ok: self.query.dnssec_ok,
             answerer: served.as_ref().map_or(0, |reply| answerer(self.block.answerer(reply.source))),
             plain: self.plain,
