@@ -34,6 +34,9 @@ pub struct ExplainFlags {
     /// Names with fewer dots are searched (with --search) [default: 5]
     #[arg(long, value_name = "N", requires = "search")]
     pub ndots: Option<String>,
+    /// As a client that wants signatures would ask (DO), for which nobody searches
+    #[arg(long)]
+    pub dnssec: bool,
     /// Ask no daemon: work from this Corefile, without memory and without its watches
     #[arg(long, value_name = "FILE")]
     pub conf: Option<PathBuf>,
@@ -76,6 +79,7 @@ fn wish(flags: &ExplainFlags) -> Result<(String, Wish), String> {
             ("ip", flags.ip.as_deref()),
             ("search", flags.search.as_deref()),
             ("ndots", flags.ndots.as_deref()),
+            ("dnssec", flags.dnssec.then_some("true")),
         ],
     );
     let (path, query) = target.split_once('?').expect("a name is always given");

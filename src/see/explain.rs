@@ -32,7 +32,8 @@ pub async fn explained(entrances: &[Entrance], wish: &Wish) -> Result<Explained,
         local: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 53),
         transport: Transport::Udp,
     };
-    let typed = Typed { name: wish.name.clone(), rtype: wish.rtype, is_absolute: wish.is_absolute };
+    let typed =
+        Typed { name: wish.name.clone(), rtype: wish.rtype, is_absolute: wish.is_absolute, dnssec_ok: wish.dnssec_ok };
     let why = entrance.why(client, who, &typed).await;
     Ok(told(entrance, ip, &why))
 }
@@ -158,9 +159,9 @@ fn remembered(recall: &Recall) -> String {
         Source::Upstream(address) => format!(", from {address}"),
         Source::Plugin(name) => format!(", made by {name}"),
     };
-    let left = recall.life.saturating_sub(recall.age);
     let (age, life) = (recall.age.as_secs(), recall.life.as_secs());
-    format!("{what}: {age} s of {life}, {} s left{from}", left.as_secs())
+    // of whole seconds, so that age and rest are the whole
+    format!("{what}: {age} s of {life}, {} s left{from}", life.saturating_sub(age))
 }
 
 fn milliseconds(time: Duration) -> String {

@@ -459,6 +459,7 @@ impl Pending {
             took: self.shared.clock.now().since(self.query.arrived),
             store: match &served {
                 _ if self.block.store.is_none() => StoreUse::None,
+                // upstream was asked first, and what memory had went out all the same
                 Ok(reply) if reply.is_stale() => StoreUse::Stale,
                 _ => StoreUse::Miss,
             },

@@ -40,6 +40,8 @@ pub struct Typed {
     pub rtype: RecordType,
     /// True if it was written with a dot at its end: then no list is searched.
     pub is_absolute: bool,
+    /// True if the client wants signatures (DO): then nobody searches for it.
+    pub dnssec_ok: bool,
 }
 
 /// What happened to a question.
@@ -91,12 +93,14 @@ impl Entrance {
         let name = first_question(resident.as_ref(), typed);
         let block = self.0.find(name.as_wire()).cloned();
         let (scope, mut plain) = match (&block, &who) {
-            (Some(block), Who::Itself) => block.scope(client.ip(), name.as_wire(), typed.rtype, false),
-            (Some(block), Who::List(resident)) => block.scope_as(resident, name.as_wire(), typed.rtype),
+            (Some(block), Who::Itself) => block.scope(client.ip(), name.as_wire(), typed.rtype, typed.dnssec_ok),
+            (Some(block), Who::List(resident)) => {
+                block.scope_as(resident, name.as_wire(), typed.rtype, typed.dnssec_ok)
+            }
             (None, _) => (Scope::Shared, None),
         };
         let story = Arc::new(Story::begin_as(resident.as_ref().map(|resident| Arc::clone(&resident.list))));
-        let query = self.question(client, scope, (name, typed.rtype), &story);
+        let query = self.question(client, scope, (name, typed), &story);
         let until = Instant::now() + ANSWER_WITHIN;
         let too_late = Err(Failure::TooLate { waited: ANSWER_WITHIN });
         let served = timeout_at(until, self.as_asked(block.as_ref(), &query)).await.unwrap_or(too_late);
@@ -113,12 +117,12 @@ impl Entrance {
         Why { resident, absent, query, plain, block, story, served, took }
     }
 
-    fn question(&self, client: Client, scope: Scope, (name, rtype): (Name, RecordType), story: &Arc<Story>) -> Query {
+    fn question(&self, client: Client, scope: Scope, (name, typed): (Name, &Typed), story: &Arc<Story>) -> Query {
         Query {
             name,
-            rtype,
+            rtype: typed.rtype,
             class: Class::IN,
-            dnssec_ok: false,
+            dnssec_ok: typed.dnssec_ok,
             checking_disabled: false,
             scope,
             client,
