@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache::{BlockId, Policy};
 use contract::wire::{Name, RecordType};
-use contract::{Client, Event, ListId, Plain, Plugin, Resident, Scope, SearchList, Source, Verdict};
+use contract::{Client, Decided, Event, ListId, Plain, Plugin, Reply, Resident, Scope, SearchList, Source, Verdict};
 
 use super::tally::Tally;
 use crate::see::tap::Onlookers;
@@ -112,9 +112,10 @@ impl Block {
     }
 
     /// The plugin that an answer is counted for. Of an upstream's it is not known which of the two that have upstreams asked.
-    pub fn answerer(&self, source: Source) -> &'static str {
+    pub fn answerer(&self, reply: &Reply) -> &'static str {
         let has = |name| self.chain.iter().any(|plugin| plugin.name() == name);
-        match source {
+        match reply.source {
+            _ if reply.decided != Decided::NoSearch => "autopath",
             Source::Plugin(name) => name,
             Source::Store => "cache",
             Source::Upstream(_) if has("privatezone") && !has("forward") => "privatezone",

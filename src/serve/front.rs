@@ -216,7 +216,12 @@ impl Clerk {
         outcome: Outcome,
         out: &[u8],
     ) -> Outcome {
-        if let Outcome::Reply(length) = outcome {
+        // what the daemon asks itself is no client's question
+        let is_own = question.is_some_and(|question| question.class == Class::CH)
+            && super::chaos::is_of_watchdog(self.key.name());
+        if let Outcome::Reply(length) = outcome
+            && !is_own
+        {
             let exchange = Exchange {
                 rtype: question.map_or(RecordType(0), |question| question.rtype),
                 rcode: rcode_of(&out[..length]),
@@ -459,7 +464,7 @@ impl Pending {
                 _ => StoreUse::Miss,
             },
             dnssec_ok: self.query.dnssec_ok,
-            answerer: served.as_ref().map_or(0, |reply| answerer(self.block.answerer(reply.source))),
+            answerer: served.as_ref().map_or(0, |reply| answerer(self.block.answerer(reply))),
             plain: self.plain,
         };
         self.block.tally.count(None, &self.query.client, &exchange);

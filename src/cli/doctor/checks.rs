@@ -21,6 +21,9 @@ pub(super) mod rules;
 pub(super) mod state;
 pub(super) mod upstreams;
 
+/// There is no upstream to look at.
+const NOBODY: &str = "the Corefile names nobody else by address";
+
 /// Addresses, names and the like, one behind the other.
 fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")

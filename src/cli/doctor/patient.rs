@@ -78,6 +78,18 @@ impl Patient {
         self.options.as_ref().and_then(|options| options.node.as_ref()).map_or(&[], |node| &node.own)
     }
 
+    /// Those who are asked and are not ourselves.
+    pub(super) fn others(&self) -> impl Iterator<Item = &Upstream> {
+        self.upstreams.iter().filter(|upstream| !self.is_us(upstream.address))
+    }
+
+    /// True if a question sent there comes to where the daemon serves, or is to serve.
+    pub(super) fn is_us(&self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip(), address.port());
+        let serves = |at: &SocketAddr| at.port() == port && (at.ip() == ip || at.ip().is_unspecified());
+        self.endpoints.iter().any(serves) && (self.is_here(ip) || self.own().contains(&ip))
+    }
+
     /// True if an interface has it.
     pub(super) fn is_here(&self, ip: IpAddr) -> bool {
         ip.is_loopback() || self.on_host.iter().any(|(_, known)| *known == ip)

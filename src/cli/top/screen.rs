@@ -169,7 +169,7 @@ fn upstreams(overview: &Overview) -> Table<'static> {
 
 fn who(upstream: &UpstreamState) -> String {
     let UpstreamState { address, protocol, zones, .. } = upstream;
-    harmless(&format!("{protocol} {address} {zones}"))
+    harmless(&format!("{address} {protocol} {zones}"))
 }
 
 fn failures(overview: &Overview) -> Table<'static> {
@@ -204,7 +204,8 @@ fn per_second(queries: u64, window_s: f64) -> String {
 
 /// Five characters at most.
 fn count(rate: f64) -> String {
-    match rate {
+    match rate + 0.0 {
+        // the sum of nothing is a zero with a sign
         rate if rate >= 1e6 => format!("{:.1}M", rate / 1e6),
         rate if rate >= 1e4 => format!("{:.1}k", rate / 1e3),
         rate if rate >= 100.0 || rate == 0.0 => format!("{rate:.0}"),

@@ -3,6 +3,7 @@
 //! ```text
 //!   pod, clients --> cluster.local    autopath, endpoints of a Service      scripted API server
 //!                    corp.example     private zone                          a server of a rate
+//!                    lists.           autopath by a file
 //!                    fleeting.        an upstream that dies: stale answers
 //!                    down.            nobody at all
 //!                    slow., hang.     max_concurrent, bounds
@@ -37,8 +38,20 @@ corp.example:PORT {
     privatezone corp.example {
         to ZONE
         max_qps 1000
-        watch
+        watch {
+            services
+            endpoints off
+        }
     }
+    prometheus IP:9253
+}
+lists.example:PORT {
+    bind IP
+    autopath {
+        pods FOLDER/pods
+    }
+    cache
+    forward . OUTSIDE
     prometheus IP:9253
 }
 fleeting.example:PORT {
@@ -68,7 +81,7 @@ hang.example:PORT {
 small.example:PORT {
     bind IP
     cache {
-        success 64
+        success 1024
     }
     forward . OUTSIDE
     prometheus IP:9253
@@ -119,12 +132,18 @@ const MORE: &[&str] = &[
     "out.corp.example. 300 CNAME www.example.com.",
 ];
 
+/// Search lists of a file.
+const PODS: &str = "shop/web 127.3.7.3 search shop.lists.example lists.example\n";
 const NODE: &str = "node-1";
 /// The pod with AutoPath.
 const POD: [u8; 4] = [127, 3, 7, 1];
+/// Who asks too much.
+const GREEDY: [u8; 4] = [127, 3, 7, 2];
 const SEARCHED: &str = "www.example.com.shop.svc.cluster.local";
 /// How long the daemon may take to be in step. Generous: the machine may be busy.
 const IN_STEP_WITHIN: Duration = Duration::from_secs(30);
+/// The smallest store of a block, answers.
+const SMALL: usize = 1_024;
 /// More than one client may have outstanding.
 const TOO_MANY: usize = contract::limits::MISSES_PER_CLIENT_MAX + 200;
 
@@ -159,9 +178,12 @@ impl Scene {
         let mut flags = server.flags(NODE);
         // a node of which nothing is set up
         let node = ["-localip", &local, "-setupinterface=false", "-setupiptables=false"];
-        flags.extend(node.into_iter().chain(["-metrics-listen-address", &metrics]).map(str::to_owned));
+        flags.extend(
+            node.into_iter().chain(["-metrics-listen-address", &metrics, "-status-listen-address="]).map(str::to_owned),
+        );
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let files = [("resolv.conf", "nameserver 192.0.2.1\n"), ("hosts", "192.0.2.200 box.example.net\n")];
+        let files =
+            [("resolv.conf", "nameserver 192.0.2.1\n"), ("hosts", "192.0.2.200 box.example.net\n"), ("pods", PODS)];
         let daemon = Daemon::at(at, COREFILE, &words, &files, &flags);
         let _others = vec![centre, standin, outside, zone, slow, hang];
         let scene = Self { daemon, fleeting, _others, _server: server };
@@ -206,8 +228,8 @@ impl Scene {
         // past its end, from an upstream that has gone; and nobody there to begin with
         daemon.asked(&ask("a.fleeting.example", "A")).is("NOERROR");
         self.fleeting.dies();
-        sleep(Duration::from_millis(2_200));
-        self.daemon.asked(&ask("a.fleeting.example", "A")).is("NOERROR").ede(&[3]);
+        sleep(Duration::from_millis(5_500)); // the shortest that answers are memorised
+        self.daemon.asked(&ask("a.fleeting.example", "A").edns(1232)).is("NOERROR").ede(&[3]);
         for number in 0..8 {
             self.daemon.asked(&ask(&format!("n{number}.down.example"), "A")).is("SERVFAIL");
             sleep(Duration::from_millis(200));
@@ -234,7 +256,7 @@ impl Scene {
             self.pod_asks(SEARCHED, "A");
             self.pod_asks("nobody.example.com.shop.svc.cluster.local", "A");
         }
-        for number in 0..400 {
+        for number in 0..SMALL + 200 {
             daemon.asked(&ask(&format!("n{number}.small.example"), "A")).is("NOERROR");
         }
         // asked for often, and near its end: it is refreshed ahead
@@ -250,7 +272,7 @@ impl Scene {
         let client = self.daemon.client();
         (0..5).for_each(|number| client.send(&ask(&format!("n{number}.slow.example"), "A").wire()));
         sleep(Duration::from_secs(1));
-        let greedy = self.daemon.client();
+        let greedy = self.daemon.client_at(IpAddr::from(GREEDY)); // its bound is its own
         (0..TOO_MANY).for_each(|number| greedy.send(&ask(&format!("n{number}.hang.example"), "A").wire()));
         sleep(Duration::from_secs(1));
     }

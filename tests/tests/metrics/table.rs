@@ -152,7 +152,7 @@ fn names_in(path: &Path) -> Vec<String> {
     let is_code =
         path.extension().is_some_and(|ending| ending == "rs") && path.file_name().is_none_or(|name| name != "tests.rs");
     let text = if is_code { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let words = code.split('"').skip(1);
     let is_metric = |word: &&str| {
         ["coredns_", "nearpath_", "process_"].iter().any(|prefix| word.starts_with(prefix))

@@ -11,7 +11,7 @@ use super::*;
 const LOOK: &str = include_str!("look.js");
 /// One flaw of each kind.
 const FLAWS: &str = "
-    document.querySelector('nav a').hash = '#nowhere';
+    document.querySelector('nav a').setAttribute('href', '#nowhere');
     document.querySelector('label').remove();
     document.querySelector('caption').style.color = getComputedStyle(document.querySelector('.panel')).backgroundColor;
     document.querySelector('footer').style.width = '200vw';

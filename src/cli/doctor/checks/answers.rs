@@ -11,6 +11,7 @@ use super::super::patient::Patient;
 use super::super::second::{self, Opinion};
 use super::super::upstreams::Upstream;
 use super::super::verdict::Finding;
+use super::NOBODY;
 
 /// Zones that are compared.
 const COMPARED_MAX: usize = 4;
@@ -25,8 +26,8 @@ pub(in super::super) async fn check(patient: &Patient) -> Finding {
         return Finding::skip("no address to ask the daemon at: see `address` and `corefile`");
     };
     let name = patient.flags.name.as_deref();
-    let compared = patient.upstreams.iter().take(COMPARED_MAX).map(|upstream| one(door, upstream, name));
-    Finding::worst(join_all(compared).await, "the Corefile names no upstream by address")
+    let compared = patient.others().take(COMPARED_MAX).map(|upstream| one(door, upstream, name));
+    Finding::worst(join_all(compared).await, NOBODY)
 }
 
 async fn one(door: SocketAddr, upstream: &Upstream, name: Option<&str>) -> Finding {

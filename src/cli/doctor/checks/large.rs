@@ -7,12 +7,15 @@ use super::super::ask::{Over, Reply, ask, question};
 use super::super::patient::Patient;
 use super::super::upstreams::Upstream;
 use super::super::verdict::Finding;
+use super::NOBODY;
 
 /// Upstreams that are asked.
 const ASKED_MAX: usize = 4;
 /// What we ask for (RFC 9715), and what older stubs ask for, octets.
 const USUAL: u16 = 1_232;
 const OLD: u16 = 4_096;
+/// What fits any way (RFC 1035): an answer of this size is not lost for its size.
+const SMALL: usize = 512;
 /// Less is a link that IPv6 does not know, where a reply of [`USUAL`] octets needs fragments.
 const MTU_MIN: u32 = 1_280;
 
@@ -22,8 +25,8 @@ pub(in super::super) async fn check(patient: &Patient) -> Finding {
         Some(name) => (format!("{}.", name.trim_end_matches('.')), RecordType::TXT),
         None => (".".to_owned(), RecordType::DNSKEY),
     };
-    let asked = patient.upstreams.iter().take(ASKED_MAX).map(|upstream| one(upstream, &name, rtype));
-    Finding::worst(join_all(asked).await, "the Corefile names no upstream by address")
+    let asked = patient.others().take(ASKED_MAX).map(|upstream| one(upstream, &name, rtype));
+    Finding::worst(join_all(asked).await, NOBODY)
 }
 
 async fn one(upstream: &Upstream, name: &str, rtype: RecordType) -> Finding {
@@ -56,7 +59,11 @@ fn judge(at: std::net::SocketAddr, usual: &Came, old: &Came, stream: &Came) -> F
         "look for a link with a small MTU and a filter of fragments or ICMP: tracepath {ip}; ip link; nft list ruleset"
     );
     let size = |came: &Came| came.as_ref().map_or(0, |reply| reply.size);
+    let is_large = size(stream) > SMALL;
     match (usual, old) {
+        (Err(_), _) | (_, Err(_)) if !is_large => {
+            Finding::skip(format!("{at} gives no large answer to be looked at: name one by --large-name"))
+        }
         (Err(_), _) => Finding::fail(
             format!("answers of up to {USUAL} octets do not arrive from {at} by UDP; small ones do"),
             format!("write `force_tcp` in its `forward`, or {way}"),
@@ -75,6 +82,32 @@ fn judge(at: std::net::SocketAddr, usual: &Came, old: &Came, stream: &Came) -> F
                 Some(mtu) => Finding::ok(format!("{largest} octets came from {at} by UDP; path MTU {mtu}")),
                 None => Finding::ok(format!("{largest} octets came from {at} by UDP")),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::op::Message;
+
+    use super::super::super::verdict::State;
+    use super::*;
+
+    #[test]
+    fn only_what_is_large_is_lost_for_its_size() {
+        let came = |size, mtu| Ok(Reply { message: Message::query(), size, mtu });
+        let lost = || Err("no reply".to_owned());
+        for (usual, old, stream, state) in [
+            (came(1_100, Some(1_500)), came(1_600, Some(1_500)), came(1_600, None), State::Ok),
+            (came(1_100, None), came(1_600, None), came(1_600, None), State::Ok),
+            (came(1_100, Some(700)), came(1_100, Some(700)), came(1_100, None), State::Warn),
+            (came(1_100, Some(1_500)), lost(), came(1_600, None), State::Warn),
+            (lost(), lost(), came(1_600, None), State::Fail),
+            (lost(), lost(), came(78, None), State::Skip),
+            (lost(), lost(), lost(), State::Skip),
+        ] {
+            let found = judge("10.0.0.1:53".parse().unwrap(), &usual, &old, &stream);
+            assert_eq!(found.state, state, "{usual:?} {old:?} {stream:?}: {}", found.reason);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! `loop`: no upstream is ourselves.
 
-use std::net::SocketAddr;
-
 use super::super::patient::Patient;
 use super::super::upstreams::Upstream;
 use super::super::verdict::Finding;
@@ -11,14 +9,9 @@ pub(in super::super) async fn check(patient: &Patient) -> Finding {
     if patient.endpoints.is_empty() {
         return Finding::skip("where it serves is not known: see `corefile`");
     }
-    let leads_back = |upstream: &&Upstream| is_ours(upstream.address, patient);
+    let leads_back = |upstream: &&Upstream| patient.is_us(upstream.address);
     let bad = patient.upstreams.iter().filter(leads_back).map(|upstream| judge(upstream, patient));
     Finding::worst(bad.chain([Finding::ok("nobody who is asked is ourselves")]), "")
-}
-
-fn is_ours(address: SocketAddr, patient: &Patient) -> bool {
-    let serves = |at: &SocketAddr| at.port() == address.port() && (at.ip() == address.ip() || at.ip().is_unspecified());
-    patient.endpoints.iter().any(serves) && (patient.is_here(address.ip()) || patient.own().contains(&address.ip()))
 }
 
 fn judge(upstream: &Upstream, patient: &Patient) -> Finding {

@@ -38,11 +38,11 @@ pub(in super::super) async fn check(patient: &Patient) -> Finding {
 
 /// Whom the Corefile names, and whom the daemon tells of: the endpoints of Services.
 pub(super) fn everybody(patient: &Patient) -> Vec<Upstream> {
-    let mut all = patient.upstreams.clone();
+    let mut all: Vec<Upstream> = patient.others().cloned().collect();
     let told = patient.overview.as_ref().map_or(&[][..], |overview| &overview.upstreams);
     for state in told.iter().filter(|state| state.protocol != "tls") {
         let Ok(address) = state.address.parse::<SocketAddr>() else { continue };
-        if all.iter().any(|known| known.address == address) {
+        if all.iter().any(|known| known.address == address) || patient.is_us(address) {
             continue;
         }
         let zone = state.zones.split([' ', ',']).next().filter(|zone| !zone.is_empty()).unwrap_or(".");

@@ -72,9 +72,10 @@ fn a_frame_fits_eighty_columns_and_twenty_four_lines() {
         assert!(text.contains(word), "{word}:\n{text}");
     }
     assert!(!text.contains("failed "), "what did not happen is not shown:\n{text}");
+    assert_eq!(count([].iter().sum()), "0");
     let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word}:\n{text}"));
-    assert!(at("DOWN        - tcp 10.0.0.3") < at("up    12.0 ms tcp 10.0.0.2"));
-    assert!(at("up    12.0 ms tcp 10.0.0.2") < at("up     400 us tcp 10.0.0.1"));
+    assert!(at("DOWN        - 10.0.0.3:53 tcp") < at("up    12.0 ms 10.0.0.2:53 tcp"));
+    assert!(at("up    12.0 ms 10.0.0.2:53 tcp") < at("up     400 us 10.0.0.1:53 tcp"));
 }
 
 #[test]
