@@ -105,10 +105,13 @@ const CASES: &[Case] = &[
         },
         asked: ["sad.before.example.com.shop.svc.cluster.local", "A"],
         rcode: "SERVFAIL",
-        ede: Some((13, "search stopped at sad.before.example.com.svc.cluster.local. A: ")),
-        way: ["failed a moment ago age ", "failed a moment ago age "],
+        // a search is not memorised as failed: its candidate is, and tells its own story
+        ede: Some((13, "upstream said SERVFAIL")),
+        way: ["failed ", "failed "],
+        steps: &[("memory", "a failure that is not asked for again yet")],
+        walk: &[MISSING, "failed"],
         end: "; block cluster.local",
-        counted: &[(RESULTS, &[], 0.0)],
+        counted: &[(RESULTS, &[("position", "failed")], 1.0), (RESULTS, &[], 1.0)],
         ..CASE
     },
 ];
