@@ -19,6 +19,7 @@ use super::door::{Refused, Whose, Wish};
 use crate::serve::block::Block;
 use crate::serve::why::{Typed, Who, Why};
 use crate::serve::zones::Entrance;
+use crate::wiring::DIRECTIVES;
 
 /// Asks the server blocks of one listener what somebody would get, and tells how it came about. Of several listeners it is the
 /// first that knows whoever it is about, else the first.
@@ -91,7 +92,14 @@ fn told(entrance: &Entrance, ip: Option<IpAddr>, why: &Why) -> Explained {
 }
 
 fn chain(block: &Block) -> Vec<String> {
-    block.chain.iter().map(|plugin| plugin.name().to_owned()).collect()
+    let mut names: Vec<String> = block.chain.iter().map(|plugin| plugin.name().to_owned()).collect();
+    if block.store.is_some() {
+        // a setting of the block's, which stands in the way of a query all the same
+        let place = |name: &str| DIRECTIVES.iter().position(|row| row.name == name);
+        let at = names.iter().position(|name| place(name) > place("cache")).unwrap_or(names.len());
+        names.insert(at, "cache".to_owned());
+    }
+    names
 }
 
 fn client(ip: Option<IpAddr>, why: &Why) -> ClientAs {
