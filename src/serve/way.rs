@@ -41,6 +41,11 @@ pub(super) fn of_story(story: &Story, served: &Served, took: Duration, asked: &A
         Ok(reply) if reply.source == Source::Plugin("autopath") => "failed, the search was stopped".to_owned(),
         Err(Failure::Prohibited) => "refused by acl".to_owned(),
         Err(failure) if failure.told().0 == Rcode::REFUSED => "refused".to_owned(),
+        Err(Failure::Memorised { .. })
+            if !steps.iter().any(|step| told_from_memory(step, served).is_some() && step.depth == 0) =>
+        {
+            "failed, a candidate failed a moment ago".to_owned()
+        }
         _ => how(&steps, served, took).replacen("miss", "failed", 1),
     };
     if let Ok(reply) = served {
@@ -66,8 +71,8 @@ fn how(steps: &[Step], served: &Served, took: Duration) -> String {
         What::Asked { upstream, .. } => source.is_none_or(|source| source == Source::Upstream(*upstream)),
         _ => false,
     };
-    match (steps.iter().rev().find(asked).map(|step| (&step.what, step.took)), source) {
-        (Some((What::Asked { upstream, protocol, .. }, took)), _) => {
+    match (steps.iter().rev().find(asked).map(|step| &step.what), source) {
+        (Some(What::Asked { upstream, protocol, .. }), _) => {
             format!("miss {protocol} {upstream} {}", short(took))
         }
         (_, Some(Source::Plugin(name))) => format!("miss, made by {name}"),

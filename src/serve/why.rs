@@ -13,8 +13,8 @@ use std::time::Duration;
 use contract::limits::ANSWER_WITHIN;
 use contract::wire::{Class, Flags, Name, RecordType};
 use contract::{
-    Client, Failure, Known, Plain, Plugin, PodIndex, Query, Recall, Recalled, Resident, Scope, Served, Step, Story,
-    Verdict, What,
+    Client, Failure, Known, Plain, Plugin, PodIndex, Query, Recall, Recalled, Resident, Scope, Served, Source, Step,
+    Story, Verdict, What,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -106,10 +106,12 @@ impl Entrance {
         let served = timeout_at(until, self.as_asked(block.as_ref(), &query)).await.unwrap_or(too_late);
         let took = story.begun().elapsed();
         if let Some(block) = &block {
-            if !self.0.walk_is_open(block, scope, &client, query.name.as_wire(), query.rtype) {
+            let list = resident.as_ref().map(|resident| &resident.list).filter(|_| scope != Scope::Shared);
+            if list.is_some_and(|list| !self.0.gates_let_pass(list, &client, query.name.as_wire(), query.rtype)) {
                 plain = Some(Plain::Gate);
             }
-            if scope != Scope::Shared && served.is_ok() && !was_walked(&story) {
+            let is_told = served.as_ref().is_ok_and(|reply| reply.source != Source::Plugin("acl"));
+            if scope != Scope::Shared && is_told && !was_walked(&story) {
                 // memory had the end of the walk: what it is made of is seen by walking
                 let _ = timeout_at(until, self.ask(block, &query, None)).await;
             }
