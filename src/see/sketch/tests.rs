@@ -80,7 +80,8 @@ fn the_list_is_of_the_last_half_minute_to_minute() {
     let names = ["old.example", "late.example"].map(|name| Name::parse(name).unwrap());
     let told = |tops: &mut Tops, now| tops.told(now, |ip| (ip.to_string() == "192.0.2.1").then(|| "a/b".into()));
     // somebody looks each second all the while
-    let looked = |tops: &mut Tops, seconds: std::ops::Range<u64>| seconds.for_each(|second| drop(told(tops, at(second))));
+    let looked =
+        |tops: &mut Tops, seconds: std::ops::Range<u64>| seconds.for_each(|second| drop(told(tops, at(second))));
     looked(&mut tops, 0..1);
     tops.count(at(0), &client, names[0].as_wire(), RecordType::A, 10);
     looked(&mut tops, 1..30);
