@@ -12,11 +12,14 @@ use crate::see::client::{AskError, Client};
 /// The exit code where nobody can be asked, or the question makes no sense: the one of a wrong command line.
 pub(super) const NO_ANSWER: u8 = 2;
 
+/// Where daemons keep their state unless they are told otherwise.
+pub(super) const STATE_DIR: &str = "/var/lib/nearpath";
+
 /// Where the daemon is, and how its answer is printed.
 #[derive(Args, Clone, Debug)]
 pub struct DaemonFlags {
     /// The folder of the daemon's state, where its socket is
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/nearpath", env = "NEARPATH_STATEDIR")]
+    #[arg(long, value_name = "DIR", default_value = STATE_DIR, env = "NEARPATH_STATEDIR")]
     pub statedir: PathBuf,
     /// Print JSON, for programs
     #[arg(long)]

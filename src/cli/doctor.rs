@@ -34,8 +34,8 @@ const CHECK_WITHIN: Duration = Duration::from_secs(12);
 #[derive(Args, Clone, Debug)]
 #[command(
     long_about = "Looks for what is wrong with this node and its DNS: a line for each check, the reason, and the command that \
-                  mends it.\n\nWhat the daemon was told is read of the running one, and the flags below say otherwise. The exit \
-                  code is 0 if all is well, 1 with warnings, 2 with failures."
+                  mends it.\n\nWhat the daemon was told is read of the running one, and the flags below say otherwise.",
+    after_help = "Exit code: 0 if all is well, 1 with warnings, 2 with failures."
 )]
 pub struct DoctorFlags {
     /// Where the daemon is.

@@ -15,6 +15,10 @@ use crate::see::door::{Wanted, Wish};
 
 /// Flags of `nearpath explain`.
 #[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Exit code: 0 if the name is answered, 1 if it does not exist, fails or is refused, 2 if nobody can be asked or the question \
+                  makes no sense."
+)]
 pub struct ExplainFlags {
     /// The name, as a program would say it; with a dot at its end nobody searches
     #[arg(value_name = "NAME")]
@@ -34,6 +38,9 @@ pub struct ExplainFlags {
     /// Names with fewer dots are searched (with --search) [default: 5]
     #[arg(long, value_name = "N", requires = "search")]
     pub ndots: Option<String>,
+    /// As a client that wants signatures would ask (DO), for which nobody searches
+    #[arg(long)]
+    pub dnssec: bool,
     /// Ask no daemon: work from this Corefile, without memory and without its watches
     #[arg(long, value_name = "FILE")]
     pub conf: Option<PathBuf>,
@@ -45,7 +52,7 @@ pub struct ExplainFlags {
 /// The Corefile that is looked for where no daemon answers and none is named.
 const USUAL: &str = "Corefile";
 
-/// Exit code 0 if the name is answered, 1 if it fails or is refused, 2 if nobody can be asked or the question makes no sense.
+/// Exit code as the help says: NOERROR is 0, any other RCODE 1.
 pub fn run(flags: &ExplainFlags) -> anyhow::Result<ExitCode> {
     let (target, wish) = match wish(flags) {
         Ok(wanted) => wanted,
@@ -76,6 +83,7 @@ fn wish(flags: &ExplainFlags) -> Result<(String, Wish), String> {
             ("ip", flags.ip.as_deref()),
             ("search", flags.search.as_deref()),
             ("ndots", flags.ndots.as_deref()),
+            ("dnssec", flags.dnssec.then_some("true")),
         ],
     );
     let (path, query) = target.split_once('?').expect("a name is always given");

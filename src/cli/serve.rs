@@ -37,7 +37,7 @@ pub struct ServeFlags {
     /// Where to write the process id
     #[arg(long, value_name = "FILE", env = "NEARPATH_PIDFILE")]
     pub pidfile: Option<PathBuf>,
-    /// A folder for what should be known after a restart (hot answers, autopath's NXDOMAIN cuts that were turned off)
+    /// A folder for what should be known after a restart (hot answers, autopath's NXDOMAIN cuts that were turned off), and for the socket by which explain, top and watch ask
     #[arg(long, value_name = "DIR", env = "NEARPATH_STATEDIR")]
     pub statedir: Option<PathBuf>,
     /// Where the status page is shown

@@ -10,6 +10,10 @@ use crate::see::client::target;
 
 /// Flags of `nearpath watch`.
 #[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Exit code: 0 at the end, by --count, by an interrupt or as the daemon leaves; 1 if what it says cannot be read or \
+                  printed; 2 if no daemon answers or the question makes no sense."
+)]
 pub struct WatchFlags {
     /// Only queries of this pod
     #[arg(long, value_name = "NAMESPACE/NAME")]

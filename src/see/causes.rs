@@ -1,10 +1,12 @@
 //! Failures by cause: what went wrong and with whom, never for which name, so that they are few.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use contract::limits::FAILURE_CAUSES_MAX;
-use contract::{Failure, Moment};
+use contract::wire::Rcode;
+use contract::{Failure, Moment, Source};
 
 use super::api::FailureSeen;
 
@@ -15,9 +17,13 @@ const CAUSE_CHARACTERS_MAX: usize = 160;
 
 /// Counts by cause, since the start.
 #[derive(Debug, Default)]
-pub struct Causes(Mutex<Vec<Cause>>);
+pub struct Causes {
+    known: Mutex<Vec<Cause>>,
+    /// Failures that came while somebody else counted his.
+    unread: AtomicU64,
+}
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Cause {
     text: Cow<'static, str>,
     count: u64,
@@ -27,8 +33,32 @@ struct Cause {
 impl Causes {
     /// One more failure.
     pub fn count(&self, failure: &Failure, now: Moment) {
-        let text = cause(failure);
-        let mut causes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.add(|| cause(failure), now);
+    }
+
+    /// One more reply that tells of a failure: the one who made it.
+    pub fn count_reply(&self, rcode: Rcode, source: Source, now: Moment) {
+        self.add(
+            || match source {
+                Source::Upstream(upstream) => format!("{upstream} said {rcode}").into(),
+                Source::Plugin(name) => format!("{name} said {rcode}").into(),
+                Source::Store => format!("{rcode} out of memory").into(),
+            },
+            now,
+        );
+    }
+
+    /// Threads that answer come by here: nobody waits for another, whose failure counts as another cause then.
+    fn add(&self, text: impl FnOnce() -> Cow<'static, str>, now: Moment) {
+        let mut causes = match self.known.try_lock() {
+            Ok(causes) => causes,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                self.unread.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        };
+        let text = text();
         let known = causes.iter().position(|cause| cause.text == text);
         let index = known.unwrap_or_else(|| {
             // the last place is that of all others
@@ -44,7 +74,12 @@ impl Causes {
 
     /// The most frequent first.
     pub fn told(&self, now: Moment) -> Vec<FailureSeen> {
-        let causes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut causes = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (self.unread.load(Ordering::Relaxed), causes.iter_mut().find(|cause| cause.text == OTHERS)) {
+            (0, _) => {}
+            (unread, Some(others)) => others.count += unread,
+            (count, None) => causes.push(Cause { text: OTHERS.into(), count, last: now }),
+        }
         let seen = |cause: &Cause| FailureSeen {
             cause: cause.text.to_string(),
             count: cause.count,

@@ -19,6 +19,7 @@ use super::door::{Refused, Whose, Wish};
 use crate::serve::block::Block;
 use crate::serve::why::{Typed, Who, Why};
 use crate::serve::zones::Entrance;
+use crate::wiring::DIRECTIVES;
 
 /// Asks the server blocks of one listener what somebody would get, and tells how it came about. Of several listeners it is the
 /// first that knows whoever it is about, else the first.
@@ -32,7 +33,8 @@ pub async fn explained(entrances: &[Entrance], wish: &Wish) -> Result<Explained,
         local: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 53),
         transport: Transport::Udp,
     };
-    let typed = Typed { name: wish.name.clone(), rtype: wish.rtype, is_absolute: wish.is_absolute };
+    let typed =
+        Typed { name: wish.name.clone(), rtype: wish.rtype, is_absolute: wish.is_absolute, dnssec_ok: wish.dnssec_ok };
     let why = entrance.why(client, who, &typed).await;
     Ok(told(entrance, ip, &why))
 }
@@ -90,7 +92,14 @@ fn told(entrance: &Entrance, ip: Option<IpAddr>, why: &Why) -> Explained {
 }
 
 fn chain(block: &Block) -> Vec<String> {
-    block.chain.iter().map(|plugin| plugin.name().to_owned()).collect()
+    let mut names: Vec<String> = block.chain.iter().map(|plugin| plugin.name().to_owned()).collect();
+    if block.store.is_some() {
+        // a setting of the block's, which stands in the way of a query all the same
+        let place = |name: &str| DIRECTIVES.iter().position(|row| row.name == name);
+        let at = names.iter().position(|name| place(name) > place("cache")).unwrap_or(names.len());
+        names.insert(at, "cache".to_owned());
+    }
+    names
 }
 
 fn client(ip: Option<IpAddr>, why: &Why) -> ClientAs {
@@ -158,9 +167,9 @@ fn remembered(recall: &Recall) -> String {
         Source::Upstream(address) => format!(", from {address}"),
         Source::Plugin(name) => format!(", made by {name}"),
     };
-    let left = recall.life.saturating_sub(recall.age);
     let (age, life) = (recall.age.as_secs(), recall.life.as_secs());
-    format!("{what}: {age} s of {life}, {} s left{from}", left.as_secs())
+    // of whole seconds, so that age and rest are the whole
+    format!("{what}: {age} s of {life}, {} s left{from}", life.saturating_sub(age))
 }
 
 fn milliseconds(time: Duration) -> String {

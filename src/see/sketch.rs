@@ -1,5 +1,5 @@
 //! What is asked for most, and by whom, in bounded memory: Space-Saving (Metwally, Agrawal, El Abbadi, 2005) with weights, over the
-//! last 30 to 60 s.
+//! last 30 to 60 s, as far as somebody has looked: nothing is counted for nobody.
 //!
 //! Of a number of counters each has the key of one item. An item without a counter takes the smallest one over, with what
 //! it counted: that is the most by which its own count may be too high. So no count is too low, none is too high by more than its
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use contract::limits::{TOP_CLIENTS_MAX, TOP_NAMES_MAX, TOP_TOLD_MAX, TOP_WINDOW};
+use contract::limits::{TOP_CLIENTS_MAX, TOP_NAMES_MAX, TOP_OPEN_FOR, TOP_TOLD_MAX, TOP_WINDOW};
 use contract::wire::RecordType;
 use contract::{Client, Moment};
 
@@ -157,16 +157,23 @@ pub(super) struct Tops {
     began: (Moment, Moment),
     /// What was counted in them: queries, and how many were looked at for that.
     sums: [(u64, u64); 2],
+    /// When somebody last asked.
+    asked: Option<Moment>,
 }
 
 impl Default for Tops {
     fn default() -> Self {
-        let (names, clients) = (Windows::new(TOP_NAMES_MAX), Windows::new(TOP_CLIENTS_MAX));
-        Self { names, clients, began: (Moment(0), Moment(0)), sums: [(0, 0); 2] }
+        Self::begun(Moment(0))
     }
 }
 
 impl Tops {
+    /// Empty, with windows that begin now.
+    fn begun(now: Moment) -> Self {
+        let (names, clients) = (Windows::new(TOP_NAMES_MAX), Windows::new(TOP_CLIENTS_MAX));
+        Self { names, clients, began: (now, now), sums: [(0, 0); 2], asked: None }
+    }
+
     /// Counts a query that stands for so many.
     pub(super) fn count(&mut self, now: Moment, client: &Client, name: &[u8], rtype: RecordType, weight: u32) {
         self.turn(now);
@@ -186,26 +193,24 @@ impl Tops {
 
     /// Begins another window if it is time.
     fn turn(&mut self, now: Moment) {
-        let age = now.since(self.began.1);
-        if age < TOP_WINDOW {
+        if now.since(self.began.1) < TOP_WINDOW {
             return;
         }
         for windows in [&mut self.names, &mut self.clients] {
             windows.turn();
-            if age >= 2 * TOP_WINDOW {
-                windows.turn(); // nobody has looked for a while
-            }
         }
         self.sums = [(0, 0), self.sums[0]];
         self.began = (self.began.1, now);
-        if age >= 2 * TOP_WINDOW {
-            self.sums = [(0, 0); 2];
-            self.began = (now, now);
-        }
     }
 
-    /// What they are now.
+    /// What they are now. Who comes first, or after nobody has asked for [`TOP_OPEN_FOR`], begins: while nobody asks nothing is
+    /// counted, and time in which nothing is counted would make rates too low.
     pub(super) fn told(&mut self, now: Moment, pod: impl Fn(IpAddr) -> Option<Arc<str>>) -> Top {
+        let is_counting = self.asked.is_some_and(|asked| now.since(asked) < TOP_OPEN_FOR);
+        if !is_counting {
+            *self = Self::begun(now);
+        }
+        self.asked = Some(now);
         self.turn(now);
         let name = |(key, estimate): (&[u8], Estimate)| {
             let (name, rtype) = key.split_last_chunk::<2>()?;

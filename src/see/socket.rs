@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use contract::limits::SEE_CONNECTIONS_MAX;
@@ -29,15 +29,20 @@ const BEFORE: &str = ".nearpath.sock.new";
 const LOCK_TRIES: u32 = 100;
 /// each time so long.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// How often it is looked whether the socket is still in its place.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The pause after the system could not accept, for want of descriptors or memory.
 const FAILED_PAUSE: Duration = Duration::from_millis(50);
 
 /// The socket, open and served. Dropped, it is closed, and removed unless another instance has taken its place.
 pub struct Socket {
     path: PathBuf,
-    inode: (u64, u64),
+    ours: Arc<Ours>,
     task: AbortHandle,
 }
+
+/// Device and inode of the file that is ours.
+type Ours = Mutex<(u64, u64)>;
 
 impl Socket {
     /// Opens the socket in a folder and serves the door behind it. To be called inside the runtime.
@@ -48,9 +53,10 @@ impl Socket {
         let path = folder.join(SOCKET);
         let opened = bound(folder, &path).and_then(|(listener, made)| {
             let listener = UnixListener::from_std(listener)?;
+            let ours = Arc::new(Mutex::new((made.dev(), made.ino())));
             // whoever made the file is the daemon's own user
-            let task = tokio::spawn(accept(listener, door, made.uid())).abort_handle();
-            Ok(Self { path: path.clone(), inode: (made.dev(), made.ino()), task })
+            let serving = serve(listener, path.clone(), Arc::clone(&ours), (door, made.uid()));
+            Ok(Self { path: path.clone(), ours, task: tokio::spawn(serving).abort_handle() })
         });
         opened.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
@@ -61,7 +67,8 @@ impl Drop for Socket {
         self.task.abort();
         let Some(folder) = self.path.parent() else { return };
         let _alone = alone(folder);
-        let is_ours = self.path.symlink_metadata().is_ok_and(|found| (found.dev(), found.ino()) == self.inode);
+        let ours = *self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_ours = self.path.symlink_metadata().is_ok_and(|found| (found.dev(), found.ino()) == ours);
         if is_ours {
             let _ = std::fs::remove_file(&self.path); // one that stays is replaced by the next daemon
         }
@@ -107,19 +114,41 @@ fn alone(folder: &Path) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds a lock on the folder"))
 }
 
-async fn accept(listener: UnixListener, door: Arc<Door>, own: u32) {
+/// Serves the socket. Where nothing is in its place any more, since a newer daemon that had it has left, it is put there anew.
+async fn serve(mut listener: UnixListener, path: PathBuf, ours: Arc<Ours>, (door, own): (Arc<Door>, u32)) {
     let places = Arc::new(Semaphore::new(SEE_CONNECTIONS_MAX));
+    loop {
+        tokio::select! {
+            () = accept(&listener, &places, &door, own) => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        if path.symlink_metadata().is_ok() {
+            continue;
+        }
+        let at = path.clone();
+        let again = tokio::task::spawn_blocking(move || bound(at.parent().unwrap_or(Path::new("/")), &at)).await;
+        if let Ok(Ok((fresh, made))) = again
+            && let Ok(fresh) = UnixListener::from_std(fresh)
+        {
+            *ours.lock().unwrap_or_else(PoisonError::into_inner) = (made.dev(), made.ino());
+            listener = fresh;
+        }
+    }
+}
+
+/// Takes connections in, for as long as it is polled.
+async fn accept(listener: &UnixListener, places: &Arc<Semaphore>, door: &Arc<Door>, own: u32) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(FAILED_PAUSE).await; // others may close some
             continue;
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else { continue };
         let policy = match stream.peer_cred() {
             Ok(peer) if [0, own].contains(&peer.uid()) => Policy::Owner,
             Ok(_) | Err(_) => Policy::Stranger,
         };
-        let door = Arc::clone(&door);
+        let door = Arc::clone(door);
         tokio::spawn(async move {
             door.serve(stream, policy).await;
             drop(place);
@@ -171,11 +200,27 @@ mod tests {
         let scratch = Scratch::new("newest");
         let first = Socket::open(&scratch.0, nobody()).unwrap();
         let second = Socket::open(&scratch.0, nobody()).unwrap();
-        assert_ne!(first.inode, second.inode);
+        let ours = |socket: &Socket| *socket.ours.lock().unwrap();
+        assert_ne!(ours(&first), ours(&second));
         drop(first);
         let found = scratch.socket().metadata().unwrap();
-        assert_eq!((found.dev(), found.ino()), second.inode);
+        assert_eq!((found.dev(), found.ino()), ours(&second));
         assert!(UnixStream::connect(scratch.socket()).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_the_newest_leaves_the_one_before_takes_its_place_again() {
+        let scratch = Scratch::new("again");
+        let first = Socket::open(&scratch.0, nobody()).unwrap();
+        drop(Socket::open(&scratch.0, nobody()).unwrap());
+        assert!(!scratch.socket().exists());
+        while !scratch.socket().exists() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await; // until it is noted as ours
+        assert!(UnixStream::connect(scratch.socket()).is_ok());
+        drop(first);
+        assert!(!scratch.socket().exists());
     }
 
     #[tokio::test]

@@ -64,8 +64,15 @@ impl Block {
     }
 
     /// The same for somebody with this search list, whatever the client's address.
-    pub fn scope_as(&self, resident: &Resident, name: &[u8], rtype: RecordType) -> (Scope, Option<Plain>) {
+    pub fn scope_as(
+        &self,
+        resident: &Resident,
+        name: &[u8],
+        rtype: RecordType,
+        dnssec_ok: bool,
+    ) -> (Scope, Option<Plain>) {
         match self.scoper.as_deref().and_then(Plugin::scoper).map(|one| one.search_as(resident, name, rtype)) {
+            Some(Ok(_)) if dnssec_ok => (Scope::Shared, Some(Plain::Dnssec)),
             Some(Ok(id)) => (Scope::Search(id), None),
             Some(Err(plain)) => (Scope::Shared, Some(plain)),
             None => (Scope::Shared, None),

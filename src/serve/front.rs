@@ -461,6 +461,10 @@ impl Pending {
             took: self.shared.clock.now().since(self.query.arrived),
             store: match &served {
                 _ if self.block.store.is_none() => StoreUse::None,
+                // memory was not asked
+                Err(Failure::Prohibited) => StoreUse::None,
+                Ok(reply) if reply.source == Source::Plugin("acl") => StoreUse::None,
+                // upstream was asked first, and what memory had went out all the same
                 Ok(reply) if reply.is_stale() => StoreUse::Stale,
                 _ => StoreUse::Miss,
             },
@@ -496,8 +500,12 @@ impl Pending {
     /// Shows the reply to whoever looks on, and counts what went wrong by its cause.
     fn show(&self, served: &Served, exchange: &Exchange, reply: &[u8]) {
         let (taps, moment) = (&self.shared.taps, self.query.arrived.after(exchange.took));
-        if let Err(failure) = served {
-            taps.causes().count(failure, moment);
+        match served {
+            Err(failure) => taps.causes().count(failure, moment),
+            Ok(reply) if !matches!(exchange.rcode, Rcode::NOERROR | Rcode::NXDOMAIN) => {
+                taps.causes().count_reply(exchange.rcode, reply.source, moment);
+            }
+            Ok(_) => {}
         }
         if !taps.is_open() {
             return;

@@ -236,21 +236,18 @@ impl Tally {
         totals
     }
 
-    /// Tells replies by who made them: what nobody else made, the store did.
+    /// Tells replies by who made them: those of the slots are memory's.
     fn attribute(&self, totals: &mut Totals) {
-        let mut stored = totals.rcodes.clone();
+        totals.answered = totals.rcodes.iter().map(|(&rcode, &count)| ((rcode, CACHE), count)).collect();
         for (answerer, made) in self.made.iter().enumerate() {
             for (rcode, count) in made.iter().enumerate() {
                 let (rcode, count) = (rcode as u16, count.load(Ordering::Relaxed));
                 if count > 0 {
                     *totals.answered.entry((rcode, answerer)).or_default() += count;
-                    // one that was counted between the two looks is the next look's
-                    stored.entry(rcode).and_modify(|left| *left = left.saturating_sub(count));
+                    *totals.rcodes.entry(rcode).or_default() += count;
                 }
             }
         }
-        let stored = stored.into_iter().filter(|(_, count)| *count > 0);
-        stored.for_each(|(rcode, count)| *totals.answered.entry((rcode, CACHE)).or_default() += count);
     }
 }
 
@@ -268,7 +265,6 @@ impl Slot {
         let rtype = TYPES.iter().position(|&rtype| rtype == exchange.rtype).unwrap_or(TYPES.len());
         let family = usize::from(client.ip().is_ipv6());
         add(&self.requests[transport_index(client.transport)][family][rtype], 1);
-        add(&self.rcodes[rcode_index(exchange.rcode)], 1);
         let protocol = protocol_index(client.transport);
         self.request_octets[protocol].count(&OCTET_BOUNDS, exchange.query_len as u64, &add);
         self.reply_octets[protocol].count(&OCTET_BOUNDS, exchange.reply_len as u64, &add);
@@ -278,7 +274,11 @@ impl Slot {
         self.seconds.count(&MICROSECOND_BOUNDS, exchange.took.as_micros() as u64, &add);
         match exchange.store {
             StoreUse::None => {}
-            used => add(&self.store[used as usize], 1),
+            StoreUse::Miss => add(&self.store[StoreUse::Miss as usize], 1),
+            used => {
+                add(&self.store[used as usize], 1);
+                add(&self.rcodes[rcode_index(exchange.rcode)], 1);
+            }
         }
         if let Some(plain) = exchange.plain {
             add(&self.plain[plain as usize], 1);

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use contract::wire::Rcode;
-use contract::{Decided, Plain, Recall, Recalled, Served, Source, Step, Story, What};
+use contract::{Decided, Failure, Plain, Recall, Recalled, Served, Source, Step, Story, What};
 
 /// What is known of the asker beside the story.
 pub(super) struct Asked {
@@ -37,9 +37,16 @@ pub(super) fn of_hit(recall: &Recall, asked: &Asked) -> String {
 pub(super) fn of_story(story: &Story, served: &Served, took: Duration, asked: &Asked) -> String {
     let (steps, _) = story.steps();
     let mut line = match served {
-        Ok(_) => how(&steps, served, took),
+        Ok(reply) if matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN) => how(&steps, served, took),
+        Ok(reply) if reply.source == Source::Plugin("autopath") => "failed, the search was stopped".to_owned(),
+        Err(Failure::Prohibited) => "refused by acl".to_owned(),
         Err(failure) if failure.told().0 == Rcode::REFUSED => "refused".to_owned(),
-        Err(_) => how(&steps, served, took).replacen("miss", "failed", 1),
+        Err(Failure::Memorised { .. })
+            if !steps.iter().any(|step| told_from_memory(step, served).is_some() && step.depth == 0) =>
+        {
+            "failed, a candidate failed a moment ago".to_owned()
+        }
+        _ => how(&steps, served, took).replacen("miss", "failed", 1),
     };
     if let Ok(reply) = served {
         search(&mut line, reply.decided, asked);
@@ -50,8 +57,8 @@ pub(super) fn of_story(story: &Story, served: &Served, took: Duration, asked: &A
 /// Where the answer came from: the last that was asked or looked at for it.
 fn how(steps: &[Step], served: &Served, took: Duration) -> String {
     let own = || steps.iter().rev().filter(|step| step.depth == 0);
-    if let Some(What::Gate { verdict }) = own().map(|step| &step.what).find(|what| matches!(what, What::Gate { .. })) {
-        return format!("acl {}", format!("{verdict:?}").to_lowercase());
+    if served.as_ref().is_ok_and(|reply| reply.source == Source::Plugin("acl")) {
+        return "filtered by acl".to_owned();
     }
     if let Some(recall) = own().find_map(|step| told_from_memory(step, served)) {
         return remembered(recall);
@@ -64,8 +71,8 @@ fn how(steps: &[Step], served: &Served, took: Duration) -> String {
         What::Asked { upstream, .. } => source.is_none_or(|source| source == Source::Upstream(*upstream)),
         _ => false,
     };
-    match (steps.iter().rev().find(asked).map(|step| (&step.what, step.took)), source) {
-        (Some((What::Asked { upstream, protocol, .. }, took)), _) => {
+    match (steps.iter().rev().find(asked).map(|step| &step.what), source) {
+        (Some(What::Asked { upstream, protocol, .. }), _) => {
             format!("miss {protocol} {upstream} {}", short(took))
         }
         (_, Some(Source::Plugin(name))) => format!("miss, made by {name}"),

@@ -13,8 +13,8 @@ use std::time::Duration;
 use contract::limits::ANSWER_WITHIN;
 use contract::wire::{Class, Flags, Name, RecordType};
 use contract::{
-    Client, Failure, Known, Plain, Plugin, PodIndex, Query, Recall, Recalled, Resident, Scope, Served, Step, Story,
-    Verdict, What,
+    Client, Failure, Known, Plain, Plugin, PodIndex, Query, Recall, Recalled, Resident, Scope, Served, Source, Step,
+    Story, Verdict, What,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -40,6 +40,8 @@ pub struct Typed {
     pub rtype: RecordType,
     /// True if it was written with a dot at its end: then no list is searched.
     pub is_absolute: bool,
+    /// True if the client wants signatures (DO): then nobody searches for it.
+    pub dnssec_ok: bool,
 }
 
 /// What happened to a question.
@@ -91,21 +93,25 @@ impl Entrance {
         let name = first_question(resident.as_ref(), typed);
         let block = self.0.find(name.as_wire()).cloned();
         let (scope, mut plain) = match (&block, &who) {
-            (Some(block), Who::Itself) => block.scope(client.ip(), name.as_wire(), typed.rtype, false),
-            (Some(block), Who::List(resident)) => block.scope_as(resident, name.as_wire(), typed.rtype),
+            (Some(block), Who::Itself) => block.scope(client.ip(), name.as_wire(), typed.rtype, typed.dnssec_ok),
+            (Some(block), Who::List(resident)) => {
+                block.scope_as(resident, name.as_wire(), typed.rtype, typed.dnssec_ok)
+            }
             (None, _) => (Scope::Shared, None),
         };
         let story = Arc::new(Story::begin_as(resident.as_ref().map(|resident| Arc::clone(&resident.list))));
-        let query = self.question(client, scope, (name, typed.rtype), &story);
+        let query = self.question(client, scope, (name, typed), &story);
         let until = Instant::now() + ANSWER_WITHIN;
         let too_late = Err(Failure::TooLate { waited: ANSWER_WITHIN });
         let served = timeout_at(until, self.as_asked(block.as_ref(), &query)).await.unwrap_or(too_late);
         let took = story.begun().elapsed();
         if let Some(block) = &block {
-            if !self.0.walk_is_open(block, scope, &client, query.name.as_wire(), query.rtype) {
+            let list = resident.as_ref().map(|resident| &resident.list).filter(|_| scope != Scope::Shared);
+            if list.is_some_and(|list| !self.0.gates_let_pass(list, &client, query.name.as_wire(), query.rtype)) {
                 plain = Some(Plain::Gate);
             }
-            if scope != Scope::Shared && served.is_ok() && !was_walked(&story) {
+            let is_told = served.as_ref().is_ok_and(|reply| reply.source != Source::Plugin("acl"));
+            if scope != Scope::Shared && is_told && !was_walked(&story) {
                 // memory had the end of the walk: what it is made of is seen by walking
                 let _ = timeout_at(until, self.ask(block, &query, None)).await;
             }
@@ -113,12 +119,12 @@ impl Entrance {
         Why { resident, absent, query, plain, block, story, served, took }
     }
 
-    fn question(&self, client: Client, scope: Scope, (name, rtype): (Name, RecordType), story: &Arc<Story>) -> Query {
+    fn question(&self, client: Client, scope: Scope, (name, typed): (Name, &Typed), story: &Arc<Story>) -> Query {
         Query {
             name,
-            rtype,
+            rtype: typed.rtype,
             class: Class::IN,
-            dnssec_ok: false,
+            dnssec_ok: typed.dnssec_ok,
             checking_disabled: false,
             scope,
             client,

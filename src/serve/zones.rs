@@ -19,8 +19,8 @@ use contract::metrics::{Counter, Metrics};
 use contract::told;
 use contract::wire::{NAME_MAX, Name, Rcode, RecordType};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, ListId, Moment, Next, Plugin, Query, Recalled,
-    Remembered, Reply, Scope, SearchLists, Served, Shelf, Source, Verdict, What,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Moment, Next, Plugin, Query, Recalled, Remembered,
+    Reply, Scope, SearchList, SearchLists, Served, Shelf, Source, Verdict, What,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
@@ -138,15 +138,16 @@ impl Zones {
     #[inline]
     pub fn walk_is_open(&self, block: &Block, scope: Scope, client: &Client, name: &[u8], rtype: RecordType) -> bool {
         match scope {
-            Scope::Search(id) if self.gated => self.gates_let_pass(block, id, client, name, rtype),
+            Scope::Search(id) if self.gated => {
+                block.list(id).is_some_and(|list| self.gates_let_pass(&list, client, name, rtype))
+            }
             Scope::Search(_) | Scope::Shared => true,
         }
     }
 
     /// What the gates of all blocks say of the candidates of a search.
     #[inline(never)]
-    fn gates_let_pass(&self, block: &Block, id: ListId, client: &Client, name: &[u8], rtype: RecordType) -> bool {
-        let Some(list) = block.list(id) else { return false };
+    pub(super) fn gates_let_pass(&self, list: &SearchList, client: &Client, name: &[u8], rtype: RecordType) -> bool {
         let Some(rest) = list.domains.first().and_then(|first| Name::strip(name, first.as_wire())) else {
             return false;
         };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use contract::limits::EDE_TEXT_MAX;
 use contract::metrics::{Gauge, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{Age, Answer, Decided, Failure, Fault, Moment, Recall, Recalled, Remembered, Reply, Source};
@@ -155,8 +156,7 @@ impl Store {
                 return Reply { answer, age, lifetime: Some(life), ..reply };
             }
             Judgement::Failed(true) => {
-                let text = format!("upstream said {}", reply.answer.rcode());
-                self.memorise_failure(key, text, policy, now);
+                self.memorise_failure(key, what_failed(&reply), policy, now);
             }
             Judgement::Pass if old.is_some() => {
                 let mut rooms = self.rooms();
@@ -431,5 +431,14 @@ fn stands_for(standing: Option<&Entry>, judgement: &Judgement, policy: &Policy) 
             positive.then(|| policy.stale.recheck.max(*life))
         }
         Judgement::Keep { .. } | Judgement::Pass | Judgement::Foreign => None,
+    }
+}
+
+/// What a reply that is a failure says of itself, so that a repeated question is told the same.
+fn what_failed(reply: &Reply) -> String {
+    let told = reply.ede.as_ref().or(reply.answer.ede()).map(|ede| &*ede.text).filter(|text| !text.is_empty());
+    match told {
+        Some(text) => text[..text.floor_char_boundary(EDE_TEXT_MAX)].to_owned(),
+        None => format!("upstream said {}", reply.answer.rcode()),
     }
 }

@@ -242,10 +242,12 @@ impl Answer {
         let nsid = asker.nsid.filter(|nsid| OPT_FIXED + 4 + nsid.len() <= room);
         let asker = &Asker { nsid, way: None, ..*asker };
         let ede = ede.or(self.ede.as_deref()).filter(|ede| opt_length(asker, Some(ede)) <= room);
-        let way = way.filter(|way| opt_length(&Asker { way: Some(way), ..*asker }, ede) <= room);
-        let asker = &Asker { way, ..*asker };
-        let opt = opt_length(asker, ede);
         let wire = self.wire();
+        // what is said about the answer pushes no record out of it (RFC 8914 3)
+        let is_whole = |asker: &Asker<'_>, ede| wire.len() + opt_length(asker, ede) <= limit;
+        let ede = ede.filter(|ede| is_whole(asker, Some(ede)) || !is_whole(asker, None));
+        let asker = &Asker { way: way.filter(|way| is_whole(&Asker { way: Some(way), ..*asker }, ede)), ..*asker };
+        let opt = opt_length(asker, ede);
         let (mut length, complete) = match wire.len() + opt <= limit {
             true => (wire.len(), true),
             false => self.cut(limit.saturating_sub(opt)),

@@ -339,7 +339,7 @@ pub const SEE_REPLY_MAX: usize = 4 << 20;
 /// Questions that are explained at once; further ones are refused.
 pub const EXPLAINED_MAX: usize = 8;
 /// Octets that one desk for datagrams has shown and nobody has read yet. With messages the rest of a crowded moment is dropped.
-pub const TAP_RING_OCTETS: usize = 256 << 10;
+pub const TAP_RING_OCTETS: usize = 128 << 10;
 /// Such rings at most: a thread has one for each address that it serves. Desks beyond are not looked at.
 pub const TAP_RINGS_MAX: usize = 512;
 /// A desk paces itself in steps of this,

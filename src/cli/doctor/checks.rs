@@ -21,8 +21,15 @@ pub(super) mod rules;
 pub(super) mod state;
 pub(super) mod upstreams;
 
+use std::net::SocketAddr;
+
 /// There is no upstream to look at.
 const NOBODY: &str = "the Corefile names nobody else by address";
+
+/// How somebody asks there by hand.
+fn dig(at: SocketAddr) -> String {
+    format!("dig -p {} @{}", at.port(), at.ip())
+}
 
 /// Addresses, names and the like, one behind the other.
 fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {

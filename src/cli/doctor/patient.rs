@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use contract::corefile::{Disk, Report, Scheme};
+use serde::de::DeserializeOwned;
 
+use super::super::daemon::STATE_DIR;
 use super::process::{self, Process};
 use super::upstreams::{self, Upstream};
 use super::{DoctorFlags, http};
@@ -22,6 +24,8 @@ pub(super) struct Patient {
     pub(super) process: Option<Process>,
     /// All that serve here, it among them.
     pub(super) pids: Vec<u32>,
+    /// Those among whom no flag tells which one is meant, it among them; empty if it is clear.
+    pub(super) unclear: Vec<u32>,
     /// What it was told; `None` if there is no daemon and no flag.
     pub(super) options: Option<Options>,
     /// The Corefile, or why it cannot be read.
@@ -36,6 +40,8 @@ pub(super) struct Patient {
     pub(super) endpoints: Vec<SocketAddr>,
     /// The addresses of this host.
     pub(super) on_host: Vec<(String, IpAddr)>,
+    /// The daemon's unix socket, or why it has none.
+    socket: Result<PathBuf, String>,
     /// What the daemon says of itself, or why it does not.
     pub(super) overview: Result<Overview, String>,
 }
@@ -45,7 +51,7 @@ impl Patient {
     pub(super) async fn examine(flags: &DoctorFlags) -> Self {
         let daemons = process::daemons();
         let pids = daemons.iter().map(|daemon| daemon.pid).collect();
-        let process = chosen(daemons, flags.pid);
+        let (process, unclear) = chosen(daemons, flags);
         let mut options = told(process.as_ref(), flags);
         if let (Some(process), Some(options)) = (&process, &mut options) {
             see_from_here(process, options);
@@ -57,18 +63,24 @@ impl Patient {
         let tree =
             text.as_ref().ok().map(|text| contract::corefile::parse(&text.name, &text.text, &Disk, &mut Report::new()));
         let endpoints = endpoints(checked.as_ref(), options.as_ref(), port);
-        let socket = socket(flags, options.as_ref());
+        let socket = socket(flags, process.as_ref(), options.as_ref());
+        let overview = match &socket {
+            Ok(socket) => http::told(socket, "/v1/overview").await,
+            Err(why) => Err(why.clone()),
+        };
         Self {
             flags: flags.clone(),
             process,
             pids,
+            unclear,
+            socket,
             text,
             upstreams: tree.as_ref().map(upstreams::of).unwrap_or_default(),
             needs_api: tree.as_ref().is_some_and(upstreams::needs_api),
             checked,
             endpoints,
             on_host: on_host(),
-            overview: http::told(&socket, "/v1/overview").await,
+            overview,
             options,
         }
     }
@@ -105,9 +117,9 @@ impl Patient {
         doors
     }
 
-    /// The daemon's unix socket.
-    pub(super) fn socket(&self) -> PathBuf {
-        socket(&self.flags, self.options.as_ref())
+    /// What the daemon tells at a path of its socket.
+    pub(super) async fn told<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+        http::told(self.socket.as_ref().map_err(String::clone)?, path).await
     }
 
     /// The folder of the daemon in /proc.
@@ -125,8 +137,20 @@ pub(super) fn concrete(ip: IpAddr) -> IpAddr {
     }
 }
 
-fn chosen(daemons: Vec<Process>, pid: Option<u32>) -> Option<Process> {
-    daemons.into_iter().find(|daemon| pid.is_none_or(|pid| daemon.pid == pid))
+/// The daemon that is meant: the one with the number, else the one whose state folder was named, else the first; with the numbers of
+/// those among whom that was a guess.
+fn chosen(mut daemons: Vec<Process>, flags: &DoctorFlags) -> (Option<Process>, Vec<u32>) {
+    if let Some(pid) = flags.pid {
+        return (daemons.into_iter().find(|daemon| daemon.pid == pid), Vec::new());
+    }
+    let folder = flags.daemon.statedir.as_path();
+    let is_meant = |daemon: &Process| daemon.keeps_state_in(folder);
+    if folder != Path::new(STATE_DIR) && daemons.iter().any(is_meant) {
+        daemons.retain(is_meant);
+    }
+    let pids = daemons.iter().map(|daemon| daemon.pid).collect();
+    let unclear = if daemons.len() > 1 { pids } else { Vec::new() };
+    (daemons.into_iter().next(), unclear)
 }
 
 /// What the daemon was told, the doctor's own flags on top.
@@ -187,14 +211,19 @@ fn endpoints(checked: Option<&Checked>, options: Option<&Options>, port: u16) ->
     endpoints
 }
 
-/// Where the daemon's socket is: what the doctor was told if it is there, else what the daemon was told.
-fn socket(flags: &DoctorFlags, options: Option<&Options>) -> PathBuf {
+/// Where the daemon's socket is. That of another folder is another daemon's: it is looked for where we were told only if no process
+/// is seen.
+fn socket(flags: &DoctorFlags, process: Option<&Process>, options: Option<&Options>) -> Result<PathBuf, String> {
     let said = flags.daemon.socket();
     let of_daemon =
         options.and_then(|options| options.state_dir.as_ref()).map(|folder| folder.join(crate::see::SOCKET));
-    match of_daemon {
-        Some(of_daemon) if !said.exists() => of_daemon,
-        _ => said,
+    match (of_daemon, process) {
+        (Some(of_daemon), Some(_)) => Ok(of_daemon),
+        (None, Some(process)) => {
+            Err(format!("the daemon, process {}, has no -statedir, and so no socket", process.pid))
+        }
+        (Some(of_daemon), None) if !said.exists() => Ok(of_daemon),
+        (_, None) => Ok(said),
     }
 }
 
@@ -209,3 +238,6 @@ fn on_host() -> Vec<(String, IpAddr)> {
     };
     all.filter_map(address).collect()
 }
+
+#[cfg(test)]
+mod tests;

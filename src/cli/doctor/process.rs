@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::{ServeFlags, flags_of};
@@ -32,6 +33,13 @@ impl Process {
         };
         let words: Vec<OsString> = self.words.iter().chain(more).cloned().collect();
         flags_of(&words, &variable)
+    }
+
+    /// True if that is the folder of its state, by whatever path it is named.
+    pub(super) fn keeps_state_in(&self, folder: &Path) -> bool {
+        let number = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let own = self.told(&[]).and_then(|told| told.statedir).map(|named| self.path(&named));
+        own.is_some_and(|own| own == folder || number(&own).is_some_and(|own| Some(own) == number(folder)))
     }
 
     /// A file that it names, as we can open it: seen from its folder, or out of its container.
@@ -100,10 +108,11 @@ fn variables(octets: &[u8]) -> Vec<(OsString, OsString)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn process(words: &[&str], environment: &[(&str, &str)]) -> Process {
+    /// A daemon whose relative paths begin in `/srv`.
+    pub(in super::super) fn process(words: &[&str], environment: &[(&str, &str)]) -> Process {
         Process {
             pid: 1,
             words: words.iter().map(OsString::from).collect(),
@@ -134,6 +143,17 @@ mod tests {
         for words in [&["nearpath", "doctor"][..], &["nearpath", "-no-such-flag"], &["nearpath", "check", "x"]] {
             assert!(process(words, &[]).told(&[]).is_none(), "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_state_folder_is_known_by_whatever_path() {
+        let keeps = |words: &[&str], environment: &[(&str, &str)], folder: &str| {
+            process(&[&["nearpath", "-conf", "x"], words].concat(), environment).keeps_state_in(Path::new(folder))
+        };
+        assert!(keeps(&["-statedir=/proc/../proc/sys"], &[], "/proc/sys"));
+        assert!(keeps(&[], &[("NEARPATH_STATEDIR", "/proc/sys/")], "/proc/../proc/sys"));
+        assert!(keeps(&["-statedir", "gone"], &[], "/proc/1/root/srv/gone"), "a folder that is not there has its path");
+        assert!(!keeps(&["-statedir=/proc/sys"], &[], "/proc") && !keeps(&[], &[], "/proc"));
     }
 
     #[test]

@@ -65,8 +65,14 @@ impl fmt::Display for Report {
             }
         }
         let Self { checks, ok, warn, fail, skip } = self;
-        writeln!(f, "{} checks: {ok} ok, {warn} warnings, {fail} failures, {skip} skipped", checks.len())
+        let (warnings, failures) = (counted(*warn, "warning"), counted(*fail, "failure"));
+        writeln!(f, "{} checks: {ok} ok, {warnings}, {failures}, {skip} skipped", checks.len())
     }
+}
+
+/// One of a thing, or several.
+fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Text in which nothing moves a terminal's cursor: names and values may come from the network.
@@ -90,6 +96,17 @@ mod tests {
         assert_eq!(of(vec![Finding::ok(""), Finding::skip("")]), 0);
         assert_eq!(of(vec![Finding::ok(""), Finding::warn("", "")]), 1);
         assert_eq!(of(vec![Finding::fail("", ""), Finding::warn("", "")]), 2);
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let last = |findings: &[Finding]| {
+            let report = Report::new(findings.iter().map(|one| ("n", "l", one.clone())));
+            report.to_string().lines().last().unwrap().to_owned()
+        };
+        let (warn, fail) = (Finding::warn("", ""), Finding::fail("", ""));
+        assert_eq!(last(&[warn.clone(), fail]), "2 checks: 0 ok, 1 warning, 1 failure, 0 skipped");
+        assert_eq!(last(&[warn.clone(), warn]), "2 checks: 0 ok, 2 warnings, 0 failures, 0 skipped");
     }
 
     #[test]

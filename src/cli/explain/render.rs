@@ -23,7 +23,14 @@ pub(super) fn text(typed: &str, explained: &Explained) -> String {
         table(&mut out, &rows);
     }
     out.push_str("\nsteps\n");
-    table(&mut out, &steps.iter().map(step).collect::<Vec<_>>());
+    // they were told as they ended; people follow what began first
+    let mut in_order: Vec<&StepTold> = steps.iter().collect();
+    in_order.sort_by(|one, other| one.begun_s.total_cmp(&other.begun_s).then(one.depth.cmp(&other.depth)));
+    let time = |seconds: f64| format!("{:.3}", 1e3 * seconds);
+    let times: Vec<[String; 2]> = in_order.iter().map(|step| [time(step.begun_s), time(step.took_s)]).collect();
+    let wide = [0, 1].map(|column| times.iter().map(|row| row[column].len()).max().unwrap_or_default());
+    let rows = in_order.iter().zip(&times).map(|(told, time)| step(told, time, wide));
+    table(&mut out, &rows.collect::<Vec<_>>());
     if *left_out > 0 {
         let _ = writeln!(out, "  and {left_out} more");
     }
@@ -54,8 +61,9 @@ fn who(out: &mut String, client: &ClientAs) {
     }
 }
 
-fn step(step: &StepTold) -> [String; 4] {
-    let at = format!("{} +{}", short(step.begun_s), short(step.took_s));
+/// One step; its times are as wide as the widest, so that they can be compared at sight.
+fn step(step: &StepTold, [begun, took]: &[String; 2], [begun_wide, took_wide]: [usize; 2]) -> [String; 4] {
+    let at = format!("{begun:>begun_wide$} +{took:>took_wide$} ms");
     // the depth is seen: what a candidate led to stands below it
     let kind = format!("{}{}", "  ".repeat(usize::from(step.depth).min(4)), step.kind);
     [at, kind, format!("{} {}", step.name, step.rtype), step.text.clone()]
@@ -94,14 +102,14 @@ mod tests {
             name: name.to_owned(),
             result: result.to_owned(),
         };
-        let step = StepTold {
+        let step = |depth, begun_s, took_s, kind: &str, text: &str| StepTold {
             name: "www.example.com.".to_owned(),
             rtype: "A".to_owned(),
-            depth: 1,
-            begun_s: 0.0012,
-            took_s: 0.003,
-            kind: "upstream".to_owned(),
-            text: "udp 192.0.2.53:53: said NOERROR".to_owned(),
+            depth,
+            begun_s,
+            took_s,
+            kind: kind.to_owned(),
+            text: text.to_owned(),
         };
         let explained = Explained {
             asked: Asked { name: "www.example.com.a.d.".to_owned(), rtype: "A".to_owned() },
@@ -118,7 +126,11 @@ mod tests {
                 walked(1, "www.example.com.a.d.", "does not exist"),
                 walked(2, "www.example.com.", "answers; asked udp 192.0.2.53:53"),
             ],
-            steps: vec![step],
+            steps: vec![
+                step(1, 0.0012, 0.003, "upstream", "udp 192.0.2.53:53: said NOERROR"),
+                step(1, 0.000_01, 0.000_002, "memory", "nothing"),
+                step(0, 0.000_01, 0.0142, "block", "d"),
+            ],
             left_out: 3,
             reply: Told {
                 rcode: "NOERROR".to_owned(),
@@ -141,7 +153,9 @@ candidates
   2 of 2 www.example.com.     answers; asked udp 192.0.2.53:53
 
 steps
-  1.2 ms +3.0 ms   upstream www.example.com. A udp 192.0.2.53:53: said NOERROR
+  0.010 +14.200 ms block      www.example.com. A d
+  0.010 + 0.002 ms   memory   www.example.com. A nothing
+  1.200 + 3.000 ms   upstream www.example.com. A udp 192.0.2.53:53: said NOERROR
   and 3 more
 
 reply

@@ -16,11 +16,13 @@ use crate::see::api::{Overview, UpstreamState};
 
 /// Draws a frame; `note` is what is wrong with the connection to the daemon, if something is.
 pub(super) fn draw(screen: &mut ratatui::Frame<'_>, frame: &Frame, note: Option<&str>) {
-    let [head, ways, lists, states, foot] = Layout::vertical([
+    // causes and addresses are long: they have the full width, and the lists above them the lines that are left
+    let [head, ways, lists, asked, failed, foot] = Layout::vertical([
         Constraint::Length(4),
         Constraint::Length(6),
         Constraint::Fill(1),
-        Constraint::Length(6),
+        Constraint::Length(4),
+        Constraint::Length(5),
         Constraint::Length(1),
     ])
     .areas(screen.area());
@@ -31,9 +33,8 @@ pub(super) fn draw(screen: &mut ratatui::Frame<'_>, frame: &Frame, note: Option<
     let [left, right] = halves(lists);
     screen.render_widget(names(frame), left);
     screen.render_widget(clients(frame), right);
-    let [left, right] = halves(states);
-    screen.render_widget(upstreams(&frame.overview), left);
-    screen.render_widget(failures(&frame.overview), right);
+    screen.render_widget(upstreams(&frame.overview), asked);
+    screen.render_widget(failures(&frame.overview), failed);
     screen.render_widget(foot_line(&frame.overview, note), foot);
 }
 

@@ -41,6 +41,8 @@ pub struct Wish {
     pub is_absolute: bool,
     /// The type.
     pub rtype: RecordType,
+    /// True if signatures are wanted (DO): then nobody searches either.
+    pub dnssec_ok: bool,
     /// Who would ask.
     pub whose: Whose,
 }
@@ -90,11 +92,17 @@ impl Wanted {
 }
 
 fn explain(query: Option<&str>) -> Result<Wish, Malformed> {
-    let given = Parameters::read(query, &["name", "type", "pod", "ip", "search", "ndots"])?;
+    let given = Parameters::read(query, &["name", "type", "pod", "ip", "search", "ndots", "dnssec"])?;
     let text = given.value("name").ok_or_else(|| Malformed("'name' is missing: ?name=NAME".to_owned()))?;
     let name = Name::parse(text).map_err(|error| Malformed::expected("name", text, format_args!("a name: {error}")))?;
     let rtype = given.value("type").map_or(Ok(RecordType::A), record_type)?;
-    Ok(Wish { name, is_absolute: text.ends_with('.') && !text.ends_with("\\."), rtype, whose: whose(&given)? })
+    let is_absolute = text.ends_with('.') && !text.ends_with("\\.");
+    let dnssec_ok = given.value("dnssec").map_or(Ok(false), truth)?;
+    Ok(Wish { name, is_absolute, rtype, dnssec_ok, whose: whose(&given)? })
+}
+
+fn truth(text: &str) -> Result<bool, Malformed> {
+    text.parse().map_err(|_| Malformed::expected("dnssec", text, "true or false"))
 }
 
 fn record_type(text: &str) -> Result<RecordType, Malformed> {
@@ -199,7 +207,13 @@ mod tests {
     #[test]
     fn paths_and_parameters_become_values() {
         let name = |text: &str| Name::parse(text).unwrap();
-        let wish = |whose| Wish { name: name("www.example.com"), is_absolute: false, rtype: RecordType::A, whose };
+        let wish = |whose| Wish {
+            name: name("www.example.com"),
+            is_absolute: false,
+            rtype: RecordType::A,
+            dnssec_ok: false,
+            whose,
+        };
         let explain = |whose| Ok(Wanted::Explain(wish(whose)));
         assert_eq!(read("/v1/overview"), Ok(Wanted::Overview));
         assert_eq!(read("/v1/top?"), Ok(Wanted::Top));
@@ -216,6 +230,8 @@ mod tests {
         );
         let absolute = Wish { is_absolute: true, rtype: RecordType::AAAA, ..wish(Whose::Nobody) };
         assert_eq!(read("/v1/explain?type=aaaa&name=www.example.com."), Ok(Wanted::Explain(absolute)));
+        let signed = Wish { dnssec_ok: true, ..wish(Whose::Nobody) };
+        assert_eq!(read("/v1/explain?name=www.example.com&dnssec=true"), Ok(Wanted::Explain(signed)));
         let watched = Filter {
             pod: Some("a/b".to_owned()),
             name: Some("*.example.com".to_owned()),
@@ -236,6 +252,7 @@ mod tests {
             ("/v1/explain", "'name' is missing"),
             ("/v1/explain?name=a..b", "name: 'a..b' is not a name"),
             ("/v1/explain?name=a&type=B", "type: 'B' is not a record type"),
+            ("/v1/explain?name=a&dnssec=yes", "dnssec: 'yes' is not true or false"),
             ("/v1/explain?name=a&pod=b", "pod: 'b' is not NAMESPACE/NAME"),
             ("/v1/explain?name=a&pod=b/c/d", "pod: 'b/c/d' is not NAMESPACE/NAME"),
             ("/v1/explain?name=a&pod=../x", "pod: '../x' is not NAMESPACE/NAME"),

@@ -63,30 +63,63 @@ fn two_windows_together_are_estimated_from_above_too() {
     }
 }
 
-#[test]
-fn the_list_is_of_the_last_half_minute_to_minute() {
-    let mut tops = Tops::default();
-    let client = Client {
+fn client() -> Client {
+    Client {
         address: "[::ffff:192.0.2.1]:5000".parse().unwrap(),
         local: "127.0.0.1:53".parse().unwrap(),
         transport: Transport::Udp,
-    };
+    }
+}
+
+#[test]
+fn the_list_is_of_the_last_half_minute_to_minute() {
+    let mut tops = Tops::default();
+    let client = client();
     let start = Moment(1_000_000);
     let at = |seconds: u64| start.after(std::time::Duration::from_secs(seconds));
     let names = ["old.example", "late.example"].map(|name| Name::parse(name).unwrap());
     let told = |tops: &mut Tops, now| tops.told(now, |ip| (ip.to_string() == "192.0.2.1").then(|| "a/b".into()));
+    // somebody looks each second all the while
+    let looked =
+        |tops: &mut Tops, seconds: std::ops::Range<u64>| seconds.for_each(|second| drop(told(tops, at(second))));
+    looked(&mut tops, 0..1);
     tops.count(at(0), &client, names[0].as_wire(), RecordType::A, 10);
+    looked(&mut tops, 1..30);
     tops.count(at(29), &client, names[0].as_wire(), RecordType::AAAA, 20);
+    looked(&mut tops, 30..32);
     tops.count(at(31), &client, names[1].as_wire(), RecordType::A, 30);
+    looked(&mut tops, 32..40);
     let top = told(&mut tops, at(40));
     let listed: Vec<_> = top.names.iter().map(|name| (&*name.name, &*name.rtype, name.queries, name.error)).collect();
     assert_eq!(listed, [("late.example", "A", 30, 0), ("old.example", "AAAA", 20, 0), ("old.example", "A", 10, 0)]);
     let [client_told] = &top.clients[..] else { panic!("one client") };
     assert_eq!((&*client_told.ip, client_told.pod.as_deref(), client_told.queries), ("192.0.2.1", Some("a/b"), 60));
     assert_eq!((top.window_s, top.one_of), (40.0, 20));
+    looked(&mut tops, 41..61);
     let top = told(&mut tops, at(61));
     assert_eq!(top.names.iter().map(|name| &*name.name).collect::<Vec<_>>(), ["late.example"]);
+    looked(&mut tops, 62..122);
     let top = told(&mut tops, at(122));
-    assert!(top.names.is_empty() && top.clients.is_empty(), "nobody has counted for a minute");
-    assert_eq!((top.window_s, top.one_of), (0.0, 1));
+    assert!(top.names.is_empty() && top.clients.is_empty(), "nobody has asked for a minute");
+    assert_eq!(top.one_of, 1);
+}
+
+#[test]
+fn the_window_begins_with_whoever_looks_first_and_after_a_pause() {
+    let mut tops = Tops::default();
+    let name = Name::parse("www.example").unwrap();
+    let start = Moment(1_000_000).after(std::time::Duration::from_secs(3_600));
+    let seconds = std::time::Duration::from_secs;
+    let told = |tops: &mut Tops, now| tops.told(now, |_| None);
+    assert_eq!(told(&mut tops, start).window_s, 0.0, "the hour before is no part of it");
+    tops.count(start, &client(), name.as_wire(), RecordType::A, 7);
+    let top = told(&mut tops, start.after(seconds(1)));
+    assert_eq!((top.window_s, top.names[0].queries), (1.0, 7));
+    // still somebody, so it goes on
+    let last = start.after(TOP_OPEN_FOR);
+    let top = told(&mut tops, last);
+    assert_eq!((top.window_s, top.names[0].queries), (TOP_OPEN_FOR.as_secs_f64(), 7));
+    let top = told(&mut tops, last.after(TOP_OPEN_FOR));
+    assert_eq!(top.window_s, 0.0, "nobody looked, so nothing was counted");
+    assert!(top.names.is_empty());
 }

@@ -216,7 +216,7 @@ fn a_full_ring_and_a_full_queue_drop_and_count() {
     let (name, reply) = (Name::parse("large.example").unwrap(), vec![0; 1_232]);
     let mut asked = 0;
     for step in 0..4 {
-        for _ in 0..100 {
+        for _ in 0..60 {
             let moment = house.clock.now();
             let large = Shown { messages: (&[], &reply), ..shown(&name, moment, Some(&onlookers)) };
             house.show_due(&mut tap, &large);

@@ -58,7 +58,7 @@ pub(in super::super) fn whoami(zones: &Zones, client: &Client, now: Moment) -> V
 
 /// What becomes of a name that a program of the client types, asked for A. Takes no longer than `limits::ANSWER_WITHIN`.
 pub(in super::super) async fn explain(entrance: &Entrance, client: Client, name: Name) -> Vec<String> {
-    let typed = Typed { name, rtype: RecordType::A, is_absolute: false };
+    let typed = Typed { name, rtype: RecordType::A, is_absolute: false, dnssec_ok: false };
     told(&entrance.why(client, Who::Itself, &typed).await, &typed)
 }
 

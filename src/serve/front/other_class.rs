@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use contract::limits::{MESSAGE_MAX, UDP_REPLY_MAX};
 use contract::wire::{Name, Question};
-use contract::{Age, Asker, Client, Moment};
+use contract::{Age, Asker, Client, Moment, Verdict};
 
 use super::{Clerk, OPT_MAX, asker, tell};
 use crate::serve::Outcome;
+use crate::serve::block::Block;
 use crate::serve::chaos::{self, client, client::Asked as About};
 use crate::serve::tally::{Exchange, StoreUse};
 use crate::serve::zones::{Entrance, Zones};
@@ -21,6 +22,10 @@ impl Clerk {
         (client, now): (&Client, Moment),
         out: &mut [u8],
     ) -> Outcome {
+        let is_dropped = |block: &Arc<Block>| block.verdict(client, self.key.name(), question.rtype) == Verdict::Drop;
+        if zones.find(self.key.name()).is_some_and(is_dropped) {
+            return Outcome::Silent; // whoever is to hear nothing hears nothing of itself either
+        }
         let nsid = Some(self.shared.node_name.as_bytes());
         let asker = asker(question, client, UDP_REPLY_MAX, nsid);
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");

@@ -2,6 +2,7 @@
 //! it. The second is never answered by the list of the first, and by its own once the API server is back.
 
 use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -111,6 +112,8 @@ fn who_takes_an_address_is_never_answered_by_the_list_of_whoever_had_it() {
         ms(seen_after[seen_after.len() / 2]),
         ms(seen_after[seen_after.len() - 1])
     ));
+    cases.iter().for_each(|case| case.is_told_why(at));
+    assert!(marks::figure(&daemon, "nearpath_autopath_plain_total", &[("reason", "doubt")]) > 0.5);
     std::thread::sleep(LINGERING);
     cases.iter_mut().filter(|case| case.way == Way::RouteMoved).for_each(Case::first_dies);
     std::thread::sleep(MEANWHILE.saturating_sub(dead.elapsed()));
@@ -183,6 +186,21 @@ impl Case {
         }
         let client = self.second.inside(|| Udp::from(self.address, server));
         self.asker = Some(Asker::begins(client));
+    }
+
+    /// The second hears why it is answered as asked.
+    #[track_caller]
+    fn is_told_why(&self, server: SocketAddr) {
+        const WHY: &str = "the kernel says that the client's pod may have gone";
+        let (at, port, from) = (format!("@{}", server.ip()), server.port().to_string(), self.address.to_string());
+        let name = format!("mark.{FIRST}.svc.cluster.local");
+        for asked in [&[&name, "A", "+nsid"][..], &["CH", "TXT", "whoami.nearpath"]] {
+            let mut dig = Command::new("dig");
+            dig.args([&at, "-p", &port, "-b", &from, "+tries=1"]).args(asked);
+            let told = self.second.inside(|| dig.output().expect("dig is installed"));
+            let told = String::from_utf8_lossy(&told.stdout).into_owned();
+            assert!(told.contains(WHY), "{:?}: {asked:?}: {told}", self.way);
+        }
     }
 
     /// The sandbox dies; the kernel takes a while until its link has gone too.

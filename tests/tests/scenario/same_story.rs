@@ -150,7 +150,9 @@ impl Case {
         let walk: Vec<_> =
             told["walk"].as_array().expect("a walk").iter().filter_map(|one| one["result"].as_str()).collect();
         let is_so = |(walked, expected): (&&str, &&str)| walked.starts_with(*expected);
-        assert_eq!(walk.len(), self.walk.len(), "{name}: {walk:#?}");
+        // those behind a failure were asked beside it, and may have been judged before
+        let is_whole = walk.len() == self.walk.len() || (self.rcode == "SERVFAIL" && walk.len() > self.walk.len());
+        assert!(is_whole, "{name}: {walk:#?}");
         assert!(walk.iter().zip(self.walk).all(is_so), "{name}: {:?} and {walk:#?}", self.walk);
     }
 }

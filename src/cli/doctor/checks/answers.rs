@@ -11,7 +11,7 @@ use super::super::patient::Patient;
 use super::super::second::{self, Opinion};
 use super::super::upstreams::Upstream;
 use super::super::verdict::Finding;
-use super::NOBODY;
+use super::{NOBODY, dig};
 
 /// Zones that are compared.
 const COMPARED_MAX: usize = 4;
@@ -56,7 +56,7 @@ async fn of_daemon(door: SocketAddr, name: &str, rtype: RecordType) -> Result<Re
 }
 
 fn judge(what: &str, door: SocketAddr, at: SocketAddr, ours: &Reply, theirs: &Opinion, rtype: RecordType) -> Finding {
-    let see = format!("nearpath explain {what}; kdig @{} {what}; kdig @{} {what}", door.ip(), at.ip());
+    let see = format!("nearpath explain {what}; {} {what}; {} {what}", dig(door), dig(at));
     let rcode = ours.rcode();
     if rcode == ResponseCode::ServFail && ours.errors().iter().any(|code| OF_UPSTREAM.contains(code)) {
         return Finding::skip(format!("{what}: the daemon says that its upstream does not answer: see `upstreams`"));

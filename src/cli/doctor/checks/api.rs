@@ -1,11 +1,10 @@
 //! `api rights` and `index`: what the Corefile has watched may be listed, and what is known here is what the API server knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::wire::Name;
 use serde_json::Value;
 
-use super::super::http;
 use super::super::patient::Patient;
 use super::super::verdict::Finding;
 use super::listed;
@@ -45,7 +44,7 @@ pub(in super::super) async fn index(patient: &Patient) -> Finding {
 }
 
 async fn compared(patient: &Patient) -> Finding {
-    let here: Pods = match http::told(&patient.socket(), &format!("/v1/pods?limit={SAMPLE}")).await {
+    let here: Pods = match patient.told(&format!("/v1/pods?limit={SAMPLE}")).await {
         Ok(pods) => pods,
         Err(why) => return Finding::skip(format!("the daemon does not tell its index: {why}")),
     };
@@ -109,10 +108,12 @@ fn judge(here: &Pods, there: &BTreeMap<String, String>, is_whole: bool) -> Findi
             there.keys().filter(|address| !is_known(address)).map(|address| format!("{address} is not known here")),
         );
     }
+    // an address that only one side has is one of those that were compared
+    let all: BTreeSet<&String> = here.pods.iter().map(|told| &told.address).chain(there.keys()).collect();
     match wrong.as_slice() {
         [] => Finding::ok(format!("{} addresses compared, all as the API server has them", here.pods.len())),
         wrong => Finding::fail(
-            format!("{} of {} differ: {}", wrong.len(), there.len(), listed(wrong.iter().take(3))),
+            format!("{} of {} differ: {}", wrong.len(), all.len(), listed(wrong.iter().take(3))),
             "look at nearpath_autopath_index_age_seconds and the daemon's log; it watches anew after: kubectl -n kube-system rollout restart daemonset/nearpath",
         ),
     }
@@ -156,6 +157,9 @@ mod tests {
             let found = judge(&Pods { pods, left_out, age_s: 0.0 }, &there, true);
             assert_eq!(found.state, state, "{}", found.reason);
         }
+        let apart = Pods { pods: vec![told("10.0.0.2", "a/y")], ..Pods::default() };
+        let found = judge(&apart, &there, true);
+        assert!(found.reason.starts_with("2 of 2 differ: "), "{}", found.reason);
         let beyond = Pods { pods: vec![told("10.0.0.1", "a/x"), told("10.0.0.9", "a/z")], ..Pods::default() };
         assert_eq!(judge(&beyond, &there, false).state, State::Ok, "a list that was cut short");
     }

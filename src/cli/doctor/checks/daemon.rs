@@ -24,12 +24,23 @@ pub(in super::super) async fn check(patient: &Patient) -> Finding {
             return Finding::fail("no nearpath serves in this network", NOT_RUNNING);
         }
     }
+    let unclear = unclear(patient.process.as_ref().map(|process| process.pid), &patient.unclear);
     if doors.is_empty() {
-        return Finding::skip("no address to ask it at: see `address` and `corefile`");
+        let nowhere = || Finding::skip("no address to ask it at: see `address` and `corefile`");
+        return unclear.unwrap_or_else(nowhere);
     }
     let failed = asked.into_iter().filter_map(Result::err).map(|why| Finding::fail(why, NOT_ANSWERING));
     let well = Finding::ok(format!("answers by UDP and TCP at {}", listed(&doors)));
-    Finding::worst(failed.chain([well]), "")
+    Finding::worst(failed.chain(unclear).chain([well]), "")
+}
+
+/// Several serve here, and nobody said which one is meant: what is found may be another one's.
+fn unclear(looked_at: Option<u32>, pids: &[u32]) -> Option<Finding> {
+    let pid = looked_at.filter(|_| pids.len() > 1)?;
+    Some(Finding::warn(
+        format!("{} daemons serve in this network, processes {}; looked at is {pid}", pids.len(), listed(pids)),
+        "say which one is meant: nearpath doctor --pid PID, or --statedir DIR",
+    ))
 }
 
 async fn is_nearpath(at: SocketAddr, over: Over) -> Result<(), String> {
@@ -39,5 +50,18 @@ async fn is_nearpath(at: SocketAddr, over: Over) -> Result<(), String> {
         Some(text) if text.starts_with("nearpath ") => Ok(()),
         Some(text) => Err(format!("{at} by {over}: another program answers, {text}")),
         None => Err(format!("{at} by {over}: another program answers, with {}", said.rcode())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_is_told_with_all_whom_it_could_have_been() {
+        let found = unclear(Some(7), &[7, 8]).unwrap();
+        assert_eq!(found.reason, "2 daemons serve in this network, processes 7, 8; looked at is 7");
+        assert_eq!(unclear(Some(7), &[]), None);
+        assert_eq!(unclear(None, &[7, 8]), None);
     }
 }

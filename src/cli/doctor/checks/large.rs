@@ -16,6 +16,8 @@ const USUAL: u16 = 1_232;
 const OLD: u16 = 4_096;
 /// What fits any way (RFC 1035): an answer of this size is not lost for its size.
 const SMALL: usize = 512;
+/// A smaller answer would come through any tunnel: that it arrives proves nothing.
+const PROVES: usize = 1_200;
 /// Less is a link that IPv6 does not know, where a reply of [`USUAL`] octets needs fragments.
 const MTU_MIN: u32 = 1_280;
 
@@ -79,6 +81,9 @@ fn judge(at: std::net::SocketAddr, usual: &Came, old: &Came, stream: &Came) -> F
             let largest = size(old).max(usual.size);
             match usual.mtu {
                 Some(mtu) if mtu < MTU_MIN => Finding::warn(format!("the path MTU to {at} is {mtu} only"), way),
+                _ if largest < PROVES => Finding::skip(format!(
+                    "the largest answer of {at} has {largest} octets, which proves nothing: name a TXT of more than {PROVES} by --large-name"
+                )),
                 Some(mtu) => Finding::ok(format!("{largest} octets came from {at} by UDP; path MTU {mtu}")),
                 None => Finding::ok(format!("{largest} octets came from {at} by UDP")),
             }
@@ -100,6 +105,9 @@ mod tests {
         for (usual, old, stream, state) in [
             (came(1_100, Some(1_500)), came(1_600, Some(1_500)), came(1_600, None), State::Ok),
             (came(1_100, None), came(1_600, None), came(1_600, None), State::Ok),
+            (came(28, Some(1_500)), came(28, Some(1_500)), came(28, None), State::Skip),
+            (came(28, None), came(1_199, None), came(1_199, None), State::Skip),
+            (came(28, None), came(1_200, None), came(1_200, None), State::Ok),
             (came(1_100, Some(700)), came(1_100, Some(700)), came(1_100, None), State::Warn),
             (came(1_100, Some(1_500)), lost(), came(1_600, None), State::Warn),
             (lost(), lost(), came(1_600, None), State::Fail),
@@ -108,6 +116,7 @@ mod tests {
         ] {
             let found = judge("10.0.0.1:53".parse().unwrap(), &usual, &old, &stream);
             assert_eq!(found.state, state, "{usual:?} {old:?} {stream:?}: {}", found.reason);
+            assert!(state != State::Skip || found.reason.contains("--large-name"), "{}", found.reason);
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::super::http;
 use super::super::patient::Patient;
 use super::super::system::resolv_conf::ResolvConf;
 use super::super::verdict::Finding;
@@ -34,7 +33,7 @@ pub(in super::super) async fn ndots(patient: &Patient) -> Finding {
     match file(patient) {
         Some(Ok(conf)) => judge_options(&conf),
         Some(Err(_)) => Finding::skip("the resolv.conf cannot be read: see `resolv.conf`"),
-        None => match http::told::<Pods>(&patient.socket(), &format!("/v1/pods?limit={PODS_MAX}")).await {
+        None => match patient.told::<Pods>(&format!("/v1/pods?limit={PODS_MAX}")).await {
             Ok(pods) => judge_pods(&pods),
             Err(_) => Finding::skip("no pod is named (--pod-pid, --resolv-conf), and the daemon tells of none"),
         },

@@ -11,7 +11,7 @@ use super::super::patient::Patient;
 use super::super::second::{self, Opinion};
 use super::super::upstreams::{By, Upstream};
 use super::super::verdict::Finding;
-use super::listed;
+use super::{dig, listed};
 
 /// Upstreams that are asked.
 const ASKED_MAX: usize = 32;
@@ -69,16 +69,17 @@ fn judge(upstream: &Upstream, udp: &Result<Opinion, String>, tcp: &Result<Opinio
         )),
         (Ok(_), Err(why)) if upstream.by == By::Udp => Some(Finding::warn(
             format!("{}: answers that do not fit into a datagram are lost", silent("TCP", why)),
-            format!("let TCP to port {port} through: nft list ruleset; the network's own filter; kdig +tcp @{ip}"),
+            format!("let TCP to port {port} through: nft list ruleset; the network's own filter; {} +tcp", dig(at)),
         )),
         (Ok(_), Err(why)) => Some(Finding::fail(
             silent("TCP", why),
-            format!("let TCP to port {port} through: nft list ruleset; the network's own filter; kdig +tcp @{ip}"),
+            format!("let TCP to port {port} through: nft list ruleset; the network's own filter; {} +tcp", dig(at)),
         )),
         (Err(why), Ok(_)) => {
             let reason = silent("UDP", why);
             let mend = format!(
-                "let UDP to port {port} through, for the failsafe sends datagrams there too: nft list ruleset; kdig @{ip}"
+                "let UDP to port {port} through, for the failsafe sends datagrams there too: nft list ruleset; {}",
+                dig(at)
             );
             Some(if upstream.by == By::Tcp { Finding::warn(reason, mend) } else { Finding::fail(reason, mend) })
         }
@@ -88,7 +89,7 @@ fn judge(upstream: &Upstream, udp: &Result<Opinion, String>, tcp: &Result<Opinio
                 .find(|said| !matches!(said.rcode, ResponseCode::NoError | ResponseCode::NXDomain))?;
             Some(Finding::warn(
                 format!("{at} says {} to a question for {} NS", failing.rcode, upstream.zone),
-                format!("is it the right server for that zone? kdig @{ip} {} NS", upstream.zone),
+                format!("is it the right server for that zone? {} {} NS", dig(at), upstream.zone),
             ))
         }
     }
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn each_way_counts_as_it_is_used() {
         let upstream = |by| Upstream {
-            address: "10.0.0.1:53".parse().unwrap(),
+            address: "10.0.0.1:5300".parse().unwrap(),
             directive: "forward".to_owned(),
             zone: ".".to_owned(),
             by,
@@ -122,6 +123,9 @@ mod tests {
             (By::Either, refused(), well(), Some(State::Warn)),
         ] {
             let found = judge(&upstream(by), &udp, &tcp);
+            let mends: Vec<&String> = found.iter().flat_map(|finding| &finding.mend).collect();
+            let is_of_both = udp.is_err() && tcp.is_err();
+            assert!(is_of_both || mends.iter().all(|mend| mend.contains("dig -p 5300 @10.0.0.1")), "{mends:?}");
             assert_eq!(found.map(|finding| finding.state), state, "{by:?} {udp:?} {tcp:?}");
         }
     }

@@ -45,7 +45,8 @@ impl House {
     #[track_caller]
     pub(super) fn node() -> Node {
         let root = ". 3600 SOA ns.example. host.example. 1 7200 900 1209600 300\n. 3600 NS ns.example.\n";
-        let text: String = (0..5).map(|_| format!(" \"{}\"", "x".repeat(215))).collect();
+        // a reply of about 1,210 octets: more than small links carry, and whole in a datagram of the usual size
+        let text: String = (0..5).map(|_| format!(" \"{}\"", "x".repeat(231))).collect();
         let example = format!(
             "example. 3600 SOA ns.example. host.example. 1 7200 900 1209600 300\nexample. 3600 NS ns.example.\n\
              ns.example. 3600 A 192.0.2.53\nwww.example. 3600 A 192.0.2.1\n{LARGE} 3600 TXT{text}\n"

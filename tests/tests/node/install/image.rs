@@ -140,12 +140,13 @@ fn the_image_is_no_more_than_that() {
         entries.map(|entry| entry.expect("read").file_name().into_string().expect("UTF-8")).collect::<BTreeSet<_>>()
     };
     assert!(
-        folder("/usr/sbin").iter().all(|name| name == "nft" || name.contains("tables")),
+        folder("/usr/sbin").iter().all(|name| ["nft", "nearpath"].contains(&name.as_str()) || name.contains("tables")),
         "{:?}",
         folder("/usr/sbin")
     );
     assert!(!image.path("/bin").exists() && !image.path("/usr/bin").exists(), "no shell");
     assert_eq!(std::fs::read_link(image.path("/node-cache")).expect("a link"), Path::new("nearpath"));
+    assert_eq!(std::fs::read_link(image.path("/usr/sbin/nearpath")).expect("a link"), Path::new("../../nearpath"));
     let binary = std::fs::metadata(image.path("/nearpath")).expect("it is there").len();
     let all = Command::new("du").args(["-sb"]).arg(image.0.path()).output().expect("du runs");
     let all: u64 = text(&all.stdout).split_whitespace().next().and_then(|word| word.parse().ok()).expect("a figure");

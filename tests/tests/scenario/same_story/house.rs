@@ -124,13 +124,11 @@ impl Dug {
     }
 }
 
-/// `22 (No Reachable Authority): (text)`.
+/// `22 (No Reachable Authority): (text)`, or `29: (text)` where dig does not know the name.
 fn error(line: &str) -> (u16, String) {
-    let (code, rest) = line.split_once(' ').expect("a code and its name");
-    let text = rest.split_once("): (").map_or("", |(_, text)| text.trim_end_matches(')'));
-    // the way's own text may end so
-    let text = if text.matches('(').count() > text.matches(')').count() { format!("{text})") } else { text.to_owned() };
-    (code.parse().expect("a code"), text)
+    let code: String = line.chars().take_while(char::is_ascii_digit).collect();
+    let text = line.split_once(": (").and_then(|(_, text)| text.strip_suffix(')')).unwrap_or_default();
+    (code.parse().expect("a code"), text.to_owned())
 }
 
 /// Waits for something that comes by itself.

@@ -14,7 +14,13 @@ const COREFILE: &str = "cluster.local:PORT {\n bind IP\n prometheus IP:9153\n au
 
 const RESULTS: &str = "nearpath_autopath_results_total";
 const SUCCESS: &str = "coredns_autopath_success_total";
-const MISSING: &str = "does not exist; ";
+const MISSING: &str = "does not exist";
+
+/// The second candidate fails.
+fn sad(house: &mut House, name: &str) {
+    let second = name.replace(".shop.", ".");
+    house.upstream("CENTRE").behaves_for(&format!("{second}."), Behaviour::Rcode(2));
+}
 
 const CASES: &[Case] = &[
     Case {
@@ -80,16 +86,32 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "autopath: a candidate fails",
-        given: |house, _| {
-            house.upstream("CENTRE").behaves_for("sad.example.com.svc.cluster.local.", Behaviour::Rcode(2))
-        },
+        given: sad,
         asked: ["sad.example.com.shop.svc.cluster.local", "A"],
+        again: Some("sad.again.example.com.shop.svc.cluster.local"),
         rcode: "SERVFAIL",
-        ede: Some((0, "search stopped at sad.example.com.svc.cluster.local. A: ")),
-        way: ["", ""],
+        ede: Some((0, "search stopped at sad.")),
+        way: ["failed, the search was stopped; ", "failed, the search was stopped; "],
         end: "; block cluster.local",
         walk: &[MISSING, "failed"],
         counted: &[(RESULTS, &[("position", "failed")], 1.0), (RESULTS, &[], 1.0), (SUCCESS, &[], 0.0)],
+        ..CASE
+    },
+    Case {
+        name: "autopath: a candidate failed a moment ago",
+        given: |house, name| {
+            sad(house, name);
+            house.asks("127.3.0.2", name);
+        },
+        asked: ["sad.before.example.com.shop.svc.cluster.local", "A"],
+        rcode: "SERVFAIL",
+        // a search is not memorised as failed: its candidate is, and tells its own story
+        ede: Some((13, "upstream said SERVFAIL")),
+        way: ["failed ", "failed "],
+        steps: &[("memory", "a failure that is not asked for again yet")],
+        walk: &[MISSING, "failed"],
+        end: "; block cluster.local",
+        counted: &[(RESULTS, &[("position", "failed")], 1.0), (RESULTS, &[], 1.0)],
         ..CASE
     },
 ];
