@@ -320,6 +320,8 @@ impl Clerk {
         if !self.shared.taps.concerns(onlookers) {
             return;
         }
+        let mut tap = self.tap.borrow_mut();
+        let Some(weight) = tap.is_due(visit.now) else { return };
         let shown = Shown {
             moment: visit.now,
             took: exchange.took,
@@ -335,7 +337,7 @@ impl Clerk {
             messages: (visit.question.packet(), reply),
             onlookers,
         };
-        self.tap.borrow_mut().show(&self.shared.taps, visit.now, &shown);
+        tap.show(&self.shared.taps, weight, &shown);
     }
 
     /// What a client is told of a hit that asks for it.

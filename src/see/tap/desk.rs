@@ -41,9 +41,14 @@ impl Tap {
         Self { pace: Pace::new(), outlet }
     }
 
-    /// Shows a query that was answered at once, if it is its turn. Neither allocates nor waits where the desk is a thread's.
-    pub fn show(&mut self, taps: &Taps, now: Moment, shown: &Shown<'_>) {
-        let Some(weight) = self.pace.is_due(now) else { return };
+    /// One more query was answered at once; if it is its turn to be shown, for how many it stands.
+    #[inline]
+    pub fn is_due(&mut self, now: Moment) -> Option<u32> {
+        self.pace.is_due(now)
+    }
+
+    /// Shows a query that stands for so many. Neither allocates nor waits where the desk is a thread's.
+    pub fn show(&mut self, taps: &Taps, weight: u32, shown: &Shown<'_>) {
         let record = shown.record(weight);
         match &mut self.outlet {
             Outlet::Queue => taps.queue(&record),
