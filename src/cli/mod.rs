@@ -146,6 +146,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn exit_codes_stand_in_the_short_help_too() {
+        for name in ["explain", "doctor", "watch"] {
+            let help = command().find_subcommand_mut(name).unwrap().render_help().to_string();
+            assert!(
+                help.contains("Exit code: 0") && (help.contains("1 if") || help.contains("1 with")),
+                "{name}: {help}"
+            );
+            assert!(help.contains("2 if") || help.contains("2 with"), "{name}: {help}");
+        }
+    }
+
+    #[test]
     fn the_table_of_flags_is_sound() {
         Line::command().debug_assert();
     }

@@ -225,18 +225,19 @@ impl Scene {
         self.asks_ordinary();
         self.asks_at_bounds();
         let daemon = &self.daemon;
-        // past its end, from an upstream that has gone; and nobody there to begin with
+        // past its end, from an upstream that has gone
         daemon.asked(&ask("a.fleeting.example", "A")).is("NOERROR");
         self.fleeting.dies();
         sleep(Duration::from_millis(5_500)); // the shortest that answers are memorised
         self.daemon.asked(&ask("a.fleeting.example", "A").edns(1232)).is("NOERROR").ede(&[3]);
+        assert!(self.daemon.reloads(&COREFILE.replace("reload 30s", "reload 40s")));
+        assert!(!self.daemon.reloads(&COREFILE.replace("    whoami\n", "    whomai\n")));
+        self.asks_ordinary();
+        // last, for a reload begins anew with health: from now on it is checked again and again
         for number in 0..8 {
             self.daemon.asked(&ask(&format!("n{number}.down.example"), "A")).is("SERVFAIL");
             sleep(Duration::from_millis(200));
         }
-        assert!(self.daemon.reloads(&COREFILE.replace("reload 30s", "reload 40s")));
-        assert!(!self.daemon.reloads(&COREFILE.replace("    whoami\n", "    whomai\n")));
-        self.asks_ordinary();
     }
 
     #[track_caller]

@@ -4,7 +4,7 @@ use super::*;
 use crate::see::api::{FailureSeen, StoreState, Top, TopClient, TopName};
 
 /// As long as causes are.
-const CAUSE: &str = "forward: 10.0.0.3:53 by tcp did not answer within the time limit (22)";
+const CAUSE: &str = "10.0.0.3:53 cannot be reached: Connection refused (os error 111)";
 
 fn frame() -> Frame {
     let rates = |pairs: &[(&str, f64)]| pairs.iter().map(|(name, rate)| ((*name).to_owned(), *rate)).collect();
