@@ -344,8 +344,8 @@ pub const TAP_RING_OCTETS: usize = 128 << 10;
 pub const TAP_RINGS_MAX: usize = 512;
 /// A desk paces itself in steps of this,
 pub const TAP_STEP: Duration = Duration::from_millis(100);
-/// and shows so many queries in each of them at most: all of them up to half of it, then a share. To show one to everybody costs
-/// about as much as to answer it, so with 100,000 hits a second this is some 3 % of their CPU.
+/// and shows so many queries in each of them at most: all of them up to half of it, then a share. What that costs
+/// beside hits is the bench's row `onlookers`: with twice as many it was more than the 5 % that looking on may cost.
 pub const TAP_SHOWN_PER_STEP_MAX: u32 = 256;
 /// Misses, and what came over connections, that wait to be shown.
 pub const TAP_QUEUE_MAX: usize = 2_048;
