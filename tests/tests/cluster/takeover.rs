@@ -191,7 +191,7 @@ impl Case {
     /// The second hears why it is answered as asked.
     #[track_caller]
     fn is_told_why(&self, server: SocketAddr) {
-        const WHY: &str = "the kernel says that the client's pod may have gone";
+        const WHY: &str = "the kernel does not vouch for the client's pod any more";
         let (at, port, from) = (format!("@{}", server.ip()), server.port().to_string(), self.address.to_string());
         let name = format!("mark.{FIRST}.svc.cluster.local");
         for asked in [&[&name, "A", "+nsid"][..], &["CH", "TXT", "whoami.nearpath"]] {
