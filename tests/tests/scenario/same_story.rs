@@ -72,6 +72,9 @@ const CASE: Case = Case {
     counted: &[],
 };
 
+/// What rises by the daemon's own looks at a zone too, while it waits for a change to show: by no less than a client's question.
+const OWN_LOOKS: &[&str] = &["nearpath_privatezone_synthesized_total"];
+
 impl Case {
     #[track_caller]
     fn holds(&self, house: &mut House) {
@@ -121,7 +124,8 @@ impl Case {
             let labels: Vec<_> = labels.iter().map(|(label, value)| (*label, house.filled(value))).collect();
             let labels: Vec<_> = labels.iter().map(|(label, value)| (*label, value.as_str())).collect();
             let rise = metrics::sum(after, metric, &labels) - metrics::sum(before, metric, &labels);
-            assert!((rise - by).abs() < 0.5, "{}: {metric}{labels:?} rose by {rise}, not {by}", self.name);
+            let is_so = if OWN_LOOKS.contains(metric) { rise > by - 0.5 } else { (rise - by).abs() < 0.5 };
+            assert!(is_so, "{}: {metric}{labels:?} rose by {rise}, not {by}", self.name);
         }
     }
 

@@ -107,7 +107,7 @@ const CASES: &[Case] = &[
         rcode: "SERVFAIL",
         // a search is not memorised as failed: its candidate is, and tells its own story
         ede: Some((13, "upstream said SERVFAIL")),
-        way: ["failed ", "failed "],
+        way: ["failed, a candidate failed a moment ago; ", "failed, a candidate failed a moment ago; "],
         steps: &[("memory", "a failure that is not asked for again yet")],
         walk: &[MISSING, "failed"],
         end: "; block cluster.local",

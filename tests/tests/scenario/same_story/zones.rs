@@ -99,7 +99,10 @@ const CASES: &[Case] = &[
         way: ["miss, made by privatezone; ", "miss, made by privatezone; "],
         end: "; block dead.test",
         steps: &[("plugin", "privatezone: ")],
-        counted: &[("nearpath_privatezone_synthesized_total", &[("zone", "dead.test.")], 1.0)],
+        counted: &[
+            ("nearpath_privatezone_synthesized_total", &[("zone", "dead.test.")], 1.0),
+            ("coredns_dns_responses_total", &[("zone", "dead.test."), ("plugin", "privatezone")], 1.0),
+        ],
         ..CASE
     },
 ];
