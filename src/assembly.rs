@@ -160,6 +160,7 @@ pub fn assemble(
             state_dir: shared.state_dir.clone(),
             cluster: Arc::clone(&shared.cluster),
             shelf: Arc::clone(&shared.shelf),
+            labels: Arc::default(),
             wiretap: None,
         };
         let mut chain = Vec::new();

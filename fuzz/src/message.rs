@@ -32,6 +32,8 @@ pub fn message(data: &[u8]) {
         reentries: 0,
         refresh: false,
         chased: None,
+        past: contract::Past::Not,
+        options: contract::Options::default(),
         story: None,
     };
     let Ok(answer) = Answer::from_upstream(&query, data) else { return };

@@ -68,6 +68,8 @@ fn question(name: Name, shared: &Shared) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        past: contract::Past::Not,
+        options: contract::Options::default(),
         story: None,
     }
 }

@@ -107,6 +107,7 @@ fn cause(failure: &Failure) -> Cow<'static, str> {
         Failure::NoBlock { .. } => return "no server block answers for the name".into(),
         Failure::EndOfChain { .. } => return "no plugin of the server block answers for the name".into(),
         Failure::Prohibited => return "refused by acl".into(),
+        Failure::Silent => return "dropped as configured".into(),
         Failure::Panicked => return "internal error".into(),
         Failure::Memorised { .. } => return "a failure of a moment ago, told again".into(),
     };

@@ -393,6 +393,8 @@ impl Clerk {
             reentries: 0,
             refresh: false,
             chased: None,
+            past: contract::Past::Not,
+            options: contract::Options::default(),
             story: None,
         }
     }
@@ -602,6 +604,7 @@ fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Op
         edns: query.edns,
         query_len: exchange.query_len,
         reply,
+        upstream: None,
         failure,
         took: exchange.took,
     }

@@ -162,6 +162,7 @@ impl Node {
             state_dir: None,
             cluster: Arc::new(contract::NoCluster),
             shelf: std::sync::Arc::default(),
+            labels: Arc::default(),
             wiretap: None,
         };
         let zone = Name::parse("cluster.local").unwrap();

@@ -134,6 +134,8 @@ impl Entrance {
             reentries: 0,
             refresh: false,
             chased: None,
+            past: contract::Past::Not,
+            options: contract::Options::default(),
             story: Some(Arc::clone(story)),
         }
     }

@@ -99,6 +99,8 @@ fn query(name: &Name, rtype: RecordType) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        past: contract::Past::Not,
+        options: contract::Options::default(),
         story: None,
     }
 }

@@ -54,6 +54,7 @@ fn context_for_tests(state_dir: Option<std::path::PathBuf>) -> contract::Context
         state_dir,
         cluster: std::sync::Arc::new(contract::NoCluster),
         shelf: std::sync::Arc::default(),
+        labels: Default::default(),
         wiretap: None,
     }
 }

@@ -48,6 +48,7 @@ fn context() -> Context {
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
         shelf: Arc::default(),
+        labels: Arc::default(),
         wiretap: None,
     }
 }

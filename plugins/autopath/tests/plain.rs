@@ -23,6 +23,7 @@ fn context(clock: &Arc<FakeClock>) -> Context {
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
         shelf: Arc::default(),
+        labels: Arc::default(),
         wiretap: None,
     }
 }

@@ -123,6 +123,7 @@ fn fixture(search: &[&str], zones: &[&str]) -> Fixture {
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
         shelf: std::sync::Arc::default(),
+        labels: Arc::default(),
         wiretap: None,
     };
     let index = Arc::new(PodIndex::default());

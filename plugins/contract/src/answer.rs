@@ -24,6 +24,8 @@ pub struct Answer {
     /// Octets of the message.
     wire_len: u16,
     rcode: Rcode,
+    /// Flags of the header that are said whatever the rules are, and flags that are not said.
+    forced: (u16, u16),
     ede: Option<Box<Ede>>,
 }
 
@@ -83,7 +85,7 @@ impl Answer {
         let mut bytes = Vec::with_capacity(composed.wire.len() + 2 * composed.ttls.len());
         bytes.extend_from_slice(&composed.wire);
         bytes.extend(composed.ttls.iter().flat_map(|at| at.to_be_bytes()));
-        Self { bytes: bytes.into(), wire_len, rcode, ede: None }
+        Self { bytes: bytes.into(), wire_len, rcode, forced: (0, 0), ede: None }
     }
 
     /// A reply without records.
@@ -157,6 +159,20 @@ impl Answer {
             write_ttl(wire, at, ttl);
         }
         self
+    }
+
+    /// The same answer whose header says `set` and does not say `clear`, both of [`Flags`], whatever it and the asker's query
+    /// would make of it. What was forced before and is not named stays.
+    #[must_use]
+    pub fn with_flags(mut self, set: u16, clear: u16) -> Self {
+        let (before_set, before_clear) = self.forced;
+        self.forced = (before_set & !clear | set, before_clear & !set | clear);
+        self
+    }
+
+    /// The flags of the header that are forced: said, and not said.
+    pub fn forced_flags(&self) -> (u16, u16) {
+        self.forced
     }
 
     /// The same answer without AA: it is handed on by somebody who is no authority for it.
@@ -261,6 +277,9 @@ impl Answer {
         }
         self.age(age, &mut out[..length]);
         write_header(asker, out);
+        if self.forced != (0, 0) {
+            force(self.forced, out);
+        }
         let opt = write_opt(asker, self.rcode, ede, &mut out[length..]);
         if opt > 0 {
             let additional = u16::from_be_bytes([out[10], out[11]]) + 1;
@@ -357,6 +376,13 @@ fn write_header(asker: &Asker<'_>, out: &mut [u8]) {
         out[3] &= !(Flags::AD as u8);
     }
     out[HEADER..HEADER + asker.question.len()].copy_from_slice(asker.question);
+}
+
+/// Says what is said whatever the rules are.
+#[inline(never)]
+fn force((set, clear): (u16, u16), out: &mut [u8]) {
+    let flags = u16::from_be_bytes([out[2], out[3]]) & !clear | set;
+    out[2..4].copy_from_slice(&flags.to_be_bytes());
 }
 
 /// Counts the records that a cut left whole, section by section.

@@ -110,6 +110,9 @@ pub enum Failure {
     /// A plugin panicked; the query is lost, the daemon goes on.
     #[error("internal error in this query")]
     Panicked,
+    /// Nobody is to hear anything: `drop` of acl past a rewritten question, or `erratic`.
+    #[error("dropped without a reply, as configured")]
+    Silent,
     /// A failure of upstream that is still memorised (RFC 9520).
     #[error("{text}")]
     Memorised {
@@ -241,7 +244,7 @@ impl Failure {
             | Self::CnameLoop { .. }
             | Self::CnameTooLong { .. }
             | Self::Memorised { .. } => Fault::Upstream,
-            Self::NoBlock { .. } | Self::EndOfChain { .. } | Self::Prohibited => Fault::Client,
+            Self::NoBlock { .. } | Self::EndOfChain { .. } | Self::Prohibited | Self::Silent => Fault::Client,
             Self::Bound { .. } | Self::NotReady { .. } | Self::Panicked | Self::TooLate { .. } => Fault::Us,
         }
     }
@@ -273,7 +276,7 @@ impl Failure {
             Self::TooLate { .. } => &told::TOO_LATE,
             Self::NoBlock { .. } => &told::NO_BLOCK,
             Self::EndOfChain { .. } => &told::END_OF_CHAIN,
-            Self::Prohibited => &told::PROHIBITED,
+            Self::Prohibited | Self::Silent => &told::PROHIBITED,
             Self::NotReady { .. } => &told::NOT_READY,
             Self::Panicked => &told::PANICKED,
             Self::Memorised { .. } => &told::CACHED_ERROR,
@@ -312,7 +315,7 @@ impl Failure {
             Self::NoBlock { name } | Self::EndOfChain { name } => vec![("name", Cow::Borrowed(name))],
             Self::NotReady { what } => vec![("what", Cow::Borrowed(what))],
             Self::Memorised { text } => vec![("text", Cow::Borrowed(text))],
-            Self::Prohibited | Self::Panicked => Vec::new(),
+            Self::Prohibited | Self::Silent | Self::Panicked => Vec::new(),
         }
     }
 }

@@ -8,12 +8,15 @@
 //! Knows the wire format and the Corefile's syntax tree. Knows no sockets, no clock of its own, and of
 //! Kubernetes only what is asked of whoever watches it.
 
+mod ahead;
 mod answer;
 mod clock;
 mod cluster;
 mod failure;
+mod labels;
 pub mod limits;
 pub mod metrics;
+mod pattern;
 mod plugin;
 mod pods;
 mod published;
@@ -27,18 +30,21 @@ pub mod testing;
 pub mod told;
 pub mod wire;
 
+pub use ahead::{Ahead, Arranger, Looked, Selector};
 pub use answer::{Age, Answer, Asker, BadAnswer};
 pub use clock::{Clock, FakeClock, Moment, RuntimeClock};
 pub use cluster::{Cluster, Endpoint, Endpoints, NoCluster, ServicePort};
 pub use corefile_compat as corefile;
 pub use failure::{Bound, Down, Failure, Fault};
+pub use labels::{About, LabelBook, Labels};
+pub use pattern::Pattern;
 pub use plugin::{
-    Blocks, Boxed, BuildError, Context, Event, Gate, Next, Observer, Plugin, Remembered, Reply, Served, Server, Source,
-    Spec, Storing, Verdict,
+    Blocks, Boxed, BuildError, Context, Event, Gate, Inside, Next, Observer, Plugin, Remembered, Reply, Served, Server,
+    Source, Spec, Storing, Verdict,
 };
 pub use pods::{Census, Known, Pod, PodIndex, Resident};
 pub use published::{Changes, Kind, Object, Publication, Published, Recent, Wanted};
-pub use query::{Client, Query, Transport};
+pub use query::{Client, Options, Past, Query, Transport};
 pub use scope::{ListId, Plain, Scope, Scoper, SearchList, SearchLists};
 pub use seen::{Forwarded, Sighting, Standing, Tracer, Way, Wiretap, Witness};
 pub use shelf::Shelf;

@@ -9,10 +9,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ahead::{Ahead, Arranger};
 use crate::answer::{Age, Answer};
 use crate::clock::{Clock, Moment};
 use crate::cluster::{Cluster, ServicePort};
 use crate::failure::Failure;
+use crate::labels::{LabelBook, Labels};
 use crate::metrics::Metrics;
 use crate::query::{Client, Query};
 use crate::scope::{Scoper, SearchLists};
@@ -68,6 +70,22 @@ impl Reply {
     pub fn unstored(mut self) -> Self {
         self.storable = false;
         self
+    }
+
+    /// The same with its TTLs as they are to be told now: for a plugin that reads or changes them. How long it is true stays.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        let lifetime = self.true_for();
+        let told = |change: &dyn Fn(u32) -> u32| Arc::new(Answer::clone(&self.answer).with_ttls(change));
+        let answer = match self.age {
+            Age::Fresh(0) => return self,
+            Age::Kept => Arc::clone(&self.answer),
+            Age::Fresh(age) => told(&|ttl| ttl.saturating_sub(age)),
+            Age::Stale => told(&|_| crate::limits::STALE_TTL),
+            Age::StaleWith(seconds) => told(&|_| seconds),
+        };
+        self.lifetime = lifetime;
+        Self { answer, age: Age::Fresh(0), ..self }
     }
 
     /// True if it is past its end.
@@ -140,6 +158,21 @@ pub trait Plugin: Any + Send + Sync + Debug {
         None
     }
 
+    /// What it does ahead of memory, if it stands there.
+    fn ahead(&self) -> Option<&dyn Ahead> {
+        None
+    }
+
+    /// Its way to put a reply's records in order, if it does.
+    fn arranger(&self) -> Option<&dyn Arranger> {
+        None
+    }
+
+    /// The labels that it knows of a query, if any.
+    fn labels(&self) -> Option<&dyn Labels> {
+        None
+    }
+
     /// Its look at every reply, if it takes one.
     fn observer(&self) -> Option<&dyn Observer> {
         None
@@ -190,18 +223,31 @@ pub trait Plugin: Any + Send + Sync + Debug {
 pub struct Next<'a> {
     chain: &'a [Arc<dyn Plugin>],
     blocks: &'a dyn Blocks,
+    inside: Option<&'a dyn Inside>,
+}
+
+/// What stands behind the plugins ahead of memory: gates, memory, and the rest of the chain.
+pub trait Inside: Send + Sync {
+    /// Answers a question that these plugins are done with.
+    fn enter<'a>(&'a self, query: &'a Query) -> Boxed<'a, Served>;
 }
 
 impl<'a> Next<'a> {
     /// The whole chain of a block.
     pub fn new(chain: &'a [Arc<dyn Plugin>], blocks: &'a dyn Blocks) -> Self {
-        Self { chain, blocks }
+        Self { chain, blocks, inside: None }
+    }
+
+    /// The part of a chain that stands ahead of memory.
+    pub fn ahead(chain: &'a [Arc<dyn Plugin>], blocks: &'a dyn Blocks, inside: &'a dyn Inside) -> Self {
+        Self { chain, blocks, inside: Some(inside) }
     }
 
     /// Asks the next plugin. After the last one nobody answers for the name: REFUSED.
     pub fn serve(self, query: &'a Query) -> Boxed<'a, Served> {
         match self.chain.split_first() {
             Some((plugin, rest)) => plugin.serve(query, Next { chain: rest, ..self }),
+            None if let Some(inside) = self.inside => inside.enter(query),
             None => Box::pin(async move { Err(Failure::EndOfChain { name: query.name.to_string() }) }),
         }
     }
@@ -312,6 +358,8 @@ pub struct Event<'e> {
     pub query_len: usize,
     /// The reply in wire form; empty if there was none (acl `drop`).
     pub reply: &'e [u8],
+    /// The upstream that answered this very question, if one did.
+    pub upstream: Option<SocketAddr>,
     /// What went wrong, if the reply tells of a failure.
     pub failure: Option<&'e Failure>,
     /// From arrival to now.
@@ -335,6 +383,8 @@ pub struct Context {
     pub cluster: Arc<dyn Cluster>,
     /// What plugins keep over a reload.
     pub shelf: Arc<Shelf>,
+    /// Who knows labels about queries in the block.
+    pub labels: Arc<LabelBook>,
     /// Who looks at the messages to and from upstreams, an earlier plugin of the block.
     pub wiretap: Option<Arc<dyn Wiretap>>,
 }

@@ -51,6 +51,30 @@ impl Client {
     }
 }
 
+/// Where a question stands with the plugins ahead of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Past {
+    /// They have not seen it, or it does not concern them.
+    #[default]
+    Not,
+    /// They are done with it, and as it is now it would not concern them: memorised for everybody who asks so.
+    Shared,
+    /// They are done with it, but whoever asks it as it is now would be answered otherwise: memorised apart.
+    Own,
+}
+
+/// EDNS options in wire form: one behind the other, each with code and length (RFC 6891 6.1.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What the client sent; absent if that was nothing.
+    pub asked: Option<Arc<[u8]>>,
+    /// What is to be sent to upstreams along with the question; absent if that is nothing. Such a question is not shared,
+    /// and what comes is not memorised, unless all questions of the block for the name have the same.
+    pub sent: Option<Arc<[u8]>>,
+    /// What the reply to the client is to have beside what the daemon says itself; absent if that is nothing.
+    pub replied: Option<Arc<[u8]>>,
+}
+
 /// A question to the plugin chain.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -81,6 +105,10 @@ pub struct Query {
     pub refresh: bool,
     /// The names whose CNAMEs led here, QNAME first; `None` if it is not the target of a CNAME.
     pub chased: Option<Arc<[Name]>>,
+    /// Whether the plugins ahead of memory are done with it.
+    pub past: Past,
+    /// EDNS options beside those that [`EdnsView`] tells.
+    pub options: Options,
     /// Where its steps are told, if somebody wants to know.
     pub story: Option<Arc<Story>>,
 }
@@ -89,7 +117,7 @@ impl Query {
     /// The same client's question for another name, entering the server blocks anew as if the pod had asked it.
     pub fn candidate(&self, name: Name, rtype: RecordType) -> Self {
         let reentries = self.reentries + 1;
-        Self { name, rtype, scope: Scope::Shared, reentries, chased: None, ..self.clone() }
+        Self { name, rtype, scope: Scope::Shared, reentries, chased: None, past: Past::Not, ..self.clone() }
     }
 
     /// The same client's question for the target of a CNAME, which stands behind `links`: owners of CNAMEs, the name of this
@@ -103,7 +131,7 @@ impl Query {
         if passed.len() > limits::CHASED_LINKS_MAX {
             return Err(Failure::CnameTooLong { most: limits::CHASED_LINKS_MAX });
         }
-        Ok(Self { name: target, scope: Scope::Shared, chased: Some(passed), ..self.clone() })
+        Ok(Self { name: target, scope: Scope::Shared, chased: Some(passed), past: Past::Not, ..self.clone() })
     }
 
     /// The time, if its steps are told: to be given to [`Query::tell_since`].

@@ -36,6 +36,8 @@ pub fn query(name: &str, rtype: RecordType) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        past: Default::default(),
+        options: Default::default(),
         story: None,
     }
 }
@@ -50,6 +52,7 @@ pub fn context() -> Context {
         state_dir: None,
         cluster: Arc::new(crate::NoCluster),
         shelf: Arc::default(),
+        labels: Arc::default(),
         wiretap: None,
     }
 }

@@ -8,11 +8,10 @@
 //!
 //! Looks at failures only, so hits cost nothing. Whoever answers a query never waits for the log.
 
-mod pattern;
 mod plugin;
 mod spec;
 mod tally;
 
-pub use pattern::Pattern;
+pub use contract::Pattern;
 pub use plugin::Errors;
 pub use spec::{Consolidate, ErrorsSpec, Level, check};

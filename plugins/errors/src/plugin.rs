@@ -93,7 +93,7 @@ impl Plugin for Errors {
 impl Observer for Errors {
     fn replied(&self, event: &Event<'_>) {
         let Some(failure) = event.failure else { return };
-        if matches!(failure, Failure::Prohibited) {
+        if matches!(failure, Failure::Prohibited | Failure::Silent) {
             return; // an access list at work is no error
         }
         let text = without_controls(&failure.to_string());
@@ -175,6 +175,7 @@ fn coredns_words(failure: &Failure) -> Option<String> {
         | Failure::NoBlock { .. }
         | Failure::EndOfChain { .. }
         | Failure::Prohibited
+        | Failure::Silent
         | Failure::NotReady { .. }
         | Failure::Panicked
         | Failure::Memorised { .. } => None,
@@ -264,6 +265,7 @@ mod tests {
             edns: None,
             query_len: 40,
             reply: &[],
+            upstream: None,
             failure: Some(failure),
             took: Duration::from_millis(2_000),
         });

@@ -9,8 +9,8 @@ use contract::corefile::{Report, Statement, no_arguments, unknown_property, valu
 use contract::wire::Name;
 use contract::{BuildError, Context, Plugin, Spec};
 
-use crate::pattern::Pattern;
 use crate::plugin::Errors;
+use contract::Pattern;
 
 /// How failures are said.
 #[derive(Clone, Debug, Default)]

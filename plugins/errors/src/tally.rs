@@ -137,7 +137,7 @@ fn go_duration(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::Pattern;
+    use contract::Pattern;
 
     fn rule(seconds: u64, show_first: bool) -> Consolidate {
         let pattern = Pattern::parse("timeout$").unwrap();

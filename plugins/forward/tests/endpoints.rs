@@ -107,6 +107,7 @@ fn context() -> Context {
         state_dir: None,
         cluster: Arc::new(NoCluster),
         shelf: std::sync::Arc::default(),
+        labels: Arc::default(),
         wiretap: None,
     }
 }

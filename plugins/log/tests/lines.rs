@@ -116,6 +116,7 @@ impl Example {
             edns: self.edns,
             query_len: 41,
             reply: &reply,
+            upstream: None,
             failure: None,
             took: self.took,
         });

@@ -88,6 +88,8 @@ impl LoopGuard {
             reentries: 0,
             refresh: false,
             chased: None,
+            past: contract::Past::Not,
+            options: contract::Options::default(),
             story: None,
         }
     }
@@ -240,6 +242,7 @@ mod tests {
                 state_dir: None,
                 cluster: Arc::new(contract::NoCluster),
                 shelf: Arc::default(),
+                labels: Arc::default(),
                 wiretap: None,
             };
             let guard = Arc::new(LoopGuard::new(Name::parse(zone).unwrap(), &context));

@@ -87,6 +87,7 @@ pub(crate) fn house(state_dir: Option<PathBuf>, cut: bool) -> Arc<House> {
         state_dir,
         cluster: std::sync::Arc::new(contract::NoCluster),
         shelf: std::sync::Arc::default(),
+        labels: Arc::default(),
         wiretap: None,
     };
     let index = Arc::new(PodIndex::default());

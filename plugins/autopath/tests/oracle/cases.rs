@@ -72,6 +72,7 @@ impl Cluster {
             state_dir: None,
             cluster: Arc::new(contract::NoCluster),
             shelf: Arc::default(),
+            labels: Arc::default(),
             wiretap: None,
         };
         let index = Arc::new(PodIndex::default());

@@ -201,6 +201,8 @@ impl World {
             reentries: 0,
             refresh: false,
             chased: None,
+            past: contract::Past::Not,
+            options: contract::Options::default(),
             story: None,
         };
         let searched = query.scope != Scope::Shared;

@@ -26,6 +26,8 @@ fn query(text: &str, rtype: RecordType) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        past: crate::Past::Not,
+        options: crate::Options::default(),
         story: None,
     }
 }

@@ -45,7 +45,7 @@ fn number(failure: &Failure) -> usize {
         Failure::TooLate { .. } => 7,
         Failure::NoBlock { .. } => 8,
         Failure::EndOfChain { .. } => 9,
-        Failure::Prohibited => 10,
+        Failure::Prohibited | Failure::Silent => 10,
         Failure::NotReady { .. } => 11,
         Failure::Panicked => 12,
         Failure::Memorised { .. } => 13,

@@ -79,6 +79,8 @@ fn question(name: &Name, rtype: RecordType, clock: &dyn Clock) -> Query {
         reentries: 0,
         refresh: true,
         chased: None,
+        past: contract::Past::Not,
+        options: contract::Options::default(),
         story: None,
     }
 }

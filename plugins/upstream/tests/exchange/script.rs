@@ -23,6 +23,7 @@ pub(crate) fn context() -> Context {
         state_dir: None,
         cluster: Arc::new(contract::NoCluster),
         shelf: Arc::default(),
+        labels: Arc::default(),
         wiretap: None,
     }
 }
@@ -47,6 +48,8 @@ pub(crate) fn query(context: &Context, name: &str) -> Query {
         reentries: 0,
         refresh: false,
         chased: None,
+        past: contract::Past::Not,
+        options: contract::Options::default(),
         story: None,
     }
 }

@@ -1,7 +1,8 @@
 //! Regular expressions as Go writes them, since every Corefile does: `\d`, `\w` and `\s` mean ASCII.
 
-use contract::limits;
 use regex::bytes::{Regex, RegexBuilder};
+
+use crate::limits;
 
 /// A regular expression and its text.
 #[derive(Clone, Debug)]
@@ -24,6 +25,16 @@ impl Pattern {
     /// Its text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// What it found where, and where its groups lie.
+    pub fn captures<'t>(&self, text: &'t [u8]) -> Option<regex::bytes::Captures<'t>> {
+        self.0.captures(text)
+    }
+
+    /// The names of its groups; `None` for one without.
+    pub fn groups(&self) -> impl Iterator<Item = Option<&str>> {
+        self.0.capture_names()
     }
 
     /// True if it is found in the text.

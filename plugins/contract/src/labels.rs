@@ -1,0 +1,60 @@
+//! Labels about a query (CoreDNS's metadata): told by whoever knows them, read by `log`, `template`, `rewrite` and `view`.
+//!
+//! Nothing is collected ahead: who wants a label asks for it, and a query that nobody wants one of pays nothing.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, Weak};
+
+use crate::plugin::Plugin;
+use crate::query::Client;
+
+/// A plugin that knows labels.
+pub trait Labels: Send + Sync {
+    /// The labels that it may have a value for, such as `kubernetes/client-namespace`.
+    fn names(&self) -> &'static [&'static str];
+
+    /// The value of one of them for this query; `None` if there is none.
+    fn label(&self, name: &str, about: &About<'_>) -> Option<String>;
+}
+
+/// What labels are told about.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'q> {
+    /// Who asks.
+    pub client: &'q Client,
+    /// The upstream that answered, once one has.
+    pub upstream: Option<SocketAddr>,
+}
+
+/// Who knows labels in a server block. Empty where `metadata` does not stand.
+#[derive(Debug, Default)]
+pub struct LabelBook {
+    view: Option<String>,
+    is_open: bool,
+    tellers: OnceLock<Vec<Weak<dyn Plugin>>>,
+}
+
+impl LabelBook {
+    /// For a block with this view. `is_open`: whether `metadata` stands in it.
+    pub fn new(view: Option<String>, is_open: bool) -> Self {
+        Self { view, is_open, tellers: OnceLock::new() }
+    }
+
+    /// The plugins of the block, once all are made. The first call counts.
+    pub fn enlist(&self, chain: &[Arc<dyn Plugin>]) {
+        let tellers = chain.iter().filter(|plugin| plugin.labels().is_some()).map(Arc::downgrade).collect();
+        let _ = self.tellers.set(tellers); // a block is made once
+    }
+
+    /// The value of a label; `None` if nobody knows it, or if the block has no `metadata`.
+    pub fn label(&self, name: &str, about: &About<'_>) -> Option<String> {
+        if !self.is_open {
+            return None;
+        }
+        if name == "view/name" {
+            return self.view.clone();
+        }
+        let tellers = self.tellers.get()?.iter().filter_map(Weak::upgrade);
+        tellers.into_iter().find_map(|plugin| plugin.labels()?.label(name, about))
+    }
+}
