@@ -164,7 +164,7 @@ mod tests {
         }
         assert_eq!(lookup("nothing"), None);
         assert!(properties("cache").contains(&"prefetch"));
-        assert!(properties("rewrite").is_empty());
+        assert!(properties("tsig").is_empty());
     }
 
     #[test]

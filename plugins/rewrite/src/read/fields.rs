@@ -71,9 +71,9 @@ const RCODE_MAX: u16 = 23;
 
 /// `type FROM TO`
 pub(super) fn rtype(words: &mut Reader<'_, '_>) -> Option<Action> {
-    let from = words.value("a type such as `AAAA`", |text| type_of(text));
+    let from = words.value("a type such as `AAAA`", type_of);
     let place = words.span();
-    let to = words.value("a type such as `HTTPS`", |text| type_of(text));
+    let to = words.value("a type such as `HTTPS`", type_of);
     let left = words.rest();
     super::superfluous(left, words);
     if let Some(to) = to.filter(|to| EXCHANGES.contains(to)) {
