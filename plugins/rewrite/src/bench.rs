@@ -3,6 +3,8 @@
 //! Names in RDATA may be pointers into their message. So records are not taken out of it: what is new is put behind it, and
 //! the records' offsets lead there.
 
+use std::ops::Range;
+
 use contract::wire::{Message, Name, Record, RecordType, Section, read_name, skip_name};
 
 use crate::pass::NoName;
@@ -17,8 +19,8 @@ pub(crate) struct Draft {
     /// Its TTL as it is to be told, seconds.
     pub(crate) ttl: u32,
     owner: Text,
-    /// The name that it points to, and where that lies in the message; for types whose value rules change.
-    value: Option<(usize, Text)>,
+    /// The name that it points to, and where that begins and ends in the message; for types whose value rules change.
+    value: Option<(Range<usize>, Text)>,
     /// The owner as it came.
     pub(crate) came_from: Option<Name>,
 }
@@ -50,7 +52,8 @@ impl Draft {
         let owner = Text::at(message, record.owner).unwrap_or(Text { text: String::new(), is_changed: false });
         let value = value_at(record.rtype, message.rdata(&record)).and_then(|at| {
             let at = record.rdata + at;
-            Some((at, Text::at(message, at)?))
+            let behind = skip_name(message.wire(), at).filter(|behind| *behind <= record.end)?;
+            Some((at..behind, Text::at(message, at)?))
         });
         Self { record, ttl: record.ttl, owner, value, came_from: message.name(record.owner) }
     }
@@ -98,10 +101,10 @@ impl Bench {
             if draft.owner.is_changed {
                 record.owner = put(&mut wire, name_of(&draft.owner)?.as_wire()).unwrap_or(record.owner);
             }
-            if let Some((at, value)) = draft.value.as_ref().filter(|(_, value)| value.is_changed) {
-                let behind = skip_name(message.wire(), *at).unwrap_or(record.end).min(record.end);
+            if let Some((place, value)) = draft.value.as_ref().filter(|(_, value)| value.is_changed) {
                 let (name, octets) = (name_of(value)?, message.wire());
-                let rdata = [&octets[record.rdata..*at], name.as_wire(), &octets[behind..record.end]].concat();
+                let (before, behind) = (&octets[record.rdata..place.start], &octets[place.end..record.end]);
+                let rdata = [before, name.as_wire(), behind].concat();
                 if let Some(at) = put(&mut wire, &rdata) {
                     (record.rdata, record.end) = (at, wire.len());
                 }
@@ -136,4 +139,40 @@ fn put(wire: &mut Vec<u8>, octets: &[u8]) -> Option<usize> {
     let at = wire.len();
     wire.extend_from_slice(octets);
     Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swap::Find;
+    use contract::wire::{Class, Composer};
+
+    #[test]
+    fn a_value_that_runs_out_of_its_record_is_left_alone() {
+        let owner = Name::parse("a.test").unwrap();
+        for (rtype, rdata) in [
+            (RecordType::SRV, &b"\0\x01"[..]),
+            (RecordType::MX, b"\0\x01\x03ol"),
+            (RecordType::NAPTR, b"\0\x01\0\x01\x09"),
+            (RecordType::CNAME, b""),
+        ] {
+            let mut composer = Composer::new(&owner, rtype, Class::IN);
+            composer.record(Section::Answer, &owner, rtype, 9, |to| to.octets(rdata)).unwrap();
+            composer
+                .record(Section::Answer, &owner, RecordType::TXT, 9, |to| to.octets(b"\x03old\0\x03old\0"))
+                .unwrap();
+            let wire = composer.finish().wire;
+            let message = Message::parse(&wire).unwrap();
+            let mut drafts: Vec<_> = message.records().flatten().map(|record| Draft::of(&message, record)).collect();
+            let any = Swap::plain(Find::Substring(".".into()), "x.");
+            drafts.iter_mut().for_each(|draft| {
+                draft.swap_value(&any);
+                draft.swap_owner(&any);
+            });
+            let bench = Bench::of(&message, &drafts).unwrap();
+            let (whole, records): (_, Vec<_>) = (bench.message(), bench.records().collect());
+            assert_eq!((records.len(), whole.rdata(&records[0])), (2, rdata), "{rtype}");
+            assert_eq!(whole.name(records[0].owner).unwrap().to_string(), "ax.testx.");
+        }
+    }
 }

@@ -100,7 +100,8 @@ fn variable(name: &str, word: &Word, words: &mut Reader<'_, '_>) -> Option<Data>
     let found = found.or_else(|| is_label.then(|| Data::Label(name.to_owned())));
     if found.is_none() {
         let error = words.report().error(word.span, format!("`{word}` is no variable"));
-        error.expected("`{qname}`, `{qtype}`, `{client_ip}`, `{client_port}`, `{protocol}`, `{server_ip}`, `{server_port}`, or a label such as `{view/name}`");
+        let names = KNOWN.map(|(known, _)| format!("`{{{known}}}`")).join(", ");
+        error.expected(format!("{names}, or a label such as `{{view/name}}`"));
         error.nearest(name, KNOWN.map(|(known, _)| known));
     }
     found
