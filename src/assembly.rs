@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cache::{BlockId, Store};
 use contract::corefile::{Key, Scheme};
-use contract::limits::UDP_REPLY_MAX;
+use contract::limits::{ANSWER_WITHIN, UDP_REPLY_MAX};
 use contract::metrics::Metrics;
 use contract::wire::Name;
 use contract::{Blocks as _, BuildError, Context, Plugin, Storing};
@@ -16,9 +16,11 @@ use timeouts::TimeoutsSpec;
 
 use crate::interfaces;
 use crate::plan::{BlockPlan, Plan};
+use crate::serve::ahead::AheadOf;
 use crate::serve::block::Block;
 use crate::serve::tally::Tally;
 use crate::serve::zones::{Entrance, Shared, Zones};
+use crate::wiring;
 
 /// What outlives a reload: numbers and counters that are given by name.
 #[derive(Default)]
@@ -309,6 +311,10 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         zones: zones.into(),
         id,
         walk_id,
+        ahead: ahead(built, register),
+        arrangers: with(|plugin| plugin.arranger().is_some()),
+        view: None,
+        answer_within: ANSWER_WITHIN,
         gates: with(|plugin| plugin.gate().is_some()),
         tracers: with(|plugin| plugin.tracer().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),
@@ -325,6 +331,14 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         tally: register.tally(&server, &zone),
         chain,
     }
+}
+
+/// What of a block's chain stands ahead of memory.
+fn ahead(built: &Built<'_>, register: &Register) -> Option<AheadOf> {
+    let plugins: Box<[_]> = built.chain.iter().filter(|plugin| plugin.ahead().is_some()).cloned().collect();
+    let own_id = || register.number(format!("{}\n--- ahead", built.plan.fingerprint));
+    let count = built.plan.chain.iter().filter(|spec| wiring::stands_ahead_of_memory(spec.name())).count();
+    (!plugins.is_empty()).then(|| AheadOf { count, plugins, own_id: own_id() })
 }
 
 /// The label `server` as CoreDNS writes it: a wildcard address is left out.
