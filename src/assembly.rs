@@ -26,7 +26,7 @@ use crate::wiring;
 #[derive(Default)]
 pub struct Register {
     numbers: Mutex<Numbers>,
-    tallies: Mutex<BTreeMap<(String, String), Arc<Tally>>>,
+    tallies: Mutex<BTreeMap<[String; 3], Arc<Tally>>>,
 }
 
 #[derive(Default)]
@@ -44,8 +44,8 @@ pub struct Assembly {
     pub listeners: Vec<Listener>,
     /// Every plugin, for its work beside the queries.
     pub plugins: Vec<Arc<dyn Plugin>>,
-    /// Which directives stand where: server, zone, name.
-    pub enabled: Vec<[String; 3]>,
+    /// Which directives stand where: server, zone, view, name.
+    pub enabled: Vec<[String; 4]>,
 }
 
 impl Assembly {
@@ -125,15 +125,15 @@ impl Register {
         tallies.retain(|_, tally| Arc::strong_count(tally) > 1);
     }
 
-    fn tally(&self, server: &str, zone: &str) -> Arc<Tally> {
+    fn tally(&self, server: &str, zone: &str, view: &str) -> Arc<Tally> {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tallies.entry((server.to_owned(), zone.to_owned())).or_default())
+        Arc::clone(tallies.entry([server, zone, view].map(str::to_owned)).or_default())
     }
 
-    /// Every (server, zone) with its counts.
-    pub fn tallies(&self) -> Vec<(String, String, Arc<Tally>)> {
+    /// The counts of every server, zone and view.
+    pub fn tallies(&self) -> Vec<([String; 3], Arc<Tally>)> {
         let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        tallies.iter().map(|((server, zone), tally)| (server.clone(), zone.clone(), Arc::clone(tally))).collect()
+        tallies.iter().map(|(of, tally)| (of.clone(), Arc::clone(tally))).collect()
     }
 }
 
@@ -246,7 +246,7 @@ fn listen(
     };
     let timeouts = built.iter().find_map(|built| built.plan.settings.timeouts).unwrap_or_default();
     let server = format!("{}://{}", at.scheme, label_address(at.address));
-    let outside = register.tally(&server, OUTSIDE);
+    let outside = register.tally(&server, OUTSIDE, "");
     let zones = Arc::new(Zones::new(&blocks, Arc::clone(shared)).counting_outside(outside));
     if let Some(handle) = Entrance(Arc::clone(&zones)).handle() {
         built.iter().flat_map(|built| &built.chain).for_each(|plugin| plugin.attach(Arc::clone(&handle)));
@@ -276,16 +276,18 @@ fn zones_at(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<Name> {
     zones
 }
 
-fn enabled_labels([server, zone, name]: &[String; 3]) -> Vec<(&str, &str)> {
-    vec![("server", server), ("zone", zone), ("view", ""), ("name", name)]
+fn enabled_labels([server, zone, view, name]: &[String; 4]) -> Vec<(&str, &str)> {
+    vec![("server", server), ("zone", zone), ("view", view), ("name", name)]
 }
 
-/// What stands in a block before one listener: server, zone, directive.
-fn directives(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<[String; 3]> {
+/// What stands in a block before one listener: server, zone, view, directive.
+fn directives(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<[String; 4]> {
     let server = format!("{}://{}", at.scheme, label_address(at.address));
     let of_zone = |zone: &Name| {
         let (server, zone) = (server.clone(), zone.to_string());
-        plan.directives.iter().map(move |name| [server.clone(), zone.clone(), (*name).to_owned()])
+        plan.directives
+            .iter()
+            .map(move |name| [server.clone(), zone.clone(), plan.view().to_owned(), (*name).to_owned()])
     };
     zones_at(plan, at, dns_port).iter().flat_map(of_zone).collect()
 }
@@ -304,8 +306,8 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
     let walk_id = register.number(format!("{}\n---\n{}", plan.fingerprint, place.together));
     let store = plan.settings.cache.as_ref().filter(|_| keyed);
     if let Some(cache) = store {
-        shared.store.register(*id, cache.labels(&server, ""));
-        shared.store.register(*walk_id, cache.labels(&server, ""));
+        shared.store.register(*id, cache.labels(&server, plan.view()));
+        shared.store.register(*walk_id, cache.labels(&server, plan.view()));
     }
     Block {
         zones: zones.into(),
@@ -328,7 +330,7 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
             .bufsize
             .as_ref()
             .map_or(UDP_REPLY_MAX, |bufsize| usize::from(bufsize.size).min(UDP_REPLY_MAX)),
-        tally: register.tally(&server, &zone),
+        tally: register.tally(&server, &zone, plan.view()),
         chain,
     }
 }

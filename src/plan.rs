@@ -182,6 +182,11 @@ impl BlockPlan {
         self.steps(spec.into_iter().collect());
     }
 
+    /// The name of its view; empty without one.
+    pub fn view(&self) -> &str {
+        ""
+    }
+
     /// Several more steps.
     pub fn steps(&mut self, specs: Vec<impl Spec + 'static>) {
         self.chain.extend(specs.into_iter().map(|spec| Box::new(spec) as Box<dyn Spec>));

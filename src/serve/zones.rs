@@ -175,7 +175,7 @@ impl Zones {
 
     /// The blocks whose zones enclose a name, the longest zone first.
     #[inline]
-    fn around(&self, name: &[u8]) -> impl Iterator<Item = &Arc<Block>> {
+    pub fn around(&self, name: &[u8]) -> impl Iterator<Item = &Arc<Block>> {
         self.entries.iter().filter(move |(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
     }
 
