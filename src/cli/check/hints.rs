@@ -154,6 +154,7 @@ mod tests {
         for text in [
             ". {\n cache\n loop\n forward . /etc/resolv.conf\n}",
             ". {\n log {\n  class error\n }\n whoami\n}",
+            "cluster.local {\n autopath @kubernetes\n cache\n forward . @kube-system/kube-dns\n}",
             "cluster.local {\n autopath @kubernetes\n cache {\n success 9984\n denial 0\n }\n forward . 10.0.0.1 {\n force_tcp\n }\n}",
         ] {
             assert_eq!(hints(text), "", "{text}");
