@@ -61,6 +61,22 @@ pub(crate) enum Change {
 pub(crate) type Due<'r> = Cow<'r, Change>;
 
 impl Action {
+    /// Its field, as it is written.
+    pub(crate) fn field(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "name",
+            Self::Type { .. } => "type",
+            Self::Class { .. } => "class",
+            Self::Edns(_) => "edns0",
+            Self::Reply { change, .. } | Self::Every { change } => match change {
+                Change::Ttl { .. } => "ttl",
+                Change::Rcode { .. } => "rcode",
+                Change::Target(_) => "cname",
+                Change::Owner(_) | Change::Value(_) => "answer",
+            },
+        }
+    }
+
     /// True if it does something to every question, whatever the name and whoever asks.
     pub(crate) fn is_unconditional(&self) -> bool {
         match self {

@@ -10,6 +10,9 @@ use crate::rule::Rule;
 use crate::serve::Rewrite;
 use crate::{NAME, read};
 
+/// So many rules are named where the directive is described.
+const SHOWN_MAX: usize = 8;
+
 /// The checked `rewrite` statements of a server block, in order.
 #[derive(Clone, Debug)]
 pub struct RewriteSpec {
@@ -39,10 +42,10 @@ impl Spec for RewriteSpec {
     }
 
     fn describe(&self) -> String {
-        match self.rules.len() {
-            1 => "rewrites questions and replies by one rule".to_owned(),
-            rules => format!("rewrites questions and replies by {rules} rules, in order"),
-        }
+        let fields: Vec<_> = self.rules.iter().map(|rule| rule.action.field()).collect();
+        let shown = &fields[..fields.len().min(SHOWN_MAX)];
+        let more = if shown.len() < fields.len() { " ..." } else { "" };
+        format!("rewrites questions and replies by {} rules, in order: {}{more}", fields.len(), shown.join(", "))
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError> {

@@ -190,7 +190,7 @@ fn all_rules_of_a_block_are_one_plugin() {
     let (specs, report) = all_checked("rewrite name a b\nrewrite ttl a 3", &[Name::root()], check);
     assert_eq!(report, "");
     let joined = specs.into_iter().map(Option::unwrap).reduce(RewriteSpec::then).unwrap();
-    assert_eq!(joined.describe(), "rewrites questions and replies by 2 rules, in order");
+    assert_eq!(joined.describe(), "rewrites questions and replies by 2 rules, in order: name, ttl");
 }
 
 #[test]
