@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use contract::labels::VIEW_NAME;
 use contract::limits::SENT_OPTIONS_MAX;
 use contract::wire::RecordType;
 use contract::{About, Client, LabelBook, Transport};
@@ -83,7 +84,7 @@ impl EdnsRule {
             Act::Unset => false,
             Act::Replace => true,
             Act::Append => !matches!(self.data, Data::Fixed(_)),
-            Act::Set => !matches!(self.data, Data::Fixed(_) | Data::QName | Data::QType),
+            Act::Set => self.data.is_personal(),
         }
     }
 
@@ -113,6 +114,20 @@ impl EdnsRule {
 }
 
 impl Data {
+    /// True if it depends on who asks. The view's name is the server block's.
+    fn is_personal(&self) -> bool {
+        match self {
+            Self::Fixed(_) | Self::QName | Self::QType => false,
+            Self::Label(label) => label != VIEW_NAME,
+            Self::Subnet(..)
+            | Self::ClientIp
+            | Self::ClientPort
+            | Self::Protocol
+            | Self::ServerIp
+            | Self::ServerPort => true,
+        }
+    }
+
     /// What goes into the option; `None` if there is nothing to say.
     fn octets(&self, Asked { client, name, rtype, labels }: Asked<'_>) -> Option<Vec<u8>> {
         Some(match self {

@@ -1,6 +1,7 @@
 //! `edns0 local|nsid|subnet set|append|replace|unset ... [revert]`.
 
 use contract::corefile::{Reader, Word};
+use contract::labels::LABELS;
 use contract::limits::SENT_OPTIONS_MAX;
 
 use super::superfluous;
@@ -103,6 +104,13 @@ fn variable(name: &str, word: &Word, words: &mut Reader<'_, '_>) -> Option<Data>
         let names = KNOWN.map(|(known, _)| format!("`{{{known}}}`")).join(", ");
         error.expected(format!("{names}, or a label such as `{{view/name}}`"));
         error.nearest(name, KNOWN.map(|(known, _)| known));
+    }
+    if let Some(Data::Label(label)) = &found
+        && !LABELS.contains(&label.as_str())
+    {
+        let warning =
+            words.report().warning(word.span, format!("nobody knows the label `{label}`, so this rule does nothing"));
+        warning.nearest(label, LABELS);
     }
     found
 }

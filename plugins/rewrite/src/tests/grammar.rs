@@ -36,7 +36,7 @@ fn what_coredns_accepts_is_accepted() {
         "edns0 nsid unset",
         "edns0 local set 0xffee {qname}",
         "edns0 local append 0xffee {client_ip} revert",
-        "edns0 local set 0xffee {some-plugin/some-label}",
+        "edns0 local set 0xffee {kubernetes/client-namespace}",
         "edns0 subnet set 24 56",
         "edns0 subnet replace 0x18 0 revert",
         "edns0 subnet unset",
@@ -174,6 +174,8 @@ fn what_is_wrong_is_told_at_its_place() {
 fn what_does_not_do_what_it_seems_to_is_warned_of() {
     for (statement, place, said) in [
         ("rewrite name suffix .arpa .arpa answer name auto answer value a b", "2:45", "`auto` is a pattern here"),
+        ("rewrite edns0 local set 1 {view/nam}", "2:27", "did you mean `view/name`?"),
+        ("rewrite edns0 local set 1 {some/label}", "2:27", "nobody knows the label"),
         ("rewrite name exact a b..c", "2:22", "is no domain name"),
         ("rewrite cname suffix .cdn.net .x.", "2:22", "no target of a CNAME ends with"),
     ] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::testing::{client, context, query};
 use contract::wire::RecordType;
-use contract::{About, Context, LabelBook, Labels, Plugin, Query, Transport};
+use contract::{About, Context, LabelBook, Labels, Plugin, Query, Transport, labels};
 
 use super::{Zone, ask_plugin, plugin_of};
 
@@ -117,14 +117,10 @@ async fn a_subnet_is_cut_to_its_bits() {
 struct Teller;
 
 impl Labels for Teller {
-    fn names(&self) -> &'static [&'static str] {
-        &["some/label", "some/empty"]
-    }
-
     fn label(&self, name: &str, about: &About<'_>) -> Option<String> {
         match name {
-            "some/label" => Some(about.client.address.ip().to_string()),
-            "some/empty" => Some(String::new()),
+            labels::CLIENT_POD => Some(about.client.address.ip().to_string()),
+            labels::CLIENT_NAMESPACE => Some(String::new()),
             _ => None,
         }
     }
@@ -146,15 +142,15 @@ async fn labels_are_told_where_they_are_known() {
     let teller: [Arc<dyn Plugin>; 1] = [Arc::new(Teller)];
     book.enlist(&teller);
     let context = Context { labels: book, ..context() };
-    for (label, told) in [
-        ("some/label", &b"\0\x07\0\x09192.0.2.7"[..]),
-        ("view/name", b"\0\x07\0\x06inside"),
-        ("some/empty", b"\0\x08\0\x01x"),
-        ("other/label", b"\0\x08\0\x01x"),
+    for (label, told, is_personal) in [
+        ("kubernetes/client-pod-name", &b"\0\x07\0\x09192.0.2.7"[..], true),
+        ("view/name", b"\0\x07\0\x06inside", false),
+        ("kubernetes/client-namespace", b"\0\x08\0\x01x", true),
+        ("forward/upstream", b"\0\x08\0\x01x", true),
     ] {
         // a label that is not known is passed over, and the next rule speaks
         let rules = format!("rewrite edns0 local set 7 {{{label}}}\nrewrite edns0 local set 8 x");
-        assert_eq!(sent(&context, &rules, &asked(b"")).await, (Some(told.to_vec()), true), "{label}");
+        assert_eq!(sent(&context, &rules, &asked(b"")).await, (Some(told.to_vec()), is_personal), "{label}");
     }
 }
 
