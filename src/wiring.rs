@@ -12,6 +12,7 @@ use dnstap::DnstapSpec;
 use loop_guard::LoopGuard;
 use privatezone::PrivateZoneSpec;
 use query_log::LogSpec;
+use rewrite::RewriteSpec;
 
 use crate::plan::BlockPlan;
 
@@ -43,6 +44,7 @@ pub const DIRECTIVES: &[Row] = &[
     setting("dnstap", |s, b, r| b.step(joined(dnstap::check, DnstapSpec::then, s, &b.zones, r))),
     answers("local", |s, b, r| b.step(one(local::check, s, &b.zones, r))),
     answers("any", |s, b, r| b.step(one(any::check, s, &b.zones, r))),
+    answers("rewrite", |s, b, r| b.step(joined(rewrite::check, RewriteSpec::then, s, &b.zones, r))),
     answers("autopath", |s, b, r| b.step(one(autopath::check, s, &b.zones, r))),
     setting("acl", |s, b, r| b.step(joined(acl::check, AclSpec::then, s, &b.zones, r))),
     answers("cache", |s, b, r| b.settings.cache = one(cache::check, s, &b.zones, r)),

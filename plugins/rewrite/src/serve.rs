@@ -95,6 +95,10 @@ impl Plugin for Rewrite {
         Box::pin(self.ask(query, pass, next))
     }
 
+    fn reads_options(&self) -> bool {
+        self.says_options
+    }
+
     fn ahead(&self) -> Option<&dyn Ahead> {
         Some(self)
     }
