@@ -263,6 +263,12 @@ pub const HOSTS_ENTRIES_MAX: usize = 500_000;
 pub const HOSTS_RECORDS_MAX: usize = 1_024;
 /// The shortest time between two looks at a hosts file.
 pub const HOSTS_RELOAD_MIN: Duration = Duration::from_millis(100);
+/// Addresses of one section of a reply that `loadbalance` puts in another order; later ones stay where they are.
+pub const BALANCED_ADDRESSES_MAX: usize = 256;
+/// The largest file of `loadbalance`'s weights that is read, octets.
+pub const WEIGHT_FILE_MAX: usize = 4 << 20;
+/// It is read no more often than this.
+pub const WEIGHT_RELOAD_MIN: Duration = Duration::from_millis(100);
 
 /// The hot answers that are kept for a restart, with what their numbers stand for, octets.
 pub const WARM_OCTETS_MAX: usize = 4 << 20;
