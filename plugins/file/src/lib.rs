@@ -10,6 +10,8 @@
 //!
 //! Questions read the zones and never wait for a file.
 
+mod follow;
+mod lines;
 mod lookup;
 mod master;
 mod reply;

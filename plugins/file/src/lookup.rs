@@ -8,19 +8,10 @@
 
 use std::borrow::Cow;
 
-use contract::limits::ZONE_LINKS_MAX;
 use contract::wire::{Name, RecordType};
 
-use crate::zone::{Node, Record, Zone};
-
-/// A record under the owner that it is told with.
-#[derive(Clone, Debug)]
-pub(crate) struct Line<'z> {
-    pub(crate) owner: Cow<'z, Name>,
-    pub(crate) rtype: RecordType,
-    pub(crate) ttl: u32,
-    pub(crate) rdata: Cow<'z, [u8]>,
-}
+use crate::lines::{Line, lines, signatures, with_signatures};
+use crate::zone::{Node, Zone};
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +41,16 @@ pub(crate) struct Found<'z> {
 }
 
 impl<'z> Found<'z> {
-    fn new(outcome: Outcome, answer: Vec<Line<'z>>, authority: Vec<Line<'z>>, additional: Vec<Line<'z>>) -> Self {
+    pub(crate) fn new(
+        outcome: Outcome,
+        answer: Vec<Line<'z>>,
+        authority: Vec<Line<'z>>,
+        additional: Vec<Line<'z>>,
+    ) -> Self {
         Self { outcome, answer, authority, additional, leads_to: None }
     }
 
-    fn failure() -> Self {
+    pub(crate) fn failure() -> Self {
         Self::new(Outcome::ServerFailure, Vec::new(), Vec::new(), Vec::new())
     }
 }
@@ -110,7 +106,7 @@ impl Zone {
     }
 
     /// The names from the apex down to this one.
-    fn way_down(&self, name: &Name) -> Vec<Name> {
+    pub(crate) fn way_down(&self, name: &Name) -> Vec<Name> {
         let depth = name.label_count() - self.origin.label_count();
         let mut way: Vec<Name> = std::iter::successors(Some(name.clone()), Name::parent).take(depth + 1).collect();
         way.reverse();
@@ -187,181 +183,4 @@ impl Zone {
         }
         Found::new(outcome, Vec::new(), authority, Vec::new())
     }
-
-    /// What a DNAME above the name makes of it; `None` if there is none.
-    fn substituted<'z>(&'z self, node: &'z Node, asked: Asked<'_>) -> Option<Found<'z>> {
-        let Asked { name, rtype, dnssec_ok } = asked;
-        let dname = node.set(RecordType::DNAME).first()?;
-        let labels = Name::strip(name.as_wire(), node.owner.as_wire()).filter(|labels| !labels.is_empty())?;
-        let Some(target) = Name::join(labels, &dname.name_at(0)).filter(|target| target != name) else {
-            return Some(Found::failure()); // too long, or it leads to itself
-        };
-        let link = Line {
-            owner: Cow::Owned(name.clone()),
-            rtype: RecordType::CNAME,
-            ttl: dname.ttl,
-            rdata: Cow::Owned(target.as_wire().to_vec()),
-        };
-        let mut found = match rtype {
-            RecordType::CNAME => Found::new(Outcome::Success, vec![link], self.ns(dnssec_ok), Vec::new()),
-            _ => self.followed(asked, vec![link], target),
-        };
-        found.answer.splice(0..0, with_signatures(node, RecordType::DNAME, dnssec_ok));
-        Some(found)
-    }
-
-    /// Follows a CNAME as long as the zone knows the next name.
-    fn followed<'z>(&'z self, asked: Asked<'_>, mut answer: Vec<Line<'z>>, mut target: Name) -> Found<'z> {
-        let Asked { name, rtype, dnssec_ok } = asked;
-        let mut owners = vec![name.clone()];
-        loop {
-            let node = self.node(&target);
-            if let Some((authority, glue)) = self.cut_above(&target, rtype, dnssec_ok) {
-                return Found::new(Outcome::Delegation, answer, authority, glue);
-            }
-            let asks_apex = rtype == RecordType::NS || rtype == RecordType::SOA && target == self.origin;
-            let Some(node) = node.filter(|_| !asks_apex) else {
-                let found = Found::new(Outcome::Success, answer, Vec::new(), Vec::new());
-                return Found { leads_to: Some((owners, target)), ..found };
-            };
-            let links = node.set(RecordType::CNAME);
-            if links.is_empty() || owners.len() > ZONE_LINKS_MAX + 1 {
-                if links.is_empty() {
-                    answer.extend(with_signatures(node, rtype, dnssec_ok));
-                }
-                let additional = self.additional(&answer, dnssec_ok);
-                return Found::new(Outcome::Success, answer, self.ns(dnssec_ok), additional);
-            }
-            answer.extend(with_signatures(node, RecordType::CNAME, dnssec_ok));
-            owners.push(target);
-            target = links[0].name_at(0);
-        }
-    }
-
-    /// The first zone cut between the apex and a name.
-    fn cut_above(&self, name: &Name, rtype: RecordType, dnssec_ok: bool) -> Option<(Vec<Line<'_>>, Vec<Line<'_>>)> {
-        if !self.origin.encloses(name) {
-            return None;
-        }
-        let nodes = self.way_down(name).into_iter().skip(1).filter_map(|part| self.node(&part));
-        nodes.into_iter().find_map(|node| self.delegation(node, name, rtype, dnssec_ok))
-    }
-
-    /// NS, DS and glue of a zone cut. The DS of the cut itself is ours to tell (RFC 4035 3.1.4.1).
-    fn delegation<'z>(
-        &'z self,
-        node: &'z Node,
-        name: &Name,
-        rtype: RecordType,
-        dnssec_ok: bool,
-    ) -> Option<(Vec<Line<'z>>, Vec<Line<'z>>)> {
-        let servers = node.set(RecordType::NS);
-        if servers.is_empty() || rtype == RecordType::DS && node.owner == *name {
-            return None;
-        }
-        let mut authority = lines(Cow::Borrowed(&node.owner), RecordType::NS, servers);
-        if dnssec_ok {
-            authority.extend(with_signatures(node, RecordType::DS, true));
-        }
-        Some((authority, self.glue(&node.owner, servers, dnssec_ok)))
-    }
-
-    /// Addresses of servers whose names are below the name that they serve.
-    fn glue(&self, owner: &Name, servers: &[Record], dnssec_ok: bool) -> Vec<Line<'_>> {
-        let names = servers.iter().map(|server| server.name_at(0)).filter(|name| owner.encloses(name));
-        names.filter_map(|name| self.node(&name)).flat_map(|node| addresses(node, dnssec_ok)).collect()
-    }
-
-    /// Addresses of the names in an answer that are in the zone.
-    fn additional(&self, answer: &[Line<'_>], dnssec_ok: bool) -> Vec<Line<'_>> {
-        self.addresses_of(answer.iter().filter_map(Line::points_to), dnssec_ok)
-    }
-
-    /// Addresses of names that are in the zone, each once.
-    pub(crate) fn addresses_of(&self, names: impl Iterator<Item = Name>, dnssec_ok: bool) -> Vec<Line<'_>> {
-        let mut targets: Vec<Name> = Vec::new();
-        for name in names.filter(|name| self.origin.encloses(name)) {
-            if !targets.contains(&name) {
-                targets.push(name);
-            }
-        }
-        targets.iter().filter_map(|name| self.node(name)).flat_map(|node| addresses(node, dnssec_ok)).collect()
-    }
-
-    /// The authority section of an answer that was found elsewhere.
-    pub(crate) fn authority(&self, outcome: Outcome, dnssec_ok: bool) -> Vec<Line<'_>> {
-        match outcome {
-            Outcome::NameError | Outcome::NoData => self.soa(dnssec_ok),
-            Outcome::Success | Outcome::Delegation | Outcome::ServerFailure => self.ns(dnssec_ok),
-        }
-    }
-
-    fn soa(&self, dnssec_ok: bool) -> Vec<Line<'_>> {
-        let owner = Cow::Borrowed(&self.apex.owner);
-        let mut soa = lines(owner.clone(), RecordType::SOA, std::slice::from_ref(&self.apex.soa));
-        if dnssec_ok {
-            soa.extend(lines(owner, RecordType::RRSIG, &self.apex.soa_signatures));
-        }
-        soa
-    }
-
-    fn ns(&self, dnssec_ok: bool) -> Vec<Line<'_>> {
-        let owner = Cow::Borrowed(&self.origin);
-        let mut ns = lines(owner.clone(), RecordType::NS, &self.apex.ns);
-        if dnssec_ok {
-            ns.extend(lines(owner, RecordType::RRSIG, &self.apex.ns_signatures));
-        }
-        ns
-    }
-}
-
-impl Line<'_> {
-    /// The name whose addresses are of use to whoever gets this record.
-    pub(crate) fn points_to(&self) -> Option<Name> {
-        let octets = self.rdata.get(pointing_at(self.rtype)?..)?;
-        let end = contract::wire::skip_name(octets, 0)?;
-        Name::from_wire(&octets[..end])
-    }
-}
-
-/// Where the RDATA of such a record has a name whose addresses are of use.
-pub(crate) fn pointing_at(rtype: RecordType) -> Option<usize> {
-    match rtype {
-        RecordType::MX | RecordType::SVCB | RecordType::HTTPS => Some(2),
-        RecordType::SRV => Some(6),
-        _ => None,
-    }
-}
-
-fn lines<'z>(owner: Cow<'z, Name>, rtype: RecordType, records: &'z [Record]) -> Vec<Line<'z>> {
-    let line =
-        |record: &'z Record| Line { owner: owner.clone(), rtype, ttl: record.ttl, rdata: Cow::Borrowed(&record.rdata) };
-    records.iter().map(line).collect()
-}
-
-fn signatures<'z>(owner: Cow<'z, Name>, node: &'z Node, covered: RecordType) -> impl Iterator<Item = Line<'z>> {
-    let rtype = RecordType::RRSIG;
-    let line = move |record: &'z Record| Line {
-        owner: owner.clone(),
-        rtype,
-        ttl: record.ttl,
-        rdata: Cow::Borrowed(&record.rdata),
-    };
-    node.signatures(covered).map(line)
-}
-
-/// A set, and its signatures if they are wanted.
-fn with_signatures(node: &Node, rtype: RecordType, dnssec_ok: bool) -> Vec<Line<'_>> {
-    let owner = Cow::Borrowed(&node.owner);
-    let mut set = lines(owner.clone(), rtype, node.set(rtype));
-    if dnssec_ok {
-        set.extend(signatures(owner, node, rtype));
-    }
-    set
-}
-
-fn addresses(node: &Node, dnssec_ok: bool) -> Vec<Line<'_>> {
-    let mut both = with_signatures(node, RecordType::A, dnssec_ok);
-    both.extend(with_signatures(node, RecordType::AAAA, dnssec_ok));
-    both
 }

@@ -4,7 +4,8 @@ use contract::wire::{Composer, Flags, Full, Name, Rcode, RecordType, Section};
 use contract::{Answer, Blocks, Bound, Failure, Query, Reply, Source};
 
 use crate::NAME;
-use crate::lookup::{Found, Line, Outcome, pointing_at};
+use crate::lines::{Line, pointing_at};
+use crate::lookup::{Found, Outcome};
 use crate::zone::Zone;
 
 /// The reply to a question. A chain that leads out is followed through the server blocks.
