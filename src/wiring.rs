@@ -58,6 +58,12 @@ pub const DIRECTIVES: &[Row] = &[
 /// What only all server blocks together tell; the number is the port of plain DNS for keys that name none.
 pub const ACROSS: &[fn(&Corefile, u16, &mut Report)] = &[privatezone::check_blocks];
 
+/// True if a plugin meets a query before memory does: it stands above `cache`.
+pub fn stands_ahead_of_memory(name: &str) -> bool {
+    let place = |name: &str| DIRECTIVES.iter().position(|row| row.name == name);
+    place(name) < place("cache")
+}
+
 /// A directive that changes no answer.
 const fn setting(name: &'static str, check: Check) -> Row {
     Row { name, shapes_answers: false, check }
