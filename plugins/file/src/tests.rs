@@ -378,6 +378,83 @@ async fn names_in_records_are_compressed_and_whole() {
     assert!(Message::parse(message.wire()).is_ok() && message.wire().len() < 180, "{}", message.wire().len());
 }
 
+/// A small generator of numbers (Knuth's MMIX constants), so that a failure can be repeated.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+#[test]
+fn whatever_a_file_says_it_is_read_or_refused() {
+    let words = [
+        "@",
+        "a",
+        "*",
+        "*.a",
+        "b.a",
+        "x.other.",
+        ".",
+        "1",
+        "5m",
+        "IN",
+        "A",
+        "192.0.2.1",
+        "NS",
+        "CNAME",
+        "DNAME",
+        "MX",
+        "SOA",
+        "TXT",
+        "RRSIG",
+        "NSEC",
+        "SVCB",
+        "alpn=",
+        "\"t\"",
+        "\\000",
+        "(",
+        ")",
+        ";",
+        "\n",
+        "\n",
+        "\n ",
+        "$ORIGIN",
+        "$TTL",
+        "AQ==",
+        r"\#",
+        "00",
+        "\u{fc}",
+        "\"",
+    ];
+    let templates = ["a 1 CNAME @", "a 1 DNAME b.a", "@ 1 NS a", "b.a 1 MX 1 a", "*.a 1 CNAME *.a", "a 1 NS b.a"];
+    let origin = Name::parse("example.org").unwrap();
+    let (mut numbers, mut read) = (Numbers(1), 0);
+    for round in 0..4_000 {
+        let mut text = "@ 1 SOA a b 1 1 1 1 1\n".to_owned();
+        for _ in 0..numbers.below(6) {
+            text += templates[numbers.below(templates.len())];
+            text += "\n";
+        }
+        for _ in 0..numbers.below(if round % 2 == 0 { 1 } else { 12 }) {
+            text += words[numbers.below(words.len())];
+            text += [" ", ""][usize::from(numbers.below(8) == 0)];
+        }
+        let Ok(zone) = crate::zone::Zone::read(&PathBuf::from("db"), text.as_bytes(), &origin) else { continue };
+        read += 1;
+        for name in ["example.org", "a.example.org", "b.a.example.org", "c.b.a.example.org", r"\000.example.org"] {
+            let name = Name::parse(name).unwrap();
+            for (rtype, dnssec_ok) in [(RecordType::A, true), (RecordType::MX, false), (RecordType::NS, true)] {
+                let found = zone.look_up(crate::lookup::Asked { name: &name, rtype, dnssec_ok });
+                assert!(found.answer.len() < 64, "{text}");
+            }
+        }
+    }
+    assert!(read > 2_000, "{read} of them are zones");
+}
+
 #[test]
 fn mistakes_have_a_place() {
     for (wrong, place, word) in [
