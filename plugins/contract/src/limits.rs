@@ -273,6 +273,8 @@ pub const WEIGHT_RELOAD_MIN: Duration = Duration::from_millis(100);
 pub const ZONE_FILE_MAX: usize = 128 << 20;
 /// Records of one zone.
 pub const ZONE_RECORDS_MAX: usize = 1_000_000;
+/// Steps from the first to the last number of one `$GENERATE`.
+pub const ZONE_GENERATED_MAX: u32 = 65_535;
 /// How deep zone files include one another.
 pub const ZONE_INCLUDES_MAX: usize = 7;
 /// Octets of the RDATA of one set of records: it must fit into a message together with its owner's name.

@@ -6,6 +6,7 @@
 //! ```
 
 mod fields;
+mod generate;
 mod lexer;
 mod name;
 mod rdata;
@@ -18,7 +19,11 @@ use std::path::{Path, PathBuf};
 use contract::limits::{ZONE_FILE_MAX, ZONE_INCLUDES_MAX, ZONE_RECORDS_MAX};
 use contract::wire::{Name, RecordType};
 
+use generate::Template;
 use lexer::{Entry, Lexer, Word};
+
+/// The TTL of generated records without one, seconds; CoreDNS's, which does not look at `$TTL` there.
+const GENERATED_TTL: u32 = 3_600;
 
 /// A record of a zone file.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,9 +93,12 @@ impl Reader<'_> {
                 }
                 b"$ORIGIN" => origin = only_name(&entry, &origin).map_err(|reason| bad(line, reason))?,
                 b"$TTL" => self.default = Some(directive_ttl(&entry).map_err(|reason| bad(line, reason))?),
+                b"$GENERATE" if !first.is_quoted => {
+                    self.generated(&entry, &origin).map_err(|reason| bad(line, reason))?
+                }
                 word if word.starts_with(b"$") && !first.is_quoted && !entry.starts_blank => {
                     let word = String::from_utf8_lossy(word).into_owned();
-                    let reason = format!("`{word}` is not known; `$ORIGIN`, `$TTL` and `$INCLUDE` are");
+                    let reason = format!("`{word}` is not known; `$ORIGIN`, `$TTL`, `$INCLUDE` and `$GENERATE` are");
                     return Err(bad(line, reason));
                 }
                 _ => self.record(&entry, &mut owner, &origin).map_err(|reason| bad(line, reason))?,
@@ -104,6 +112,19 @@ impl Reader<'_> {
             slurp(path, ZONE_FILE_MAX - self.octets).map_err(|reason| format!("{}: {reason}", path.display()))?;
         self.octets += octets.len();
         Ok(octets)
+    }
+
+    /// The records of `$GENERATE`. What is taken over from entry to entry is not changed by them.
+    fn generated(&mut self, entry: &Entry, origin: &[u8]) -> Result<(), String> {
+        let template = Template::parse(entry)?;
+        let before = self.default;
+        let mut owner = None;
+        for entry in template.entries() {
+            self.default = Some(Ttl { seconds: GENERATED_TTL, is_fixed: false });
+            self.record(&entry?, &mut owner, origin)?;
+        }
+        self.default = before;
+        Ok(())
     }
 
     /// `[OWNER] [TTL] [CLASS] TYPE RDATA`, TTL and class in any order.

@@ -54,6 +54,19 @@ fn owners_ttls_and_origins_are_taken_over() {
 }
 
 #[test]
+fn records_are_generated() {
+    let text =
+        "$TTL 7\n$GENERATE 1-5/2 host-$ A 192.0.2.$\na A 192.0.2.9\n$GENERATE 9-10 ${1,3,x} 5 TXT \"$$ \\$ $\"\n";
+    let owners: Vec<_> =
+        heads(text).into_iter().map(|(owner, _, ttl)| (owner.replace(".example.org.", ""), ttl)).collect();
+    let expected = [("host-1", 3600), ("host-3", 3600), ("host-5", 3600), ("a", 7), ("00a", 5), ("00b", 5)];
+    assert_eq!(owners, expected.map(|(owner, ttl)| (owner.to_owned(), ttl)));
+    let parsed = all(text).unwrap();
+    assert_eq!(parsed[1].rdata, [192, 0, 2, 3]);
+    assert_eq!(parsed[5].rdata, b"\x06$ $ 10");
+}
+
+#[test]
 fn each_type_has_its_wire_form() {
     for (text, octets) in [
         ("A 192.0.2.1", "c0000201"),
@@ -116,7 +129,16 @@ fn a_mistake_has_a_line_and_a_reason() {
         ("$TTL", "db:1", "$TTL SECONDS"),
         ("$TTL x", "db:1", "no TTL"),
         ("$ORIGIN", "db:1", "$ORIGIN NAME"),
-        ("$GENERATE 1-2 a A 192.0.2.$", "db:1", "`$GENERATE` is not known"),
+        ("$DATE 1", "db:1", "`$DATE` is not known"),
+        ("$GENERATE 2-1 a A 192.0.2.$", "db:1", "no range"),
+        ("$GENERATE 1-2/0 a A 192.0.2.$", "db:1", "no range"),
+        ("$GENERATE 1 a A 192.0.2.$", "db:1", "no range"),
+        ("$GENERATE 0-65536 a A 192.0.2.$", "db:1", "65535 steps"),
+        ("$GENERATE 1-2", "db:1", "without an owner"),
+        ("\n$GENERATE 254-256 a$ A 192.0.2.$", "db:2", "`192.0.2.256` is no IPv4"),
+        ("$GENERATE 1-2 a${-2} A 192.0.2.$", "db:1", "leads out"),
+        ("$GENERATE 1-2 a${0,1,z} A 192.0.2.$", "db:1", "no modifier"),
+        ("$GENERATE 1-2 a${0 A 192.0.2.$", "db:1", "never closed"),
         ("$INCLUDE /nonexistent/zone", "db:1", "/nonexistent/zone: No such file"),
         ("a 1 DS 1 8 1 xyz", "db:1", "not hexadecimal"),
         ("a 1 DNSKEY 1 3 8 ???", "db:1", "no base64"),
