@@ -13,6 +13,7 @@
 #[cfg(test)]
 mod corpus;
 pub mod host;
+mod inside;
 mod key;
 mod lexer;
 mod nearest;
