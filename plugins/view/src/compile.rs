@@ -6,7 +6,7 @@ use crate::Wrong;
 use crate::code::{Address, Code, Fact, Order};
 use crate::constants;
 use crate::functions::{Function, Type};
-use crate::parser::{Expr, Node};
+use crate::tree::{Expr, Node};
 
 /// Code of which the type is known.
 type Typed = (Code, Type);

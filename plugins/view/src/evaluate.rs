@@ -58,7 +58,7 @@ impl Code {
             Self::TypeIs(types) => Ok(types.contains(&facts.looked.rtype)),
             Self::InCidr(address, cidr) => Ok(cidr.contains(address.of(facts)?)),
             Self::InAnyCidr(sides) => {
-                let address = parsed(&*sides[0].said(facts)?)?;
+                let address = parsed(&sides[0].said(facts)?)?;
                 Ok(Cidr::parse(&sides[1].said(facts)?).ok_or(NoValue)?.contains(address))
             }
             Self::Equal(sides) => Ok(equal(&sides[0].value(facts)?, &sides[1].value(facts)?)),

@@ -20,6 +20,7 @@ mod parser;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use spec::{ViewSpec, check};
 
