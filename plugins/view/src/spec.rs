@@ -89,7 +89,10 @@ impl ViewSpec {
     pub fn describe(&self) -> String {
         match self.expressions.as_slice() {
             [] => format!("view {}: every question", self.name),
-            expressions => format!("view {}: questions for which {} is true", self.name, expressions.join(" and ")),
+            expressions => {
+                let all: Vec<String> = expressions.iter().map(|one| format!("`{one}`")).collect();
+                format!("view {}: questions for which {} is true", self.name, all.join(" and "))
+            }
         }
     }
 

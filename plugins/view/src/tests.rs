@@ -129,7 +129,7 @@ fn every_expression_must_be_true() {
     let (spec, report) = checked("expr true\nexpr type() == 'A'");
     let spec = spec.unwrap();
     assert!(report.is_empty() && spec.expressions == ["true", "type() == 'A'"]);
-    assert_eq!(spec.describe(), "view test: questions for which true and type() == 'A' is true");
+    assert_eq!(spec.describe(), "view test: questions for which `true` and `type() == 'A'` is true");
     let (client, name) = (client("10.1.2.3"), Name::root());
     let looked = |rtype| Looked {
         client: &client,
