@@ -73,7 +73,7 @@ pub static DIRECTIVES: &[Row] = &[
     refused("dnssec", "a node does not sign", CENTRE),
     served("tls", &["client_auth", "keylog"]),
     served("minimal", &[]),
-    refused("template", NOT_YET, CENTRE),
+    served("template", &["match", "answer", "additional", "authority", "rcode", "ederror", "fallthrough", "upstream"]),
     refused("transfer", NOT_YET, CENTRE),
     served("hosts", &["ttl", "no_reverse", "reload", "fallthrough", "fallthrough_unsupported"]),
     refused("route53", NOT_YET, "`forward` the zone to a resolver that serves it"),
@@ -137,6 +137,6 @@ pub static DIRECTIVES: &[Row] = &[
     served("whoami", &[]),
     refused("on", "the daemon runs no commands", "run the command beside the daemon"),
     refused("sign", "a node does not sign", CENTRE),
-    refused("view", NOT_YET, "serve the clients from different ports or addresses, with `bind`"),
+    served("view", &["expr"]),
     refused("nomad", NOT_YET, "`forward` the zone to a resolver that serves it"),
 ];

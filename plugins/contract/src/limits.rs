@@ -301,6 +301,10 @@ pub const ERROR_LINES_PER_SECOND_MAX: u32 = 100;
 pub const ERROR_LINES_MAX: usize = 1_024;
 /// Characters of a regular expression in the Corefile (CoreDNS's own bound).
 pub const REGEXP_CHARACTERS_MAX: usize = 10_000;
+/// Parentheses, lists, signs and conditions inside each other in an expression or a template of the Corefile.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+/// Octets of a text that a template or an expression makes: more is no record.
+pub const TEMPLATE_TEXT_MAX: usize = 64 << 10;
 /// Octets that a compiled regular expression may take.
 pub const REGEXP_COMPILED_MAX: usize = 1 << 20;
 /// EDNS options that an upstream is sent along with a question, octets of all together; those beyond are left out.
