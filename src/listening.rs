@@ -172,7 +172,7 @@ impl Listening {
             Bound::Dns(udp, tcp) => {
                 let options = StreamOptions { timeouts, connections, tls: None, proxy: proxy.clone() };
                 let tcp = tcp.serve(&front, options, &self.runtime)?;
-                udp.bound_receive_buffers(self.receive_buffer)?;
+                udp.bound_receive_buffers(self.receive_buffer_of_each(udp.count()))?;
                 let added = match proxy {
                     None => self.udp.serve(udp, &front)?,
                     Some(proxy) => self.udp.serve(udp, &Arc::new(Behind::new(&front, &proxy)))?,
@@ -190,6 +190,15 @@ impl Listening {
             }
         };
         Ok(Open { opening: listener.opening.clone(), front, datagrams, stream })
+    }
+
+    /// Octets for each of so many sockets of an address. Where memory is bounded, what the threads' sockets would have is shared
+    /// by all.
+    fn receive_buffer_of_each(&self, sockets: usize) -> usize {
+        match self.receive_buffer < RECEIVE_BUFFER {
+            true => self.receive_buffer * self.udp.threads() / sockets,
+            false => self.receive_buffer,
+        }
     }
 
     /// Serves another assembly. Sockets whose address stays are kept with their connections, and get the new blocks at once, the

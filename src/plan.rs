@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use contract::Spec;
-use contract::corefile::{self, Block, Host, Key, Report, Statement};
+use contract::corefile::{self, Block, Corefile, Host, Key, Report, Statement};
 use contract::wire::Name;
 
 use crate::wiring;
@@ -21,6 +21,8 @@ use crate::wiring;
 pub struct Checked {
     /// Errors and warnings.
     pub report: Report,
+    /// What was written, imports and snippets resolved.
+    pub tree: Corefile,
     /// Present if there is no error.
     pub plan: Option<Plan>,
     /// Tells one state of all the files that were read from another.
@@ -89,7 +91,7 @@ pub fn check(name: &str, text: &str, host: &dyn Host, dns_port: u16) -> Checked 
     let blocks: Vec<_> = tree.blocks.iter().map(|block| plan_block(block, &mut report)).collect();
     let plan = (!report.has_errors()).then_some(Plan { blocks });
     let (digest, version) = host.finish();
-    Checked { report, plan, digest, version }
+    Checked { report, tree, plan, digest, version }
 }
 
 /// A host that notes what was read, so that a change of an imported file is seen too.
@@ -180,6 +182,11 @@ impl BlockPlan {
     /// One more step of the chain.
     pub fn step(&mut self, spec: Option<impl Spec + 'static>) {
         self.steps(spec.into_iter().collect());
+    }
+
+    /// The name of its view; empty without one.
+    pub fn view(&self) -> &str {
+        ""
     }
 
     /// Several more steps.

@@ -12,6 +12,7 @@ use dnstap::DnstapSpec;
 use loop_guard::LoopGuard;
 use privatezone::PrivateZoneSpec;
 use query_log::LogSpec;
+use rewrite::RewriteSpec;
 
 use crate::plan::BlockPlan;
 
@@ -43,6 +44,7 @@ pub const DIRECTIVES: &[Row] = &[
     setting("dnstap", |s, b, r| b.step(joined(dnstap::check, DnstapSpec::then, s, &b.zones, r))),
     answers("local", |s, b, r| b.step(one(local::check, s, &b.zones, r))),
     answers("any", |s, b, r| b.step(one(any::check, s, &b.zones, r))),
+    answers("rewrite", |s, b, r| b.step(joined(rewrite::check, RewriteSpec::then, s, &b.zones, r))),
     answers("autopath", |s, b, r| b.step(one(autopath::check, s, &b.zones, r))),
     setting("acl", |s, b, r| b.step(joined(acl::check, AclSpec::then, s, &b.zones, r))),
     answers("cache", |s, b, r| b.settings.cache = one(cache::check, s, &b.zones, r)),
@@ -57,6 +59,12 @@ pub const DIRECTIVES: &[Row] = &[
 
 /// What only all server blocks together tell; the number is the port of plain DNS for keys that name none.
 pub const ACROSS: &[fn(&Corefile, u16, &mut Report)] = &[privatezone::check_blocks];
+
+/// True if a plugin meets a query before memory does: it stands above `cache`.
+pub fn stands_ahead_of_memory(name: &str) -> bool {
+    let place = |name: &str| DIRECTIVES.iter().position(|row| row.name == name);
+    place(name) < place("cache")
+}
 
 /// A directive that changes no answer.
 const fn setting(name: &'static str, check: Check) -> Row {

@@ -7,6 +7,7 @@
 //! ```
 
 mod accept;
+pub mod ahead;
 mod apology;
 mod ask;
 pub mod block;

@@ -88,6 +88,11 @@ impl UdpSockets {
         }
     }
 
+    /// How many sockets there are.
+    pub fn count(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// What was got.
     pub fn added(&self) -> Added {
         self.added

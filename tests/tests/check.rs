@@ -10,6 +10,7 @@ use nearpath_tests::mode::{self, note};
 use nearpath_tests::place::{self, Folder};
 use nearpath_tests::{Daemon, ask};
 
+mod elsewhere;
 mod private;
 
 const WITHIN: Duration = Duration::from_secs(20);

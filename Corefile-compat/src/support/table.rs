@@ -62,7 +62,7 @@ pub static DIRECTIVES: &[Row] = &[
     served("chaos", &[]),
     ignored("loadbalance", "records keep the order in which the upstream sends them"),
     refused("tsig", NOT_YET, CENTRE),
-    refused("rewrite", NOT_YET, CENTRE),
+    served("rewrite", &["name", "type", "class", "cname", "ttl", "rcode", "edns0", "answer"]),
     served("autopath", &["pods", "nxdomain_cut"]),
     served("acl", &["allow", "block", "filter", "drop"]),
     served(

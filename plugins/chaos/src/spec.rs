@@ -38,7 +38,7 @@ pub fn check(statement: &Statement, _zones: &[Name], report: &mut Report) -> Opt
     }
     let authors = reader.rest();
     if let Some(superfluous) = authors.get(AUTHORS_MAX) {
-        report.error(superfluous.span, "too many authors").expected(&format!("at most {AUTHORS_MAX}"));
+        report.error(superfluous.span, "too many authors").expected(format!("at most {AUTHORS_MAX}"));
     }
     let authors: BTreeSet<&str> = authors.iter().map(|author| author.as_str()).collect();
     if !authors.is_empty() {

@@ -289,6 +289,8 @@ pub const ERROR_LINES_MAX: usize = 1_024;
 pub const REGEXP_CHARACTERS_MAX: usize = 10_000;
 /// Octets that a compiled regular expression may take.
 pub const REGEXP_COMPILED_MAX: usize = 1 << 20;
+/// EDNS options that an upstream is sent along with a question, octets of all together; those beyond are left out.
+pub const SENT_OPTIONS_MAX: usize = 512;
 /// How long after its first probe `loop` looks for it (CoreDNS's own bound).
 pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
 /// How long after a probe was answered `loop` still looks for it (CoreDNS's own bound).

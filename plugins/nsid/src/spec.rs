@@ -20,7 +20,7 @@ pub fn check(statement: &Statement, _zones: &[Name], report: &mut Report) -> Opt
     let data = (!words.is_empty()).then(|| words.join(" ").into_bytes());
     if data.as_ref().is_some_and(|data| data.len() > DATA_MAX) {
         let error = report.error(statement.arguments[0].span, "too long an identity");
-        error.expected(&format!("at most {DATA_MAX} octets"));
+        error.expected(format!("at most {DATA_MAX} octets"));
     }
     no_body(statement, report);
     (report.errors() == before).then_some(NsidSpec { data })
