@@ -11,6 +11,9 @@ use crate::encode::{Place, Stack, Timing, encode};
 /// Where no stack is taken: whoever is interrupted there may hold a lock that walking the stack needs.
 const NOT_IN: [&str; 4] = ["libc", "libgcc", "pthread", "vdso"];
 
+/// Frames in which whoever walks a stack may be.
+const PROFILER_FRAMES_MAX: usize = 8;
+
 /// True while a profile is taken: the process has one timer for it.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -89,13 +92,30 @@ fn stacks(report: &Report) -> Vec<Stack> {
         file: symbol.filename().into_owned(),
         line: symbol.lineno(),
     };
-    let frames = |frames: &pprof::Frames| frames.frames.iter().map(|frame| frame.iter().map(place).collect()).collect();
+    let frames = |frames: &pprof::Frames| -> Vec<Vec<Place>> {
+        let all = frames.frames.iter().map(|frame| frame.iter().map(place).collect()).collect();
+        without_profiler(all)
+    };
     let counted = report.data.iter().map(|(key, count)| Stack {
         thread: key.thread_name_or_id(),
         frames: frames(key),
         count: i64::try_from(*count).unwrap_or(i64::MAX),
     });
     counted.collect()
+}
+
+/// The frames of the program: the innermost ones are those of whoever walks the stack.
+fn without_profiler(mut frames: Vec<Vec<Place>>) -> Vec<Vec<Place>> {
+    let is_own = |place: &Place| {
+        let (function, file) = (&place.function, &place.file);
+        function.contains("pprof::backtrace")
+            || function.starts_with("backtrace::")
+            || ["/pprof-0.", "/backtrace-0."].iter().any(|package| file.contains(package))
+    };
+    let innermost = &frames[..frames.len().min(PROFILER_FRAMES_MAX)];
+    let own = innermost.iter().rposition(|frame| frame.iter().any(is_own)).map_or(0, |last| last + 1);
+    frames.drain(..own);
+    frames
 }
 
 #[cfg(test)]
@@ -124,6 +144,15 @@ mod tests {
         let text = |at: i64| read.string_table[usize::try_from(at).unwrap()].as_str();
         assert!(read.function.iter().any(|function| text(function.name).contains("busy_with_nothing")));
         assert!(read.sample.iter().any(|sample| text(sample.label[0].str) == "at-work" && sample.value[0] > 0));
+        let location = |id: u64| read.location.iter().find(|location| location.id == id).unwrap();
+        let innermost = read.sample.iter().filter_map(|sample| sample.location_id.first()).map(|id| location(*id));
+        let names = innermost.flat_map(|location| &location.line).map(|line| {
+            let function = &read.function[usize::try_from(line.function_id).unwrap() - 1];
+            (text(function.name), text(function.filename))
+        });
+        for (name, file) in names {
+            assert!(!name.contains("pprof::backtrace") && !file.contains("/backtrace-0."), "{name} in {file}");
+        }
         drop(Profile::begin().unwrap());
     }
 }
