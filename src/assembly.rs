@@ -15,6 +15,7 @@ use rustls::ServerConfig;
 use timeouts::TimeoutsSpec;
 
 use crate::interfaces;
+use crate::listening::Opening;
 use crate::plan::{BlockPlan, Plan};
 use crate::serve::ahead::AheadOf;
 use crate::serve::block::Block;
@@ -71,6 +72,8 @@ pub struct Listener {
     pub tls: Option<Arc<ServerConfig>>,
     /// Time-outs of its connections.
     pub timeouts: TimeoutsSpec,
+    /// How its sockets are opened.
+    pub opening: Opening,
 }
 
 /// What CoreDNS calls the zone of queries that enter no block: it has no closing dot, so no zone is called so.
@@ -255,7 +258,7 @@ fn listen(
     if let Some(handle) = Entrance(Arc::clone(&zones)).handle() {
         built.iter().flat_map(|built| &built.chain).for_each(|plugin| plugin.attach(Arc::clone(&handle)));
     }
-    Ok(Listener { at, zones, tls, timeouts })
+    Ok(Listener { at, zones, tls, timeouts, opening: Opening::default() })
 }
 
 /// What the blocks of one listener have in common.
