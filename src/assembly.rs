@@ -314,6 +314,7 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         id,
         walk_id,
         ahead: ahead(built, register),
+        reads_options: chain.iter().any(|plugin| plugin.reads_options()),
         arrangers: with(|plugin| plugin.arranger().is_some()),
         view: None,
         answer_within: ANSWER_WITHIN,

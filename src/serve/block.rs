@@ -27,6 +27,8 @@ pub struct Block {
     pub chain: Box<[Arc<dyn Plugin>]>,
     /// What stands ahead of memory; absent where nothing there has a say.
     pub ahead: Option<AheadOf>,
+    /// True if somebody looks at the EDNS options that clients send.
+    pub reads_options: bool,
     /// Those that put replies in order.
     pub arrangers: Box<[Arc<dyn Plugin>]>,
     /// Which of the questions for its zones are for it; absent if all are.

@@ -217,6 +217,10 @@ impl Clerk {
     fn pending(&self, block: &Arc<Block>, visit: &Visit<'_>) -> Pending {
         let shared = Arc::clone(&self.shared);
         let mut query = self.query(visit);
+        if block.reads_options {
+            let options = visit.question.options();
+            query.options.asked = (!options.is_empty()).then(|| options.into());
+        }
         if asks_why(&visit.question) {
             query.story = Some(Arc::new(Story::begin()));
         }

@@ -257,6 +257,7 @@ fn block(id: u32, zone: Name, chain: Vec<Arc<dyn Plugin>>) -> Block {
         walk_id: Arc::new(BlockId(id + 100)),
         chain: chain.into(),
         ahead: None,
+        reads_options: false,
         arrangers: [].into(),
         view: None,
         answer_within: contract::limits::ANSWER_WITHIN,

@@ -326,7 +326,7 @@ impl Entrance {
             None => None,
         };
         let shareable = match query.scope {
-            Scope::Shared => block.coalesce && query.options.sent.is_none(),
+            Scope::Shared => block.coalesce,
             Scope::Search(_) => block.coalesce_walks && !self.0.walks_are_closed(),
         };
         if !shareable || block.store.is_some() && !open {

@@ -11,6 +11,7 @@ use nearpath_tests::place::Folder;
 
 use self::readme::examples;
 
+mod elsewhere;
 mod private;
 mod readme;
 

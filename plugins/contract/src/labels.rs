@@ -49,6 +49,11 @@ impl LabelBook {
         Self { view, is_open, tellers: OnceLock::new() }
     }
 
+    /// The name of the block's view, as metrics have it; empty without one.
+    pub fn view(&self) -> &str {
+        self.view.as_deref().unwrap_or_default()
+    }
+
     /// The plugins of the block, once all are made. The first call counts.
     pub fn enlist(&self, chain: &[Arc<dyn Plugin>]) {
         let tellers = chain.iter().filter(|plugin| plugin.labels().is_some()).map(Arc::downgrade).collect();

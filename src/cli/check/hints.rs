@@ -9,27 +9,20 @@ const CAPACITY: usize = 9_984;
 /// Where a cluster's own addresses are turned into names.
 const REVERSE: [&str; 2] = ["in-addr.arpa.", "ip6.arpa."];
 
-/// A look at a server block; it says what it finds.
-type Hint = fn(&Block, &Around<'_>, &mut Report);
-
-/// What a hint may have to know beside the block.
-struct Around<'c> {
-    corefile: &'c Corefile,
-    domain: &'c Name,
-}
+/// A look at a server block; it says what it finds. The name is the cluster's domain.
+type Hint = fn(&Block, &Name, &mut Report);
 
 /// Every hint, in the order in which a reader would go through a block.
 const HINTS: &[Hint] = &[log_left_on, missing_autopath, no_cache, small_cache, no_loop, udp_to_the_centre];
 
 /// Says what could be better. `domain` is the cluster's.
 pub(super) fn look(corefile: &Corefile, domain: &Name, report: &mut Report) {
-    let around = Around { corefile, domain };
     for block in &corefile.blocks {
-        HINTS.iter().for_each(|hint| hint(block, &around, report));
+        HINTS.iter().for_each(|hint| hint(block, domain, report));
     }
 }
 
-fn log_left_on(block: &Block, _: &Around<'_>, report: &mut Report) {
+fn log_left_on(block: &Block, _: &Name, report: &mut Report) {
     let Some(log) = block.directive("log") else { return };
     let all = log.property("class").is_none_or(|class| class.arguments.iter().any(|word| *word == "all"));
     if all {
@@ -39,8 +32,8 @@ fn log_left_on(block: &Block, _: &Around<'_>, report: &mut Report) {
     }
 }
 
-fn missing_autopath(block: &Block, around: &Around<'_>, report: &mut Report) {
-    let is_cluster = block.keys.iter().any(|key| key.zone.as_str() == around.domain.to_string());
+fn missing_autopath(block: &Block, domain: &Name, report: &mut Report) {
+    let is_cluster = block.keys.iter().any(|key| key.zone.as_str() == domain.to_string());
     if is_cluster && block.directive("autopath").is_none() {
         report
             .hint(block.keys[0].span, "pods walk their search lists themselves: up to 8 questions for an outside name")
@@ -48,7 +41,7 @@ fn missing_autopath(block: &Block, around: &Around<'_>, report: &mut Report) {
     }
 }
 
-fn no_cache(block: &Block, _: &Around<'_>, report: &mut Report) {
+fn no_cache(block: &Block, _: &Name, report: &mut Report) {
     if let Some(forward) = block.directive("forward").filter(|_| block.directive("cache").is_none()) {
         report
             .hint(forward.name.span, "each question goes to the upstream: the block has no `cache`")
@@ -56,7 +49,7 @@ fn no_cache(block: &Block, _: &Around<'_>, report: &mut Report) {
     }
 }
 
-fn small_cache(block: &Block, _: &Around<'_>, report: &mut Report) {
+fn small_cache(block: &Block, _: &Name, report: &mut Report) {
     let Some(cache) = block.directive("cache") else { return };
     for class in ["success", "denial"] {
         let Some(line) = cache.property(class) else { continue };
@@ -69,7 +62,7 @@ fn small_cache(block: &Block, _: &Around<'_>, report: &mut Report) {
     }
 }
 
-fn no_loop(block: &Block, _: &Around<'_>, report: &mut Report) {
+fn no_loop(block: &Block, _: &Name, report: &mut Report) {
     let Some(forward) = block.directive("forward").filter(|_| block.directive("loop").is_none()) else { return };
     if targets(forward).any(|target| target.starts_with('/')) {
         report
@@ -78,18 +71,22 @@ fn no_loop(block: &Block, _: &Around<'_>, report: &mut Report) {
     }
 }
 
-fn udp_to_the_centre(block: &Block, around: &Around<'_>, report: &mut Report) {
+fn udp_to_the_centre(block: &Block, domain: &Name, report: &mut Report) {
     let inside = |zone: &Zone| {
-        zone.encloses(&around.domain.to_string()) && !zone.is_root()
-            || around.domain.encloses(&name(zone))
+        zone.encloses(&domain.to_string()) && !zone.is_root()
+            || domain.encloses(&name(zone))
             || REVERSE.iter().any(|reverse| zone.as_str().ends_with(reverse))
     };
-    if !block.keys.iter().any(|key| inside(&key.zone)) || around.corefile.blocks.is_empty() {
+    if !block.keys.iter().any(|key| inside(&key.zone)) {
         return;
     }
     for forward in block.directives("forward").filter(|forward| forward.property("force_tcp").is_none()) {
-        if targets(forward).any(|target| target.starts_with('@') || target.starts_with(|c: char| c.is_ascii_hexdigit()))
-        {
+        // the endpoints of a Service are asked over TCP unless it says otherwise
+        let over_udp = |target: &str| match target.as_bytes().first() {
+            Some(b'@') => forward.property("prefer_udp").is_some(),
+            first => first.is_some_and(u8::is_ascii_hexdigit),
+        };
+        if targets(forward).any(over_udp) {
             report
                 .hint(
                     forward.name.span,
@@ -138,7 +135,7 @@ mod tests {
             (". {\n cache\n forward . /etc/resolv.conf\n}", "3:2", "add `loop`"),
             ("in-addr.arpa {\n cache\n forward . 10.0.0.1\n}", "3:2", "add `force_tcp`"),
             (
-                "cluster.local {\n autopath @kubernetes\n cache\n forward . @kube-system/kube-dns\n}",
+                "cluster.local {\n autopath @kubernetes\n cache\n forward . @kube-system/kube-dns {\n prefer_udp\n }\n}",
                 "4:2",
                 "`force_tcp`",
             ),
@@ -154,6 +151,7 @@ mod tests {
         for text in [
             ". {\n cache\n loop\n forward . /etc/resolv.conf\n}",
             ". {\n log {\n  class error\n }\n whoami\n}",
+            "cluster.local {\n autopath @kubernetes\n cache\n forward . @kube-system/kube-dns\n}",
             "cluster.local {\n autopath @kubernetes\n cache {\n success 9984\n denial 0\n }\n forward . 10.0.0.1 {\n force_tcp\n }\n}",
         ] {
             assert_eq!(hints(text), "", "{text}");

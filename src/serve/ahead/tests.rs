@@ -159,6 +159,7 @@ impl House {
             walk_id: Arc::new(BlockId(2)),
             ahead: Some(AheadOf { count: ahead.len(), plugins: ahead.into(), own_id: Arc::new(BlockId(3)) }),
             chain: chain.into(),
+            reads_options: false,
             arrangers: [].into(),
             view: None,
             answer_within: contract::limits::ANSWER_WITHIN,
