@@ -10,7 +10,7 @@ use contract::corefile::{Key, Scheme};
 use contract::limits::{ANSWER_WITHIN, UDP_REPLY_MAX};
 use contract::metrics::Metrics;
 use contract::wire::Name;
-use contract::{Blocks as _, BuildError, Context, Plugin, Storing};
+use contract::{Blocks as _, BuildError, Context, LabelBook, Plugin, Storing};
 use rustls::ServerConfig;
 use timeouts::TimeoutsSpec;
 
@@ -141,6 +141,7 @@ impl Register {
 struct Built<'p> {
     plan: &'p BlockPlan,
     chain: Box<[Arc<dyn Plugin>]>,
+    labels: Arc<LabelBook>,
 }
 
 /// Builds a plan. All that cannot be had is told in one run.
@@ -154,6 +155,8 @@ pub fn assemble(
     let mut built = Vec::new();
     let mut places: BTreeMap<Endpoint, Vec<usize>> = BTreeMap::new();
     for (index, block) in plan.blocks.iter().enumerate() {
+        let view = block.settings.view.as_ref().map(|view| view.name.clone());
+        let labels = Arc::new(LabelBook::new(view, block.directives.contains(&"metadata")));
         let mut context = Context {
             clock: Arc::clone(&shared.clock),
             metrics: Arc::clone(&shared.metrics),
@@ -162,7 +165,7 @@ pub fn assemble(
             state_dir: shared.state_dir.clone(),
             cluster: Arc::clone(&shared.cluster),
             shelf: Arc::clone(&shared.shelf),
-            labels: Arc::default(),
+            labels: Arc::clone(&labels),
             wiretap: None,
         };
         let mut chain = Vec::new();
@@ -181,7 +184,8 @@ pub fn assemble(
             Ok(endpoints) => endpoints.into_iter().for_each(|at| places.entry(at).or_default().push(index)),
             Err(error) => errors.push(error),
         }
-        built.push(Built { plan: block, chain: chain.into() });
+        labels.enlist(&chain);
+        built.push(Built { plan: block, chain: chain.into(), labels });
     }
     let (mut listeners, mut enabled) = (Vec::new(), Vec::new());
     for (at, blocks) in places {
@@ -316,7 +320,7 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         ahead: ahead(built, register),
         reads_options: chain.iter().any(|plugin| plugin.reads_options()),
         arrangers: with(|plugin| plugin.arranger().is_some()),
-        view: None,
+        view: plan.settings.view.as_ref().map(|view| view.selector(Arc::clone(&built.labels))),
         answer_within: ANSWER_WITHIN,
         gates: with(|plugin| plugin.gate().is_some()),
         tracers: with(|plugin| plugin.tracer().is_some()),

@@ -76,6 +76,8 @@ pub struct Settings {
     pub prometheus: Option<prometheus::PrometheusSpec>,
     /// How often the Corefile is looked at.
     pub reload: Option<reload::ReloadSpec>,
+    /// Which questions for its zones it is for; all if nothing is said.
+    pub view: Option<view::ViewSpec>,
     /// More lines in the log.
     pub debug: Option<debug::DebugSpec>,
 }
@@ -186,7 +188,7 @@ impl BlockPlan {
 
     /// The name of its view; empty without one.
     pub fn view(&self) -> &str {
-        ""
+        self.settings.view.as_ref().map_or("", |view| &view.name)
     }
 
     /// Several more steps.
@@ -222,6 +224,7 @@ impl Settings {
     /// Each setting that is written, in plain words.
     fn describe(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
+        lines.extend(self.view.as_ref().map(|spec| ("view", spec.describe())));
         lines.extend(self.bind.iter().map(|spec| ("bind", spec.describe())));
         lines.extend(self.tls.as_ref().map(|spec| ("tls", spec.describe())));
         lines.extend(self.timeouts.as_ref().map(|spec| ("timeouts", spec.describe())));

@@ -17,6 +17,7 @@ use loop_guard::LoopGuard;
 use privatezone::PrivateZoneSpec;
 use query_log::LogSpec;
 use rewrite::RewriteSpec;
+use template::TemplateSpec;
 
 use crate::plan::BlockPlan;
 
@@ -56,6 +57,7 @@ pub const DIRECTIVES: &[Row] = &[
     answers("cache", |s, b, r| b.settings.cache = one(cache::check, s, &b.zones, r)),
     setting("tls", |s, b, r| b.settings.tls = one(tls::check, s, &b.zones, r)),
     answers("minimal", |s, b, r| b.step(one(minimal::check, s, &b.zones, r))),
+    answers("template", |s, b, r| b.step(joined(template::check, TemplateSpec::then, s, &b.zones, r))),
     answers("hosts", |s, b, r| b.step(one(hosts::check, s, &b.zones, r))),
     answers("file", |s, b, r| b.step(joined(file::check, FileSpec::then, s, &b.zones, r))),
     setting("loop", |s, b, r| b.step(one(loop_guard::check, s, &b.zones, r))),
@@ -63,6 +65,7 @@ pub const DIRECTIVES: &[Row] = &[
     answers("forward", |s, b, r| b.steps(all(forward::check, s, &b.zones, r))),
     answers("erratic", |s, b, r| b.step(joined(erratic::check, ErraticSpec::then, s, &b.zones, r))),
     answers("whoami", |s, b, r| b.step(one(whoami::check, s, &b.zones, r))),
+    answers("view", |s, b, r| b.settings.view = one(view::check, s, &b.zones, r)),
 ];
 
 /// What only all server blocks together tell; the number is the port of plain DNS for keys that name none.

@@ -67,6 +67,42 @@ pub(crate) enum Code {
     ToText(Box<Code>),
 }
 
+impl Code {
+    /// True if what it is worth depends on who asks, or how: on more than name, type, class and DO.
+    pub(crate) fn is_personal(&self) -> bool {
+        let any = |parts: &[Self]| parts.iter().any(Self::is_personal);
+        match self {
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::TypeIs(_) => false,
+            Self::Fact(fact) => !matches!(fact, Fact::Name | Fact::Type | Fact::Class | Fact::Do),
+            Self::InCidr(Address::Written(code), _) => code.is_personal(),
+            Self::InCidr(..) | Self::Metadata(_) => true,
+            Self::All(parts) | Self::Any(parts) => any(parts),
+            Self::Among(code, parts) => code.is_personal() || any(parts),
+            Self::Choice(parts) | Self::Between(parts) => any(&parts[..]),
+            Self::Not(code)
+            | Self::Matches(code, _)
+            | Self::Negative(code)
+            | Self::Lower(code)
+            | Self::Upper(code)
+            | Self::Len(code)
+            | Self::ToInt(code)
+            | Self::ToText(code) => code.is_personal(),
+            Self::Equal(parts)
+            | Self::Order(_, parts)
+            | Self::Contains(parts)
+            | Self::StartsWith(parts)
+            | Self::EndsWith(parts)
+            | Self::Sum(parts)
+            | Self::Difference(parts)
+            | Self::Product(parts)
+            | Self::Quotient(parts)
+            | Self::Rest(parts)
+            | Self::Joined(parts)
+            | Self::InAnyCidr(parts) => any(&parts[..]),
+        }
+    }
+}
+
 /// What a comparison asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {

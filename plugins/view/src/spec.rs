@@ -114,6 +114,10 @@ impl Selector for View {
         &self.name
     }
 
+    fn is_personal(&self) -> bool {
+        self.code.iter().any(Code::is_personal)
+    }
+
     fn selects(&self, looked: &Looked<'_>) -> bool {
         let facts = Facts::new(looked, &self.labels);
         self.code.iter().all(|code| code.is_true(&facts))

@@ -244,3 +244,26 @@ fn statements_have_a_name_and_expressions() {
     assert!(spec.is_some() && report.contains("Corefile:2:1: warning"), "{report}");
     assert!(selects("\"type() == 'AAAA'\""), "a whole expression may stand in quotes");
 }
+
+#[test]
+fn what_looks_at_nothing_but_the_question_is_the_same_for_everybody() {
+    let is_personal = |expression: &str| view(expression).selector(Arc::default()).is_personal();
+    for expression in [
+        "true",
+        "type() in ['A', 'AAAA']",
+        "name() matches '^a' and not (class() == 'CH')",
+        "len(lower(name())) > 3 ? do() : name() startsWith 'b'",
+    ] {
+        assert!(!is_personal(expression), "{expression}");
+    }
+    for expression in [
+        "incidr(client_ip(), '10.0.0.0/8')",
+        "type() == 'A' or proto() == 'tcp'",
+        "size() + 1 > 100",
+        "metadata('kubernetes/client-namespace') == 'shop'",
+        "name() contains port() ? true : false",
+        "incidr('10.0.0.1', client_ip() + '/8')",
+    ] {
+        assert!(is_personal(expression), "{expression}");
+    }
+}
