@@ -194,10 +194,6 @@ fn an_example_that_cannot_be_served_fails_with_its_place() {
     for (example, wanted) in [
         (".:1053 {\n    whomai\n}\n# dig a.example -> NOERROR", "README.md:1: it is not right"),
         (".:1053 {\n    hosts /etc/none\n}\n# dig a.example -> NOERROR", "README.md:1: it names /etc/none"),
-        (
-            "tls://.:1853 {\n    tls none.pem key.pem\n    whoami\n}\n# dig a.example +tls -> NOERROR",
-            "before it served",
-        ),
     ] {
         let wrong = wrong_with(&format!("~~~ corefile\n{example}\n~~~\n")).join("\n");
         assert!(wrong.contains(wanted), "{wrong}");

@@ -121,3 +121,10 @@ fn over_tls(asked: &Asked, server: SocketAddr, files: &Files) -> Result<Reply, S
     let reply = Reply::read(&octets)?;
     if reply.id == asked.ask.id { Ok(reply) } else { Err("a reply to another question".to_owned()) }
 }
+
+#[test]
+fn a_panic_of_the_harness_is_told_as_what_is_wrong() {
+    assert_eq!(caught(|| 1), Ok(1));
+    let asked = caught(|| nearpath_tests::ask("a.example", "BOGUS").wire());
+    assert_eq!(asked, Err("BOGUS is no record type".to_owned()));
+}
