@@ -57,6 +57,15 @@ const NAMES: &[(&str, &[&str], Wants)] = &[
     ("coredns_acl_blocked_requests_total", BLOCK, Moved),
     ("coredns_acl_allowed_requests_total", &["server", "view"], There),
     ("coredns_local_localhost_requests_total", &[], Moved),
+    ("coredns_dns64_requests_translated_total", &["server"], Moved),
+    ("coredns_template_matches_total", &["server", "zone", "view", "class", "type"], Moved),
+    (
+        "coredns_template_template_failures_total",
+        &["server", "zone", "view", "class", "type", "section", "template"],
+        There,
+    ),
+    ("coredns_template_rr_failures_total", &["server", "zone", "view", "class", "type", "section", "template"], There),
+    ("coredns_shed_dropped_total", &["server", "reason"], There),
     ("coredns_autopath_success_total", &["server"], Moved),
     // node-cache
     ("coredns_nodecache_setup_errors_total", &["errortype"], There),

@@ -9,6 +9,8 @@
 //!                    slow., hang.     max_concurrent, bounds
 //!                    small.           a store that is too small
 //!                    guarded.         acl
+//!                    rules.           dns64, template, weights, shed
+//!                    filed.           a zone file
 //!                    .                hosts, local, the outside
 //! ```
 
@@ -94,6 +96,38 @@ guarded.example:PORT {
     whoami
     prometheus IP:9253
 }
+rules.example:PORT {
+    bind IP
+    shed
+    dns64 {
+        allow_ipv4
+        translate_all
+    }
+    loadbalance weighted FOLDER/weights
+    template IN AAAA rules.example {
+        rcode NOERROR
+    }
+    template IN A rules.example {
+        match ^right[.]
+        answer \"{{ .Name }} 60 IN A 192.0.2.1\"
+        fallthrough
+    }
+    template IN A rules.example {
+        match ^wrong[.]
+        answer \"{{ .Name }} 60 IN A {{ .Question.Name }}\"
+        fallthrough
+    }
+    template IN A rules.example {
+        match ^broken-(.*)[.]rules
+        answer \"{{ .Name }} 60 IN A {{ parseInt (index .Match 1) 10 8 }}\"
+    }
+    prometheus IP:9253
+}
+filed.example:PORT {
+    bind IP
+    file FOLDER/zone
+    prometheus IP:9253
+}
 .:PORT {
     bind IP
     errors
@@ -132,6 +166,9 @@ const MORE: &[&str] = &[
     "out.corp.example. 300 CNAME www.example.com.",
 ];
 
+/// A zone file.
+const ZONE: &str = "$ORIGIN filed.example.\n@ 60 IN SOA ns.filed.example. admin.filed.example. 7 7200 900 1209600 60\n\
+                    @ 60 IN NS ns\nwww 60 IN A 192.0.2.1\n";
 /// Search lists of a file.
 const PODS: &str = "shop/web 127.3.7.3 search shop.lists.example lists.example\n";
 const NODE: &str = "node-1";
@@ -182,8 +219,13 @@ impl Scene {
             node.into_iter().chain(["-metrics-listen-address", &metrics, "-status-listen-address="]).map(str::to_owned),
         );
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let files =
-            [("resolv.conf", "nameserver 192.0.2.1\n"), ("hosts", "192.0.2.200 box.example.net\n"), ("pods", PODS)];
+        let files = [
+            ("resolv.conf", "nameserver 192.0.2.1\n"),
+            ("hosts", "192.0.2.200 box.example.net\n"),
+            ("pods", PODS),
+            ("zone", ZONE),
+            ("weights", "www.rules.example\n192.0.2.1 3\n"),
+        ];
         let daemon = Daemon::at(at, COREFILE, &words, &files, &flags);
         let _others = vec![centre, standin, outside, zone, slow, hang];
         let scene = Self { daemon, fleeting, _others, _server: server };
@@ -252,6 +294,11 @@ impl Scene {
             daemon.asked(&ask("any.localhost", "A")).is("NOERROR");
             daemon.asked(&ask("db.corp.example", "A")).is("NOERROR");
             daemon.asked(&ask("out.corp.example", "A")).is("NOERROR");
+            daemon.asked(&ask("right.rules.example", "AAAA")).is("NOERROR");
+            daemon.asked(&ask("right.rules.example", "A")).is("NOERROR");
+            daemon.asked(&ask("wrong.rules.example", "A")).is("SERVFAIL");
+            daemon.asked(&ask("broken-x.rules.example", "A")).is("SERVFAIL");
+            daemon.asked(&ask("www.filed.example", "A")).is("NOERROR");
             daemon.asked(&ask("a.guarded.example", "A")).is("REFUSED");
             daemon.asked(&ask("version.bind", "TXT").class(3)).is("NOERROR");
             self.pod_asks(SEARCHED, "A");
