@@ -148,7 +148,15 @@ impl Block {
     }
 
     /// Puts the records of a reply in order, where somebody does.
+    #[inline]
     pub fn arrange(&self, reply: &mut [u8]) {
+        if !self.arrangers.is_empty() {
+            self.arrange_by_all(reply);
+        }
+    }
+
+    #[inline(never)]
+    fn arrange_by_all(&self, reply: &mut [u8]) {
         self.arrangers.iter().filter_map(|plugin| plugin.arranger()).for_each(|arranger| arranger.arrange(reply));
     }
 
