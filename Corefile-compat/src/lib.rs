@@ -12,6 +12,7 @@
 
 #[cfg(test)]
 mod corpus;
+pub mod differences;
 pub mod host;
 mod key;
 mod lexer;

@@ -1,0 +1,95 @@
+//! Tier `differential`: the same Corefile, the same upstreams and the same questions to the real CoreDNS and to nearpath.
+//!
+//! ```text
+//!  fragments --Fragment--> Server (CoreDNS)  --+--> Knot, Erring        the same question to both
+//!                     '--> Server (nearpath) --+        |                       |
+//!                                                       v                       v
+//!                                        compare --> Deviation --explain--> id of corefile_compat's DIFFERENCES
+//!                                                                     '--> unexplained: the run fails
+//! ```
+
+mod counts;
+mod deviation;
+mod erring;
+mod exchange;
+mod fragment;
+mod pair;
+mod rules;
+mod run;
+mod show;
+mod upstreams;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use corefile_compat::differences::DIFFERENCES;
+use nearpath_tests::mode::{self, note};
+
+/// Lines that are printed of what nobody can explain.
+const SHOWN: usize = 40;
+
+fn folder(name: &str) -> PathBuf {
+    mode::root().join("Corefile-compat/differential").join(name)
+}
+
+/// True if everything is here that the tier needs.
+fn is_possible() -> bool {
+    let ready = mode::have("differential", &["knotd", nearpath_tests::program::NEEDS]);
+    if pair::coredns().is_none() {
+        mode::skip("differential", "no CoreDNS: NEARPATH_COREDNS names none (tests/cluster/build FOLDER coredns makes it)");
+    }
+    ready && pair::coredns().is_some()
+}
+
+/// The ids in the list, but for those that `NEARPATH_FORGET` takes out.
+fn known() -> BTreeSet<&'static str> {
+    let forgotten = std::env::var("NEARPATH_FORGET").unwrap_or_default();
+    let forgotten: BTreeSet<&str> = forgotten.split(',').collect();
+    DIFFERENCES.iter().map(|difference| difference.id).filter(|id| !forgotten.contains(id)).collect()
+}
+
+/// Only fragments whose place or title has the text of `NEARPATH_ONLY`, while one is being written.
+fn chosen(mut fragments: Vec<fragment::Fragment>) -> (Vec<fragment::Fragment>, bool) {
+    let Ok(only) = std::env::var("NEARPATH_ONLY") else { return (fragments, true) };
+    fragments.retain(|fragment| fragment.place.contains(&only) || fragment.title.contains(&only));
+    (fragments, false)
+}
+
+#[test]
+fn the_same_corefile_gives_the_same_answers() {
+    if !is_possible() {
+        return;
+    }
+    let (fragments, whole) = chosen(fragment::read(&folder("fragments")));
+    let known = known();
+    let outcome = run::all(&fragments, &known);
+    note(&format!(
+        "{} fragments, {} questions: {} equal, {} wanted differences, {} unexplained; {} samples of metrics compared",
+        fragments.len(),
+        outcome.questions,
+        outcome.equal,
+        outcome.wanted.values().sum::<usize>(),
+        outcome.unexplained.len(),
+        outcome.samples
+    ));
+    outcome.wanted.iter().for_each(|(id, count)| note(&format!("{count:6} {id}")));
+    outcome.unexplained.iter().take(SHOWN).for_each(|text| note(text));
+    if let Some(path) = std::env::var_os("NEARPATH_REPORT") {
+        std::fs::write(path, outcome.unexplained.join("\n----\n")).expect("the report can be written");
+    }
+    assert!(outcome.unexplained.is_empty(), "{} deviations that nobody wants", outcome.unexplained.len());
+    let unseen: Vec<_> = known.iter().filter(|id| !outcome.wanted.contains_key(*id)).collect();
+    assert!(!whole || unseen.is_empty(), "differences in the list that did not occur: {unseen:?}");
+}
+
+#[test]
+fn what_comes_later_is_right_before_coredns() {
+    if !is_possible() {
+        return;
+    }
+    let (fragments, _) = chosen(fragment::read(&folder("fragments/later")));
+    let knot = upstreams::Knot::start();
+    let outcome = run::each(&fragments, |fragment| run::before_coredns(fragment, &knot));
+    note(&format!("{} fragments for later, {} questions to CoreDNS alone", fragments.len(), outcome.questions));
+    assert!(outcome.unexplained.is_empty(), "{}", outcome.unexplained.join("\n"));
+}

@@ -1,0 +1,173 @@
+//! Runs fragments, several at a time, and gathers what was equal, what differed as wanted, and what nobody can explain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::deviation::{Deviation, compare};
+use super::exchange::exchange;
+use super::fragment::{Fragment, Question, Step, Transport};
+use super::pair::{Kind, Server};
+use super::rules::{Seen, explain};
+use super::upstreams::Knot;
+use super::{counts, show};
+
+/// Fragments at a time: most of their time passes in waiting.
+const AT_ONCE: usize = 10;
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Replies that were compared.
+    pub questions: usize,
+    /// Pairs of replies without any deviation.
+    pub equal: usize,
+    /// Deviations by the id of their difference.
+    pub wanted: BTreeMap<&'static str, usize>,
+    /// Samples of metrics that were compared.
+    pub samples: usize,
+    /// What nobody can explain, in full.
+    pub unexplained: Vec<String>,
+}
+
+impl Outcome {
+    fn adds(&mut self, other: Self) {
+        self.questions += other.questions;
+        self.equal += other.equal;
+        self.samples += other.samples;
+        other.wanted.into_iter().for_each(|(id, count)| *self.wanted.entry(id).or_default() += count);
+        self.unexplained.extend(other.unexplained);
+    }
+}
+
+/// Runs all, with both servers each.
+pub(crate) fn all(fragments: &[Fragment], known: &BTreeSet<&str>) -> Outcome {
+    let knot = Knot::start();
+    each(fragments, |fragment| one(fragment, &knot, known))
+}
+
+/// Does the work for each fragment, several at a time.
+pub(crate) fn each(fragments: &[Fragment], work: impl Fn(&Fragment) -> Outcome + Sync) -> Outcome {
+    let (next, sum) = (AtomicUsize::new(0), Mutex::new(Outcome::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(fragment) = fragments.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = work(fragment);
+                    sum.lock().expect("nobody panics with it").adds(outcome);
+                }
+            });
+        }
+    });
+    sum.into_inner().expect("nobody panics with it")
+}
+
+fn one(fragment: &Fragment, knot: &Knot, known: &BTreeSet<&str>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let started = [Kind::CoreDns, Kind::Nearpath].map(|kind| Server::start(kind, fragment, knot));
+    let mut servers = match started {
+        [Ok(theirs), Ok(ours)] => [theirs, ours],
+        both => {
+            let why: Vec<String> = both.into_iter().filter_map(Result::err).collect();
+            outcome.unexplained.push(format!("{}: {}\n{}", fragment.place, fragment.title, why.join("\n")));
+            return outcome;
+        }
+    };
+    let mut groups = 0;
+    for step in &fragment.steps {
+        match step {
+            Step::Wait(time) => std::thread::sleep(*time),
+            Step::Write(name, text) => servers.iter().for_each(|server| server.write(name, text)),
+            Step::Ask(questions) => {
+                ask(fragment, questions, &servers, groups > 0, known, &mut outcome);
+                groups += 1;
+            }
+        }
+    }
+    for server in &mut servers {
+        if let Some(words) = server.ended() {
+            outcome.unexplained.push(format!("{}: {}\n{words}", fragment.place, fragment.title));
+            return outcome;
+        }
+    }
+    if fragment.metrics {
+        let pages = [&servers[0], &servers[1]].map(|server| (server.metrics(), server.address));
+        counts::compare(fragment, &pages, known, &mut outcome);
+    }
+    outcome
+}
+
+/// Asks a group of questions in passes: cold over one transport, then from memory over the other, and both once more.
+fn ask(
+    fragment: &Fragment,
+    questions: &[Question],
+    servers: &[Server; 2],
+    later: bool,
+    known: &BTreeSet<&str>,
+    outcome: &mut Outcome,
+) {
+    let addresses = [servers[0].address, servers[1].address];
+    for pass in 0..4 {
+        for (index, question) in questions.iter().enumerate() {
+            let turn = if (pass + index).is_multiple_of(2) { Transport::Udp } else { Transport::Tcp };
+            let transport = question.only.unwrap_or(turn);
+            let both = exchange(&question.ask.wire(), transport, question.from, addresses, fragment.patience);
+            let deviations = compare(fragment, &both);
+            outcome.questions += 1;
+            outcome.equal += usize::from(deviations.is_empty());
+            for deviation in &deviations {
+                let seen = Seen { fragment, question, both: &both, again: later || pass > 0, deviation };
+                match explain(&seen) {
+                    Some(id) if known.contains(id) => *outcome.wanted.entry(id).or_default() += 1,
+                    id => outcome.unexplained.push(told(&seen, id, transport, pass)),
+                }
+            }
+        }
+    }
+}
+
+/// A deviation in full.
+fn told(seen: &Seen<'_>, id: Option<&str>, transport: Transport, pass: usize) -> String {
+    let Seen { fragment, question, both, deviation, .. } = seen;
+    let mut text = format!("{}: {}\n{}", fragment.place, fragment.title, fragment.corefile);
+    let why = id.map_or("no rule knows it".to_owned(), |id| format!("`{id}` is not in the list of differences"));
+    let Deviation { .. } = deviation;
+    writeln!(text, "asked: {} over {transport:?}, pass {}", question.text, pass + 1).expect("a String takes all");
+    writeln!(text, "deviates: {deviation} ({why})").expect("a String takes all");
+    text + &format!("CoreDNS:\n{}nearpath:\n{}", show::said(&both[0]), show::said(&both[1]))
+}
+
+/// Starts CoreDNS alone with a fragment and asks its questions once: it must start, and say something to one of them.
+pub(crate) fn before_coredns(fragment: &Fragment, knot: &Knot) -> Outcome {
+    let mut outcome = Outcome::default();
+    let server = match Server::start(Kind::CoreDns, fragment, knot) {
+        Ok(server) => server,
+        Err(why) => {
+            outcome.unexplained.push(format!("{}: {}\n{why}", fragment.place, fragment.title));
+            return outcome;
+        }
+    };
+    let mut said = false;
+    for step in &fragment.steps {
+        let Step::Ask(questions) = step else { continue };
+        for question in questions {
+            let both = exchange(
+                &question.ask.wire(),
+                question.only.unwrap_or(Transport::Udp),
+                question.from,
+                [server.address],
+                fragment.patience,
+            );
+            outcome.questions += 1;
+            said |= matches!(both[0], super::exchange::Said::Reply(..));
+            if std::env::var_os("NEARPATH_SHOW").is_some() {
+                nearpath_tests::mode::note(&format!("{} {}\n{}", fragment.place, question.text, show::said(&both[0])));
+            }
+        }
+    }
+    if !said {
+        outcome.unexplained.push(format!("{}: {}: CoreDNS says nothing at all", fragment.place, fragment.title));
+    }
+    outcome
+}
