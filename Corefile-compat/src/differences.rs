@@ -18,6 +18,25 @@ pub struct Difference {
 
 /// Every wanted difference.
 pub static DIFFERENCES: &[Difference] = &[
-    Difference { id: "recursion-available", directives: &[], coredns: "", nearpath: "", reason: ""},
-    Difference { id: "size", directives: &[], coredns: "", nearpath: "", reason: ""},
+    Difference { id: "recursion-available", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "own-size", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "checking-disabled", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "stale-on-failure", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "authoritative-from-memory", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "whole-after-cut", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "cut-keeps-what-fits", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "datagram-size", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "no-opt-unasked", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "acl-dnssec-ok", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "acl-prohibited", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "told-why", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "options-echoed", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "node-name", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "explained-by-nsid", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "class-any", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "zone-transfer", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "nodata-after-cut", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "autopath-failed-candidate", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "autopath-ndots", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "ttl-per-record", directives: &[], coredns: "", nearpath: "", reason: "" },
 ];

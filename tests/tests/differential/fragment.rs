@@ -89,6 +89,7 @@ const DEFAULTS: &[&str] = &[
     "missing A",
     "gone AAAA +dnssec",
     "ent A",
+    "large TXT +edns=4096",
     "srv SRV",
     "MX.Plain.Example. MX",
     "www.signed.example. A +dnssec",

@@ -7,6 +7,11 @@ use super::deviation::{Deviation, Field};
 use super::exchange::{Both, Said};
 use super::fragment::{Fragment, Question};
 
+const AA: u16 = 0x0400;
+const TC: u16 = 0x0200;
+const RA: u16 = 0x0080;
+const CD: u16 = 0x0010;
+
 /// A deviation and where it was seen.
 #[derive(Debug)]
 pub(crate) struct Seen<'s> {
@@ -23,20 +28,100 @@ pub(crate) struct Seen<'s> {
 }
 
 /// Each id with what recognises it.
-type Rule = (&'static str, fn(&Seen<'_>) -> bool);
+type Rule = (&'static str, fn(&Seen<'_>, &Reply, &Reply) -> bool);
 
-const RULES: &[Rule] = &[("recursion-available", |seen| seen.deviation.field == Field::Flag(0x0080)), ("size", |seen| seen.deviation.field==Field::EdnsSize && seen.deviation.nearpath=="1232")];
+/// The first that fits counts.
+const RULES: &[Rule] = &[
+    ("recursion-available", |seen, theirs, ours| seen.is(Field::Flag(RA)) && theirs.flags & RA == 0 && ours.flags & RA != 0),
+    ("own-size", |seen, _, ours| {
+        seen.is(Field::EdnsSize) && ours.opt.as_ref().is_some_and(|opt| opt.size == 1232) && seen.asked_size().is_some()
+    }),
+    ("checking-disabled", |seen, _, ours| {
+        seen.is(Field::Flag(CD)) && seen.question.ask.flags & CD != 0 && ours.flags & CD != 0
+    }),
+    ("stale-on-failure", stale_on_failure),
+    ("authoritative-from-memory", |seen, theirs, _| {
+        seen.is(Field::Flag(AA)) && seen.has("cache") && seen.again && theirs.flags & AA != 0
+    }),
+    ("whole-after-cut", |seen, theirs, ours| {
+        matches!(seen.deviation.field, Field::Flag(TC | AA) | Field::Section(_))
+            && theirs.flags & TC != 0
+            && ours.flags & TC == 0
+            && seen.question.text.starts_with("tc-")
+    }),
+    ("cut-keeps-what-fits", |seen, theirs, ours| {
+        matches!(seen.deviation.field, Field::Section(0))
+            && theirs.flags & ours.flags & TC != 0
+            && (ours.section(0).len() > theirs.section(0).len() || ours.wire.len() + 230 > 1232)
+            && ours.section(0).len() != theirs.section(0).len()
+    }),
+    ("datagram-size", |seen, theirs, ours| {
+        matches!(seen.deviation.field, Field::Flag(TC) | Field::Section(_))
+            && theirs.wire.len() > 1232
+            && ours.flags & TC != 0
+            && ours.wire.len() <= 1232
+    }),
+    ("no-opt-unasked", |seen, theirs, ours| {
+        seen.is(Field::Edns) && seen.question.ask.edns.is_none() && theirs.opt.is_some() && ours.opt.is_none()
+    }),
+    ("acl-dnssec-ok", |seen, _, ours| {
+        seen.is(Field::EdnsDo) && seen.has("acl") && seen.asked_flags() == Some(0) && matches!(ours.edes()[..], [17 | 18])
+    }),
+    ("acl-prohibited", |seen, theirs, ours| seen.is(Field::Ede) && theirs.edes() == [15] && ours.edes() == [18]),
+    ("told-why", |seen, theirs, ours| {
+        seen.is(Field::Ede) && theirs.edes().is_empty() && matches!(ours.rcode, 2 | 5) && !ours.edes().is_empty()
+    }),
+    ("options-echoed", |seen, _, ours| {
+        seen.is(Field::Option(10)) && ours.opt.as_ref().is_some_and(|opt| opt.options.iter().all(|(code, _)| *code != 10))
+    }),
+    ("node-name", |seen, _, _| {
+        seen.is(Field::Option(3)) && !seen.has("nsid") && seen.deviation.coredns.is_empty()
+    }),
+    ("explained-by-nsid", |seen, theirs, ours| {
+        seen.is(Field::Ede) && seen.question.text.contains("+nsid") && theirs.edes().is_empty() && ours.edes() == [0]
+    }),
+    ("class-any", |seen, _, ours| seen.question.ask.class == 255 && ours.rcode == 5),
+    ("zone-transfer", |seen, _, ours| matches!(seen.question.ask.rtype, 251 | 252) && ours.rcode == 5),
+    ("nodata-after-cut", |seen, _, ours| seen.has("next_on_nodata") && ours.flags & TC != 0),
+    ("autopath-failed-candidate", |seen, theirs, ours| {
+        seen.is(Field::Rcode) && seen.has("autopath") && ours.rcode == 2 && !matches!(theirs.rcode, 0 | 3)
+    }),
+    ("autopath-ndots", |seen, _, ours| {
+        seen.has("autopath") && !seen.fragment.files.iter().any(|(_, text)| text.contains("ndots")) && ours.rcode == 3
+    }),
+    ("ttl-per-record", |seen, theirs, ours| {
+        let smallest = |reply: &Reply| reply.lines.iter().map(|line| line.ttl).min();
+        let same = smallest(theirs).zip(smallest(ours)).is_some_and(|(their, our)| our.abs_diff(their) <= 1);
+        seen.is(Field::Ttl) && seen.has("cache") && same && smallest(theirs) == theirs.lines.iter().map(|line| line.ttl).max()
+    }),
+];
 
 /// The wanted difference that a deviation is.
 pub(crate) fn explain(seen: &Seen<'_>) -> Option<&'static str> {
-    RULES.iter().find(|(_, is)| is(seen)).map(|(id, _)| *id)
+    let [Said::Reply(theirs, _), Said::Reply(ours, _)] = seen.both else { return None };
+    RULES.iter().find(|(_, is)| is(seen, theirs, ours)).map(|(id, _)| *id)
+}
+
+/// Upstream fails, and nearpath has an answer past its end.
+fn stale_on_failure(seen: &Seen<'_>, theirs: &Reply, ours: &Reply) -> bool {
+    seen.has("cache") && seen.again && matches!(theirs.rcode, 2 | 5) && ours.rcode == 0 && ours.lines.iter().all(|line| line.ttl == 30)
 }
 
 impl Seen<'_> {
-    fn replies(&self) -> Option<(&Reply, &Reply)> {
-        match self.both {
-            [Said::Reply(theirs, _), Said::Reply(ours, _)] => Some((theirs, ours)),
-            _ => None,
-        }
+    fn is(&self, field: Field) -> bool {
+        self.deviation.field == field
+    }
+
+    /// True if the fragment has a directive or property.
+    fn has(&self, word: &str) -> bool {
+        self.fragment.corefile.split_whitespace().any(|found| found == word)
+    }
+
+    fn asked_size(&self) -> Option<u16> {
+        self.question.ask.edns.as_ref().map(|(size, ..)| *size)
+    }
+
+    fn asked_flags(&self) -> Option<u16> {
+        self.question.ask.edns.as_ref().map(|(_, _, flags, _)| *flags)
     }
 }

@@ -26,6 +26,9 @@ fn zones() -> Vec<(&'static str, bool, String)> {
     for number in 0..40 {
         writeln!(plain, "many 60 A 198.51.100.{number}").expect("a String takes all");
     }
+    for part in 0..9 {
+        writeln!(plain, "large 60 TXT \"{part:02} {}\"", "x".repeat(210)).expect("a String takes all");
+    }
     for part in 0..18 {
         for name in ["big", "big2"] {
             writeln!(plain, "{name} 60 TXT \"{part:02} {}\"", "x".repeat(210)).expect("a String takes all");
