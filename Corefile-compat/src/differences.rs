@@ -39,4 +39,9 @@ pub static DIFFERENCES: &[Difference] = &[
     Difference { id: "autopath-failed-candidate", directives: &[], coredns: "", nearpath: "", reason: "" },
     Difference { id: "autopath-ndots", directives: &[], coredns: "", nearpath: "", reason: "" },
     Difference { id: "ttl-per-record", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "metrics-version", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "metrics-plugin", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "metrics-plugin-enabled", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "metrics-reply-size", directives: &[], coredns: "", nearpath: "", reason: "" },
+    Difference { id: "metrics-udp-sockets", directives: &[], coredns: "", nearpath: "", reason: "" },
 ];

@@ -1,10 +1,101 @@
 //! Metrics of both after the same questions: the same names, labels and counts for what both have.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fragment::Fragment;
 use super::run::Outcome;
 
+/// Name and labels, as one text in the order of the labels, with the value.
+type Samples = BTreeMap<String, f64>;
+
+/// Where two pages deviate.
+#[derive(Debug)]
+struct Deviation<'p> {
+    fragment: &'p Fragment,
+    /// The metric.
+    name: &'p str,
+    /// Labels, with their braces.
+    labels: &'p str,
+    /// CoreDNS's figure, if it has the sample.
+    coredns: Option<f64>,
+    /// Nearpath's.
+    nearpath: Option<f64>,
+}
+
+type Rule = (&'static str, fn(&Deviation<'_>) -> bool);
+
+const RULES: &[Rule] = &[
+    ("metrics-version", |it| it.name == "coredns_build_info"),
+    ("metrics-plugin", |it| it.name == "coredns_dns_responses_total"),
+    ("metrics-plugin-enabled", |it| {
+        it.name == "coredns_plugin_enabled" && it.labels.contains("name=bind,") && it.coredns.is_none()
+    }),
+    ("metrics-reply-size", |it| it.name == "coredns_dns_response_size_bytes_sum"),
+    ("metrics-udp-sockets", |it| {
+        it.name.starts_with("coredns_proxy_conn_cache_") && it.labels.contains("proto=udp")
+    }),
+];
+
 /// Compares two pages.
-pub(crate) fn compare(_fragment: &Fragment, _pages: &[(String, SocketAddr); 2], _known: &BTreeSet<&str>, _outcome: &mut Outcome) {}
+pub(crate) fn compare(fragment: &Fragment, pages: &[String; 2], known: &BTreeSet<&str>, outcome: &mut Outcome) {
+    let [theirs, ours] = [samples(&pages[0]), samples(&pages[1])];
+    let all: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
+    let shared = |name: &str| {
+        let has = |samples: &Samples| samples.keys().any(|sample| family(sample) == name);
+        has(&theirs) && has(&ours)
+    };
+    for sample in all {
+        let name = family(sample);
+        if !shared(name) {
+            continue;
+        }
+        outcome.samples += 1;
+        let (coredns, nearpath) = (theirs.get(sample).copied(), ours.get(sample).copied());
+        // what was never counted may be shown as nothing or not at all
+        if coredns.unwrap_or(0.0) == nearpath.unwrap_or(0.0) {
+            continue;
+        }
+        let deviation = Deviation { fragment, name, labels: &sample[name.len()..], coredns, nearpath };
+        match RULES.iter().find(|(_, is)| is(&deviation)).map(|(id, _)| *id) {
+            Some(id) if known.contains(id) => *outcome.wanted.entry(id).or_default() += 1,
+            _ => outcome.unexplained.push(format!(
+                "{}: {}\nmetric {name}{}: CoreDNS {coredns:?}, nearpath {nearpath:?}",
+                fragment.place, fragment.title, deviation.labels
+            )),
+        }
+    }
+}
+
+/// The name of a sample.
+fn family(sample: &str) -> &str {
+    sample.split('{').next().unwrap_or(sample)
+}
+
+/// The samples that count something: no buckets, and no sums of seconds.
+fn samples(page: &str) -> Samples {
+    let mut all = Samples::new();
+    for line in page.lines().filter(|line| line.starts_with("coredns_")) {
+        let Some((sample, value)) = line.rsplit_once(' ') else { continue };
+        let name = family(sample);
+        if name.ends_with("_bucket") || name.ends_with("seconds_sum") || name.ends_with("_timestamp_seconds") {
+            continue;
+        }
+        let labels = sample[name.len()..].trim_matches(['{', '}']);
+        // no label value of these has a comma with a quote after it
+        let mut labels: Vec<&str> = labels.split("\",").map(|label| label.trim_end_matches('"')).collect();
+        labels.sort_unstable();
+        let Ok(value) = value.parse() else { continue };
+        let value: f64 = value;
+        if name == "coredns_dns_responses_total" {
+            // by plugin, and together: the plugin is another one, the sum is not
+            let together: Vec<&str> = labels.iter().filter(|label| !label.starts_with("plugin=")).copied().collect();
+            *all.entry(written("coredns_dns_responses_total:sum", &together)).or_default() += value;
+        }
+        all.insert(written(name, &labels), value);
+    }
+    all
+}
+
+fn written(name: &str, labels: &[&str]) -> String {
+    format!("{name}{{{}}}", labels.join(", ").replace("=\"", "="))
+}

@@ -58,6 +58,8 @@ pub(crate) struct Question {
     pub from: IpAddr,
     /// Over this transport only.
     pub only: Option<Transport>,
+    /// In the first pass only.
+    pub once: bool,
 }
 
 /// UDP or TCP.
@@ -221,7 +223,7 @@ pub(crate) fn question(text: &str) -> Question {
     let [name, rtype, rest @ ..] = words.as_slice() else { panic!("not NAME TYPE: {text}") };
     let name = if name.ends_with('.') { (*name).to_owned() } else { format!("{name}.{ORIGIN}") };
     let mut found =
-        Question { text: text.to_owned(), ask: ask(&name, rtype), from: IpAddr::from([127, 0, 0, 1]), only: None };
+        Question { text: text.to_owned(), ask: ask(&name, rtype), from: IpAddr::from([127, 0, 0, 1]), only: None, once: false };
     let mut rest = rest.iter();
     while let Some(word) = rest.next() {
         let asked = found.ask.clone();
@@ -236,6 +238,10 @@ pub(crate) fn question(text: &str) -> Question {
             ("+subnet", _) => asked.option(8, &[0, 1, 24, 0, 192, 0, 2]),
             ("+chaos", _) => asked.class(3),
             ("+class", number) => asked.class(number.parse().expect("a number")),
+            ("+once", _) => {
+                found.once = true;
+                asked
+            }
             ("+udp", _) => with(&mut found, Transport::Udp, asked),
             ("+tcp", _) => with(&mut found, Transport::Tcp, asked),
             ("from", _) => {

@@ -1,7 +1,8 @@
 //! The two servers of a fragment: the real CoreDNS and nearpath, each at an address, a port and a folder of its own, before the
 //! same upstreams.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -119,9 +120,21 @@ impl Server {
         self.program.ended().map(|status| format!("{:?} ended with {status}:\n{}", self.kind, self.program.last_words()))
     }
 
-    /// Its page of metrics; `None` without one.
+    /// Its page of metrics, with placeholders where addresses and folders of its own stand.
     pub(crate) fn metrics(&self) -> String {
         let own = &self.words.iter().find(|(word, _)| word == "{own}").expect("always there").1;
-        nearpath_tests::http::fetch(&format!("{own}:9153"), "/metrics").1
+        let page = page(&format!("{own}:9153"));
+        let back: Vec<_> = self.words.iter().map(|(word, text)| (text.clone(), word.clone())).collect();
+        fill(&page, &back)
     }
+}
+
+/// A page of metrics by HTTP/1.0, so that it comes in one piece.
+fn page(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the fragment serves metrics there");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a wait above zero");
+    stream.write_all(b"GET /metrics HTTP/1.0\r\nAccept: text/plain\r\n\r\n").expect("the server reads");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("the server answers in UTF-8 and closes");
+    text
 }

@@ -92,7 +92,7 @@ fn one(fragment: &Fragment, knot: &Knot, known: &BTreeSet<&str>) -> Outcome {
         }
     }
     if fragment.metrics {
-        let pages = [&servers[0], &servers[1]].map(|server| (server.metrics(), server.address));
+        let pages = [servers[0].metrics(), servers[1].metrics()];
         counts::compare(fragment, &pages, known, &mut outcome);
     }
     outcome
@@ -110,6 +110,9 @@ fn ask(
     let addresses = [servers[0].address, servers[1].address];
     for pass in 0..4 {
         for (index, question) in questions.iter().enumerate() {
+            if pass > 0 && question.once {
+                continue;
+            }
             let turn = if (pass + index).is_multiple_of(2) { Transport::Udp } else { Transport::Tcp };
             let transport = question.only.unwrap_or(turn);
             let both = exchange(&question.ask.wire(), transport, question.from, addresses, fragment.patience);
