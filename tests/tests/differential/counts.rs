@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fragment::Fragment;
+use super::fragment::{Fragment, Step};
 use super::run::Outcome;
 
 /// Name and labels, as one text in the order of the labels, with the value.
@@ -31,10 +31,28 @@ const RULES: &[Rule] = &[
         it.name == "coredns_plugin_enabled" && it.labels.contains("name=bind,") && it.coredns.is_none()
     }),
     ("metrics-reply-size", |it| it.name == "coredns_dns_response_size_bytes_sum"),
+    ("gates-first", |it| it.name == "coredns_dns_responses_total:sum" && it.has("local") && it.has("acl")),
+    ("gates-first", |it| it.name.starts_with("coredns_acl_") && it.has("local")),
+    ("autopath-failed-candidate", |it| it.has("autopath") && it.name == "coredns_dns_responses_total:sum"),
+    ("metrics-autopath-asks", |it| it.has("autopath") && it.name.starts_with("coredns_proxy_")),
+    ("metrics-memorised-failures", |it| {
+        matches!(it.name, "coredns_cache_hits_total" | "coredns_cache_misses_total") && it.asks("servfail-")
+    }),
     ("metrics-udp-sockets", |it| {
         it.name.starts_with("coredns_proxy_conn_cache_") && it.labels.contains("proto=udp")
     }),
 ];
+
+impl Deviation<'_> {
+    fn has(&self, directive: &str) -> bool {
+        self.fragment.corefile.split_whitespace().any(|word| word == directive)
+    }
+
+    fn asks(&self, beginning: &str) -> bool {
+        let asked = |step: &Step| matches!(step, Step::Ask(all) if all.iter().any(|one| one.text.starts_with(beginning)));
+        self.fragment.steps.iter().any(asked)
+    }
+}
 
 /// Compares two pages.
 pub(crate) fn compare(fragment: &Fragment, pages: &[String; 2], known: &BTreeSet<&str>, outcome: &mut Outcome) {

@@ -89,6 +89,50 @@ const RULES: &[Rule] = &[
     ("autopath-ndots", |seen, _, ours| {
         seen.has("autopath") && !seen.fragment.files.iter().any(|(_, text)| text.contains("ndots")) && ours.rcode == 3
     }),
+    ("nxdomain-behind-cname", |seen, theirs, ours| {
+        let led = theirs.answers().iter().any(|line| line.contains(" CNAME "));
+        seen.is(Field::Ttl) && seen.has("cache") && led && theirs.rcode == 3 && ours.rcode == 3
+    }),
+    ("open-chain", |seen, _, ours| {
+        let open = ours.lines.iter().all(|line| line.text.contains(" CNAME "));
+        seen.is(Field::Ttl) && seen.has("cache") && open && ours.rcode == 0 && seen.question.ask.rtype != 5
+    }),
+    ("stale-ttl", |seen, theirs, ours| {
+        let all = |reply: &Reply, ttl| reply.lines.iter().all(|line| line.ttl == ttl);
+        seen.is(Field::Ttl) && seen.has("serve_stale") && all(theirs, 0) && all(ours, 30)
+    }),
+    ("negative-ttl", |seen, _, ours| {
+        seen.is(Field::Ttl)
+            && ours.answers().is_empty()
+            && ours.lines.iter().any(|line| line.text.ends_with(&format!(" {}", line.ttl)) && line.text.contains(" SOA "))
+    }),
+    ("ede-passed-on", |seen, theirs, ours| {
+        seen.is(Field::Ede) && seen.has("cache") && theirs.edes().is_empty() && ours.edes() == [17] && ours.rcode == 0
+    }),
+    ("chaos-of-itself", |seen, _, _| {
+        seen.is(Field::Section(0)) && seen.question.ask.class == 3 && !seen.has("chaos")
+    }),
+    ("memory-before-chain", |seen, theirs, ours| {
+        let least = |reply: &Reply| reply.lines.iter().map(|line| line.ttl).min();
+        let made = seen.has("any") && least(theirs) == Some(8482) || seen.has("local") && least(theirs) == Some(604_800);
+        seen.is(Field::Ttl) && seen.has("cache") && made && least(ours) < least(theirs)
+    }),
+    ("hosts-forgotten", |seen, theirs, ours| {
+        let listed = |reply: &Reply| reply.answers().iter().any(|line| line.starts_with("www.") && line.contains(" A 192.0.2.5"));
+        matches!(seen.deviation.field, Field::Ttl | Field::Section(0))
+            && seen.has("cache")
+            && seen.has("hosts")
+            && listed(theirs)
+            && listed(ours)
+    }),
+    ("gates-first", |seen, _, ours| {
+        let listed = seen.question.text.starts_with("localhost.") && seen.has("local");
+        seen.has("acl") && listed && ours.rcode == 5
+    }),
+    ("autopath-ttl", |seen, _, ours| {
+        let led = ours.answers().first().is_some_and(|line| line.contains(" CNAME "));
+        seen.is(Field::Ttl) && seen.has("autopath") && led && seen.question.text.contains(".cluster.local.")
+    }),
     ("ttl-per-record", |seen, theirs, ours| {
         let smallest = |reply: &Reply| reply.lines.iter().map(|line| line.ttl).min();
         let same = smallest(theirs).zip(smallest(ours)).is_some_and(|(their, our)| our.abs_diff(their) <= 1);
