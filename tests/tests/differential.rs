@@ -36,7 +36,10 @@ fn folder(name: &str) -> PathBuf {
 fn is_possible() -> bool {
     let ready = mode::have("differential", &["knotd", nearpath_tests::program::NEEDS]);
     if pair::coredns().is_none() {
-        mode::skip("differential", "no CoreDNS: NEARPATH_COREDNS names none (tests/cluster/build FOLDER coredns makes it)");
+        mode::skip(
+            "differential",
+            "no CoreDNS: NEARPATH_COREDNS names none (tests/cluster/build FOLDER coredns makes it)",
+        );
     }
     ready && pair::coredns().is_some()
 }

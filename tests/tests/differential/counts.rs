@@ -38,9 +38,7 @@ const RULES: &[Rule] = &[
     ("metrics-memorised-failures", |it| {
         matches!(it.name, "coredns_cache_hits_total" | "coredns_cache_misses_total") && it.asks("servfail-")
     }),
-    ("metrics-udp-sockets", |it| {
-        it.name.starts_with("coredns_proxy_conn_cache_") && it.labels.contains("proto=udp")
-    }),
+    ("metrics-udp-sockets", |it| it.name.starts_with("coredns_proxy_conn_cache_") && it.labels.contains("proto=udp")),
 ];
 
 impl Deviation<'_> {
@@ -49,7 +47,8 @@ impl Deviation<'_> {
     }
 
     fn asks(&self, beginning: &str) -> bool {
-        let asked = |step: &Step| matches!(step, Step::Ask(all) if all.iter().any(|one| one.text.starts_with(beginning)));
+        let asked =
+            |step: &Step| matches!(step, Step::Ask(all) if all.iter().any(|one| one.text.starts_with(beginning)));
         self.fragment.steps.iter().any(asked)
     }
 }

@@ -148,7 +148,8 @@ fn answer(wire: &[u8], state: &State, tcp: bool) -> Option<(Duration, Vec<u8>)> 
     if let Some(after) = what.strip_prefix("once") {
         what = if count > 1 { after } else { "once" };
     }
-    let wait = what.strip_prefix("slow").and_then(|wait| wait.parse().ok()).map_or(Duration::ZERO, Duration::from_millis);
+    let wait =
+        what.strip_prefix("slow").and_then(|wait| wait.parse().ok()).map_or(Duration::ZERO, Duration::from_millis);
     let last = if what == "count" { count.min(250) } else { 1 };
     let a = |owner: &str| Record::parse(&format!("{owner} {ttl} A 192.0.2.{last}"));
     let soa = || Record::parse("err.example. 60 SOA ns.err.example. admin.err.example. 1 7200 900 86400 30");

@@ -222,8 +222,13 @@ pub(crate) fn question(text: &str) -> Question {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [name, rtype, rest @ ..] = words.as_slice() else { panic!("not NAME TYPE: {text}") };
     let name = if name.ends_with('.') { (*name).to_owned() } else { format!("{name}.{ORIGIN}") };
-    let mut found =
-        Question { text: text.to_owned(), ask: ask(&name, rtype), from: IpAddr::from([127, 0, 0, 1]), only: None, once: false };
+    let mut found = Question {
+        text: text.to_owned(),
+        ask: ask(&name, rtype),
+        from: IpAddr::from([127, 0, 0, 1]),
+        only: None,
+        once: false,
+    };
     let mut rest = rest.iter();
     while let Some(word) = rest.next() {
         let asked = found.ask.clone();

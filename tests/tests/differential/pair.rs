@@ -117,7 +117,9 @@ impl Server {
 
     /// The last lines that it said, if it has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
-        self.program.ended().map(|status| format!("{:?} ended with {status}:\n{}", self.kind, self.program.last_words()))
+        self.program
+            .ended()
+            .map(|status| format!("{:?} ended with {status}:\n{}", self.kind, self.program.last_words()))
     }
 
     /// Its page of metrics, with placeholders where addresses and folders of its own stand.

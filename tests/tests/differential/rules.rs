@@ -32,7 +32,9 @@ type Rule = (&'static str, fn(&Seen<'_>, &Reply, &Reply) -> bool);
 
 /// The first that fits counts.
 const RULES: &[Rule] = &[
-    ("recursion-available", |seen, theirs, ours| seen.is(Field::Flag(RA)) && theirs.flags & RA == 0 && ours.flags & RA != 0),
+    ("recursion-available", |seen, theirs, ours| {
+        seen.is(Field::Flag(RA)) && theirs.flags & RA == 0 && ours.flags & RA != 0
+    }),
     ("own-size", |seen, _, ours| {
         seen.is(Field::EdnsSize) && ours.opt.as_ref().is_some_and(|opt| opt.size == 1232) && seen.asked_size().is_some()
     }),
@@ -65,18 +67,20 @@ const RULES: &[Rule] = &[
         seen.is(Field::Edns) && seen.question.ask.edns.is_none() && theirs.opt.is_some() && ours.opt.is_none()
     }),
     ("acl-dnssec-ok", |seen, _, ours| {
-        seen.is(Field::EdnsDo) && seen.has("acl") && seen.asked_flags() == Some(0) && matches!(ours.edes()[..], [17 | 18])
+        seen.is(Field::EdnsDo)
+            && seen.has("acl")
+            && seen.asked_flags() == Some(0)
+            && matches!(ours.edes()[..], [17 | 18])
     }),
     ("acl-prohibited", |seen, theirs, ours| seen.is(Field::Ede) && theirs.edes() == [15] && ours.edes() == [18]),
     ("told-why", |seen, theirs, ours| {
         seen.is(Field::Ede) && theirs.edes().is_empty() && matches!(ours.rcode, 2 | 5) && !ours.edes().is_empty()
     }),
     ("options-echoed", |seen, _, ours| {
-        seen.is(Field::Option(10)) && ours.opt.as_ref().is_some_and(|opt| opt.options.iter().all(|(code, _)| *code != 10))
+        seen.is(Field::Option(10))
+            && ours.opt.as_ref().is_some_and(|opt| opt.options.iter().all(|(code, _)| *code != 10))
     }),
-    ("node-name", |seen, _, _| {
-        seen.is(Field::Option(3)) && !seen.has("nsid") && seen.deviation.coredns.is_empty()
-    }),
+    ("node-name", |seen, _, _| seen.is(Field::Option(3)) && !seen.has("nsid") && seen.deviation.coredns.is_empty()),
     ("explained-by-nsid", |seen, theirs, ours| {
         seen.is(Field::Ede) && seen.question.text.contains("+nsid") && theirs.edes().is_empty() && ours.edes() == [0]
     }),
@@ -104,21 +108,25 @@ const RULES: &[Rule] = &[
     ("negative-ttl", |seen, _, ours| {
         seen.is(Field::Ttl)
             && ours.answers().is_empty()
-            && ours.lines.iter().any(|line| line.text.ends_with(&format!(" {}", line.ttl)) && line.text.contains(" SOA "))
+            && ours
+                .lines
+                .iter()
+                .any(|line| line.text.ends_with(&format!(" {}", line.ttl)) && line.text.contains(" SOA "))
     }),
     ("ede-passed-on", |seen, theirs, ours| {
         seen.is(Field::Ede) && seen.has("cache") && theirs.edes().is_empty() && ours.edes() == [17] && ours.rcode == 0
     }),
-    ("chaos-of-itself", |seen, _, _| {
-        seen.is(Field::Section(0)) && seen.question.ask.class == 3 && !seen.has("chaos")
-    }),
+    ("chaos-of-itself", |seen, _, _| seen.is(Field::Section(0)) && seen.question.ask.class == 3 && !seen.has("chaos")),
     ("memory-before-chain", |seen, theirs, ours| {
         let least = |reply: &Reply| reply.lines.iter().map(|line| line.ttl).min();
-        let made = seen.has("any") && least(theirs) == Some(8482) || seen.has("local") && least(theirs) == Some(604_800);
+        let made =
+            seen.has("any") && least(theirs) == Some(8482) || seen.has("local") && least(theirs) == Some(604_800);
         seen.is(Field::Ttl) && seen.has("cache") && made && least(ours) < least(theirs)
     }),
     ("hosts-forgotten", |seen, theirs, ours| {
-        let listed = |reply: &Reply| reply.answers().iter().any(|line| line.starts_with("www.") && line.contains(" A 192.0.2.5"));
+        let listed = |reply: &Reply| {
+            reply.answers().iter().any(|line| line.starts_with("www.") && line.contains(" A 192.0.2.5"))
+        };
         matches!(seen.deviation.field, Field::Ttl | Field::Section(0))
             && seen.has("cache")
             && seen.has("hosts")
@@ -136,7 +144,10 @@ const RULES: &[Rule] = &[
     ("ttl-per-record", |seen, theirs, ours| {
         let smallest = |reply: &Reply| reply.lines.iter().map(|line| line.ttl).min();
         let same = smallest(theirs).zip(smallest(ours)).is_some_and(|(their, our)| our.abs_diff(their) <= 1);
-        seen.is(Field::Ttl) && seen.has("cache") && same && smallest(theirs) == theirs.lines.iter().map(|line| line.ttl).max()
+        seen.is(Field::Ttl)
+            && seen.has("cache")
+            && same
+            && smallest(theirs) == theirs.lines.iter().map(|line| line.ttl).max()
     }),
 ];
 
@@ -148,7 +159,11 @@ pub(crate) fn explain(seen: &Seen<'_>) -> Option<&'static str> {
 
 /// Upstream fails, and nearpath has an answer past its end.
 fn stale_on_failure(seen: &Seen<'_>, theirs: &Reply, ours: &Reply) -> bool {
-    seen.has("cache") && seen.again && matches!(theirs.rcode, 2 | 5) && ours.rcode == 0 && ours.lines.iter().all(|line| line.ttl == 30)
+    seen.has("cache")
+        && seen.again
+        && matches!(theirs.rcode, 2 | 5)
+        && ours.rcode == 0
+        && ours.lines.iter().all(|line| line.ttl == 30)
 }
 
 impl Seen<'_> {

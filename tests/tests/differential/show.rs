@@ -16,7 +16,8 @@ pub(crate) fn said(said: &Said) -> String {
     };
     let mut text = String::new();
     let mut put = |line: String| writeln!(text, "{line}").expect("a String takes all");
-    let status = RCODES.get(usize::from(reply.rcode)).map_or_else(|| reply.rcode.to_string(), |word| (*word).to_owned());
+    let status =
+        RCODES.get(usize::from(reply.rcode)).map_or_else(|| reply.rcode.to_string(), |word| (*word).to_owned());
     let flags: Vec<&str> = FLAGS.iter().filter(|(mask, _)| reply.flags & mask != 0).map(|(_, name)| *name).collect();
     put(format!(";; ->>HEADER<<- status: {status}, id: {}; flags: {}", reply.id, flags.join(" ")));
     if let Some(opt) = &reply.opt {
