@@ -8,11 +8,14 @@
 //!                                                                     '--> unexplained: the run fails
 //! ```
 
+mod corefiles;
 mod counts;
 mod deviation;
 mod erring;
 mod exchange;
 mod fragment;
+mod grammar;
+mod later;
 mod pair;
 mod rules;
 mod run;
@@ -95,4 +98,27 @@ fn what_comes_later_is_right_before_coredns() {
     let outcome = run::each(&fragments, |fragment| run::before_coredns(fragment, &knot));
     note(&format!("{} fragments for later, {} questions to CoreDNS alone", fragments.len(), outcome.questions));
     assert!(outcome.unexplained.is_empty(), "{}", outcome.unexplained.join("\n"));
+}
+
+#[test]
+fn generated_corefiles_are_taken_by_both_or_refused_by_both() {
+    if !is_possible() {
+        return;
+    }
+    let corefiles = corefiles::make(mode::seed());
+    let counts = corefiles::all(&corefiles, &known());
+    let wanted: usize = counts.wanted.values().sum();
+    note(&format!(
+        "{} generated Corefiles: {} accepted, {} refused by both, {wanted} differ as wanted, {} unexplained",
+        corefiles.len(),
+        counts.accepted,
+        counts.refused,
+        counts.unexplained.len()
+    ));
+    counts.wanted.iter().for_each(|(id, count)| note(&format!("{count:6} {id}")));
+    if let Some(path) = std::env::var_os("NEARPATH_REPORT") {
+        std::fs::write(path, counts.unexplained.join("\n----\n")).expect("the report can be written");
+    }
+    counts.unexplained.iter().take(SHOWN).for_each(|text| note(text));
+    assert!(corefiles.len() >= 300 && counts.unexplained.is_empty(), "{} unexplained", counts.unexplained.len());
 }
