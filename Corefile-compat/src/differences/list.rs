@@ -297,9 +297,9 @@ pub static DIFFERENCES: &[Difference] = &[
     difference(
         "parse-nameless-block",
         &[],
-        "a block without a name serves the root zone",
+        "a block without a name is passed over: nothing of it is served",
         "it is an error",
-        "a name was forgotten",
+        "its name was forgotten",
     ),
     difference(
         "parse-superfluous-word",
@@ -321,5 +321,40 @@ pub static DIFFERENCES: &[Difference] = &[
         "a line that is neither a property nor an address is passed over",
         "it is an error",
         "what is written and has no effect is a mistake",
+    ),
+    difference(
+        "parse-open-end",
+        &[],
+        "a last brace or quote may be missing, and what stands behind it is taken for whatever fits",
+        "it is an error",
+        "half a file is no Corefile",
+    ),
+    difference(
+        "parse-nothing-of-time",
+        &["errors"],
+        "`consolidate` takes a duration of nothing",
+        "it is an error",
+        "nothing would be consolidated",
+    ),
+    difference(
+        "parse-port",
+        &["forward"],
+        "a port above 65535 of an upstream is taken, and each question fails",
+        "it is an error",
+        "no upstream is there",
+    ),
+    difference(
+        "parse-log-format",
+        &["log"],
+        "`log FORMAT` without a name is taken, with the format for a name, and logs nothing",
+        "it is an error",
+        "nobody means that",
+    ),
+    difference(
+        "parse-bound-twice",
+        &["bind"],
+        "an address that stands twice is an error",
+        "it is listened on once, with a warning",
+        "no answer can be wrong for it",
     ),
 ];

@@ -243,10 +243,7 @@ pub(crate) const GRAMMAR: &[Shapes] = &[
     ),
     shapes(
         "tls",
-        &[
-            "tls {folder}/cert.pem {folder}/key.pem",
-            "tls {folder}/cert.pem {folder}/key.pem {\nclient_auth nocert\n}",
-        ],
+        &["tls {folder}/cert.pem {folder}/key.pem", "tls {folder}/cert.pem {folder}/key.pem {\nclient_auth nocert\n}"],
         &[
             "tls",
             "tls {folder}/cert.pem",

@@ -21,12 +21,24 @@ pub(crate) const MORE: &[Shapes] = &[
     shapes(
         "erratic",
         &["erratic", "erratic {\ndrop 3\ntruncate 2\ndelay 3 50ms\n}"],
-        &["erratic {\ndrop -1\n}", "erratic {\ndelay x\n}", "erratic {\ndelay 1 x\n}", "erratic {\nlose\n}", "erratic 1"],
+        &[
+            "erratic {\ndrop -1\n}",
+            "erratic {\ndelay x\n}",
+            "erratic {\ndelay 1 x\n}",
+            "erratic {\nlose\n}",
+            "erratic 1",
+        ],
     ),
     shapes(
         "header",
         &["header {\nresponse set ra aa\nquery clear rd\n}"],
-        &["header", "header {\n}", "header {\nresponse set\n}", "header {\nresponse set xx\n}", "header {\nboth set ra\n}"],
+        &[
+            "header",
+            "header {\n}",
+            "header {\nresponse set\n}",
+            "header {\nresponse set xx\n}",
+            "header {\nboth set ra\n}",
+        ],
     ),
     shapes(
         "loadbalance",
@@ -101,6 +113,13 @@ pub(crate) const MORE: &[Shapes] = &[
     shapes(
         "view",
         &["view v {\nexpr type() == 'A'\n}", "view v {\nexpr incidr(client_ip(), '127.0.0.0/8')\n}"],
-        &["view", "view v", "view v {\n}", "view v {\nexpr\n}", "view v {\nexpr nothing()\n}", "view v {\nrule true\n}"],
+        &[
+            "view",
+            "view v",
+            "view v {\n}",
+            "view v {\nexpr\n}",
+            "view v {\nexpr nothing()\n}",
+            "view v {\nrule true\n}",
+        ],
     ),
 ];
