@@ -20,6 +20,7 @@ mod pair;
 mod rules;
 mod run;
 mod show;
+mod tests;
 mod upstreams;
 
 use std::collections::BTreeSet;
@@ -73,10 +74,12 @@ fn the_same_corefile_gives_the_same_answers() {
     let known = known();
     let outcome = run::all(&fragments, &known);
     note(&format!(
-        "{} fragments, {} questions: {} equal, {} wanted differences, {} unexplained; {} samples of metrics compared",
+        "{} fragments, {} questions: {} equal to the bit, {} but for RA; {} wanted differences, {} unexplained; {} samples of metrics \
+         compared",
         fragments.len(),
         outcome.questions,
         outcome.equal,
+        outcome.alike,
         outcome.wanted.values().sum::<usize>(),
         outcome.unexplained.len(),
         outcome.samples
@@ -86,6 +89,7 @@ fn the_same_corefile_gives_the_same_answers() {
     if let Some(path) = std::env::var_os("NEARPATH_REPORT") {
         std::fs::write(path, outcome.unexplained.join("\n----\n")).expect("the report can be written");
     }
+    assert!(outcome.unlisted.is_empty(), "differences that are not in the list: {:?}", outcome.unlisted);
     assert!(outcome.unexplained.is_empty(), "{} deviations that nobody wants", outcome.unexplained.len());
     let unseen: Vec<_> =
         known.iter().filter(|id| !id.starts_with(PARSE) && !outcome.wanted.contains_key(*id)).collect();
@@ -124,6 +128,7 @@ fn generated_corefiles_are_taken_by_both_or_refused_by_both() {
         std::fs::write(path, counts.unexplained.join("\n----\n")).expect("the report can be written");
     }
     counts.unexplained.iter().take(SHOWN).for_each(|text| note(text));
+    assert!(counts.unlisted.is_empty(), "differences that are not in the list: {:?}", counts.unlisted);
     let unseen: Vec<_> =
         known().into_iter().filter(|id| id.starts_with(PARSE) && !counts.wanted.contains_key(id)).collect();
     assert!(unseen.is_empty(), "differences in the list that did not occur: {unseen:?}");

@@ -72,6 +72,8 @@ pub(crate) struct Counts {
     pub refused: usize,
     /// Taken by one alone, as wanted, by id.
     pub wanted: BTreeMap<&'static str, usize>,
+    /// Differences that a rule recognised and the list does not have.
+    pub unlisted: BTreeSet<&'static str>,
     /// What nobody can explain.
     pub unexplained: Vec<String>,
 }
@@ -135,7 +137,6 @@ fn fragment(name: &str, number: usize, corefile: String) -> Fragment {
     let files = [("hosts", "192.0.2.1 a.example.org\n"), ("resolv.conf", "search a.example.org example.org\n")];
     Fragment {
         place: format!("{name} {}", number + 1),
-        directive: name.to_owned(),
         title: "generated".to_owned(),
         corefile,
         files: files.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
@@ -191,6 +192,7 @@ fn judge(fragment: &Fragment, knot: &Knot, known: &BTreeSet<&str>, counts: &mut 
             let id = if theirs.is_ok() { explain(words) } else { forgiven(words) };
             match id.filter(|id| known.contains(id)) {
                 Some(id) => *counts.wanted.entry(id).or_default() += 1,
+                None if id.is_some() => counts.unlisted.extend(id),
                 None => counts.unexplained.push(format!(
                     "{}: CoreDNS {}, nearpath {}\n{}{words}",
                     fragment.place,
@@ -213,9 +215,15 @@ pub(crate) fn all(fragments: &[Fragment], known: &BTreeSet<&str>) -> Counts {
         let mut sum = sum.lock().expect("nobody panics with it");
         sum.accepted += counts.accepted;
         sum.refused += counts.refused;
+        sum.unlisted.extend(counts.unlisted);
         sum.unexplained.extend(counts.unexplained);
         counts.wanted.into_iter().for_each(|(id, count)| *sum.wanted.entry(id).or_default() += count);
         Outcome::default()
     });
     sum.into_inner().expect("nobody panics with it")
+}
+
+/// The differences that rules here recognise.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(id, _)| *id).chain(["parse-bound-twice"])
 }

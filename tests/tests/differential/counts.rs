@@ -28,7 +28,10 @@ const RULES: &[Rule] = &[
     ("metrics-version", |it| it.name == "coredns_build_info"),
     ("metrics-plugin", |it| it.name == "coredns_dns_responses_total"),
     ("metrics-plugin-enabled", |it| {
-        it.name == "coredns_plugin_enabled" && it.labels.contains("name=bind,") && it.coredns.is_none()
+        it.name == "coredns_plugin_enabled"
+            && it.labels.contains("name=bind,")
+            && it.coredns.is_none()
+            && it.nearpath == Some(1.0)
     }),
     ("metrics-reply-size", |it| it.name == "coredns_dns_response_size_bytes_sum"),
     ("gates-first", |it| it.name == "coredns_dns_responses_total:sum" && it.has("local") && it.has("acl")),
@@ -73,13 +76,12 @@ pub(crate) fn compare(fragment: &Fragment, pages: &[String; 2], known: &BTreeSet
             continue;
         }
         let deviation = Deviation { fragment, name, labels: &sample[name.len()..], coredns, nearpath };
-        match RULES.iter().find(|(_, is)| is(&deviation)).map(|(id, _)| *id) {
-            Some(id) if known.contains(id) => *outcome.wanted.entry(id).or_default() += 1,
-            _ => outcome.unexplained.push(format!(
-                "{}: {}\nmetric {name}{}: CoreDNS {coredns:?}, nearpath {nearpath:?}",
-                fragment.place, fragment.title, deviation.labels
-            )),
-        }
+        let id = RULES.iter().find(|(_, is)| is(&deviation)).map(|(id, _)| *id);
+        outcome.takes(id, known, |_| {
+            let Deviation { labels, .. } = deviation;
+            let place = format!("{}: {}", fragment.place, fragment.title);
+            format!("{place}\nmetric {name}{labels}: CoreDNS {coredns:?}, nearpath {nearpath:?}")
+        });
     }
 }
 
@@ -115,4 +117,9 @@ fn samples(page: &str) -> Samples {
 
 fn written(name: &str, labels: &[&str]) -> String {
     format!("{name}{{{}}}", labels.join(", ").replace("=\"", "="))
+}
+
+/// The differences that rules here recognise.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(id, _)| *id)
 }

@@ -14,8 +14,6 @@ pub(crate) const ORIGIN: &str = "plain.example.";
 pub(crate) struct Fragment {
     /// `FILE:LINE`.
     pub place: String,
-    /// The directive that it is about: the name of its file.
-    pub directive: String,
     /// What is shown.
     pub title: String,
     /// The whole Corefile, with placeholders.
@@ -137,7 +135,6 @@ fn one(name: &str, line: usize, lines: &[&str]) -> Fragment {
     let body: Vec<&str> = lines[1..].iter().take_while(|line| !line.starts_with("- ")).copied().collect();
     let mut fragment = Fragment {
         place: format!("{name}.fragment:{line}"),
-        directive: name.to_owned(),
         title: lines[0].to_owned(),
         corefile: body.join("\n") + "\n",
         files: Vec::new(),

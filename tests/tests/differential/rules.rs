@@ -184,3 +184,8 @@ impl Seen<'_> {
         self.question.ask.edns.as_ref().map(|(_, _, flags, _)| *flags)
     }
 }
+
+/// The differences that rules here recognise.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(id, _)| *id)
+}

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::deviation::{Deviation, compare};
+use super::deviation::{Field, compare};
 use super::exchange::exchange;
 use super::fragment::{Fragment, Question, Step, Transport};
 use super::pair::{Kind, Server};
@@ -15,6 +15,9 @@ use super::{counts, show};
 
 /// Fragments at a time: most of their time passes in waiting.
 const AT_ONCE: usize = 10;
+
+/// The field that deviates in nearly all replies.
+const RECURSION_AVAILABLE: Field = Field::Flag(0x0080);
 
 /// What came of a run.
 #[derive(Debug, Default)]
@@ -27,15 +30,37 @@ pub(crate) struct Outcome {
     pub wanted: BTreeMap<&'static str, usize>,
     /// Samples of metrics that were compared.
     pub samples: usize,
+    /// Questions whose replies were equal but for RA, which deviates in nearly all.
+    pub alike: usize,
+    /// Differences that a rule recognised and the list does not have.
+    pub unlisted: BTreeSet<&'static str>,
     /// What nobody can explain, in full.
     pub unexplained: Vec<String>,
 }
 
 impl Outcome {
+    /// Takes a deviation: as wanted, if it is a difference that the list has; else with its full text.
+    pub(crate) fn takes(
+        &mut self,
+        id: Option<&'static str>,
+        known: &BTreeSet<&str>,
+        text: impl FnOnce(Option<&str>) -> String,
+    ) {
+        match id.filter(|id| known.contains(id)) {
+            Some(id) => *self.wanted.entry(id).or_default() += 1,
+            None => {
+                self.unlisted.extend(id);
+                self.unexplained.push(text(id));
+            }
+        }
+    }
+
     fn adds(&mut self, other: Self) {
         self.questions += other.questions;
         self.equal += other.equal;
+        self.alike += other.alike;
         self.samples += other.samples;
+        self.unlisted.extend(other.unlisted);
         other.wanted.into_iter().for_each(|(id, count)| *self.wanted.entry(id).or_default() += count);
         self.unexplained.extend(other.unexplained);
     }
@@ -119,12 +144,10 @@ fn ask(
             let deviations = compare(fragment, &both);
             outcome.questions += 1;
             outcome.equal += usize::from(deviations.is_empty());
+            outcome.alike += usize::from(deviations.iter().all(|deviation| deviation.field == RECURSION_AVAILABLE));
             for deviation in &deviations {
                 let seen = Seen { fragment, question, both: &both, again: later || pass > 0, deviation };
-                match explain(&seen) {
-                    Some(id) if known.contains(id) => *outcome.wanted.entry(id).or_default() += 1,
-                    id => outcome.unexplained.push(told(&seen, id, transport, pass)),
-                }
+                outcome.takes(explain(&seen), known, |id| told(&seen, id, transport, pass));
             }
         }
     }
@@ -135,7 +158,6 @@ fn told(seen: &Seen<'_>, id: Option<&str>, transport: Transport, pass: usize) ->
     let Seen { fragment, question, both, deviation, .. } = seen;
     let mut text = format!("{}: {}\n{}", fragment.place, fragment.title, fragment.corefile);
     let why = id.map_or("no rule knows it".to_owned(), |id| format!("`{id}` is not in the list of differences"));
-    let Deviation { .. } = deviation;
     writeln!(text, "asked: {} over {transport:?}, pass {}", question.text, pass + 1).expect("a String takes all");
     writeln!(text, "deviates: {deviation} ({why})").expect("a String takes all");
     text + &format!("CoreDNS:\n{}nearpath:\n{}", show::said(&both[0]), show::said(&both[1]))
