@@ -7,24 +7,27 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cache::{BlockId, Store};
 use contract::corefile::Scheme;
-use contract::limits::UDP_REPLY_MAX;
+use contract::limits::{ANSWER_WITHIN, UDP_REPLY_MAX};
 use contract::metrics::Metrics;
 use contract::wire::Name;
-use contract::{Blocks as _, BuildError, Context, Plugin, Storing};
+use contract::{Blocks as _, BuildError, Context, LabelBook, Plugin, Storing};
 use rustls::ServerConfig;
 use timeouts::TimeoutsSpec;
 
 use crate::interfaces;
+use crate::listening::Opening;
 use crate::plan::{BlockPlan, Plan};
+use crate::serve::ahead::AheadOf;
 use crate::serve::block::Block;
 use crate::serve::tally::Tally;
 use crate::serve::zones::{Entrance, Shared, Zones};
+use crate::wiring;
 
 /// What outlives a reload: numbers and counters that are given by name.
 #[derive(Default)]
 pub struct Register {
     numbers: Mutex<Numbers>,
-    tallies: Mutex<BTreeMap<(String, String), Arc<Tally>>>,
+    tallies: Mutex<BTreeMap<[String; 3], Arc<Tally>>>,
 }
 
 #[derive(Default)]
@@ -42,8 +45,8 @@ pub struct Assembly {
     pub listeners: Vec<Listener>,
     /// Every plugin, for its work beside the queries.
     pub plugins: Vec<Arc<dyn Plugin>>,
-    /// Which directives stand where: server, zone, name.
-    pub enabled: Vec<[String; 3]>,
+    /// Which directives stand where: server, zone, view, name.
+    pub enabled: Vec<[String; 4]>,
 }
 
 impl Assembly {
@@ -69,6 +72,8 @@ pub struct Listener {
     pub tls: Option<Arc<ServerConfig>>,
     /// Time-outs of its connections.
     pub timeouts: TimeoutsSpec,
+    /// How its sockets are opened.
+    pub opening: Opening,
 }
 
 /// What CoreDNS calls the zone of queries that enter no block: it has no closing dot, so no zone is called so.
@@ -123,15 +128,15 @@ impl Register {
         tallies.retain(|_, tally| Arc::strong_count(tally) > 1);
     }
 
-    fn tally(&self, server: &str, zone: &str) -> Arc<Tally> {
+    fn tally(&self, server: &str, zone: &str, view: &str) -> Arc<Tally> {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tallies.entry((server.to_owned(), zone.to_owned())).or_default())
+        Arc::clone(tallies.entry([server, zone, view].map(str::to_owned)).or_default())
     }
 
-    /// Every (server, zone) with its counts.
-    pub fn tallies(&self) -> Vec<(String, String, Arc<Tally>)> {
+    /// The counts of every server, zone and view.
+    pub fn tallies(&self) -> Vec<([String; 3], Arc<Tally>)> {
         let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-        tallies.iter().map(|((server, zone), tally)| (server.clone(), zone.clone(), Arc::clone(tally))).collect()
+        tallies.iter().map(|(of, tally)| (of.clone(), Arc::clone(tally))).collect()
     }
 }
 
@@ -139,6 +144,7 @@ impl Register {
 struct Built<'p> {
     plan: &'p BlockPlan,
     chain: Box<[Arc<dyn Plugin>]>,
+    labels: Arc<LabelBook>,
 }
 
 /// Builds a plan. All that cannot be had is told in one run.
@@ -152,6 +158,8 @@ pub fn assemble(
     let mut built = Vec::new();
     let mut places: BTreeMap<Endpoint, Vec<usize>> = BTreeMap::new();
     for (index, block) in plan.blocks.iter().enumerate() {
+        let view = block.settings.view.as_ref().map(|view| view.name.clone());
+        let labels = Arc::new(LabelBook::new(view, block.directives.contains(&"metadata")));
         let mut context = Context {
             clock: Arc::clone(&shared.clock),
             metrics: Arc::clone(&shared.metrics),
@@ -160,7 +168,7 @@ pub fn assemble(
             state_dir: shared.state_dir.clone(),
             cluster: Arc::clone(&shared.cluster),
             shelf: Arc::clone(&shared.shelf),
-            labels: Arc::default(),
+            labels: Arc::clone(&labels),
             wiretap: None,
         };
         let mut chain = Vec::new();
@@ -179,7 +187,8 @@ pub fn assemble(
             Ok(endpoints) => endpoints.into_iter().for_each(|at| places.entry(at).or_default().push(index)),
             Err(error) => errors.push(error),
         }
-        built.push(Built { plan: block, chain: chain.into() });
+        labels.enlist(&chain);
+        built.push(Built { plan: block, chain: chain.into(), labels });
     }
     let (mut listeners, mut enabled) = (Vec::new(), Vec::new());
     for (at, blocks) in places {
@@ -244,12 +253,12 @@ fn listen(
     };
     let timeouts = built.iter().find_map(|built| built.plan.settings.timeouts).unwrap_or_default();
     let server = format!("{}://{}", at.scheme, label_address(at.address));
-    let outside = register.tally(&server, OUTSIDE);
+    let outside = register.tally(&server, OUTSIDE, "");
     let zones = Arc::new(Zones::new(&blocks, Arc::clone(shared)).counting_outside(outside));
     if let Some(handle) = Entrance(Arc::clone(&zones)).handle() {
         built.iter().flat_map(|built| &built.chain).for_each(|plugin| plugin.attach(Arc::clone(&handle)));
     }
-    Ok(Listener { at, zones, tls, timeouts })
+    Ok(Listener { at, zones, tls, timeouts, opening: Opening::default() })
 }
 
 /// What the blocks of one listener have in common.
@@ -274,16 +283,18 @@ fn zones_at(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<Name> {
     zones
 }
 
-fn enabled_labels([server, zone, name]: &[String; 3]) -> Vec<(&str, &str)> {
-    vec![("server", server), ("zone", zone), ("view", ""), ("name", name)]
+fn enabled_labels([server, zone, view, name]: &[String; 4]) -> Vec<(&str, &str)> {
+    vec![("server", server), ("zone", zone), ("view", view), ("name", name)]
 }
 
-/// What stands in a block before one listener: server, zone, directive.
-fn directives(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<[String; 3]> {
+/// What stands in a block before one listener: server, zone, view, directive.
+fn directives(plan: &BlockPlan, at: Endpoint, dns_port: u16) -> Vec<[String; 4]> {
     let server = format!("{}://{}", at.scheme, label_address(at.address));
     let of_zone = |zone: &Name| {
         let (server, zone) = (server.clone(), zone.to_string());
-        plan.directives.iter().map(move |name| [server.clone(), zone.clone(), (*name).to_owned()])
+        plan.directives
+            .iter()
+            .map(move |name| [server.clone(), zone.clone(), plan.view().to_owned(), (*name).to_owned()])
     };
     zones_at(plan, at, dns_port).iter().flat_map(of_zone).collect()
 }
@@ -302,13 +313,18 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
     let walk_id = register.number(format!("{}\n---\n{}", plan.fingerprint, place.together));
     let store = plan.settings.cache.as_ref().filter(|_| keyed);
     if let Some(cache) = store {
-        shared.store.register(*id, cache.labels(&server, ""));
-        shared.store.register(*walk_id, cache.labels(&server, ""));
+        shared.store.register(*id, cache.labels(&server, plan.view()));
+        shared.store.register(*walk_id, cache.labels(&server, plan.view()));
     }
     Block {
         zones: zones.into(),
         id,
         walk_id,
+        ahead: ahead(built, register),
+        reads_options: chain.iter().any(|plugin| plugin.reads_options()),
+        arrangers: with(|plugin| plugin.arranger().is_some()),
+        view: plan.settings.view.as_ref().map(|view| view.selector(Arc::clone(&built.labels))),
+        answer_within: ANSWER_WITHIN,
         gates: with(|plugin| plugin.gate().is_some()),
         tracers: with(|plugin| plugin.tracer().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),
@@ -322,9 +338,17 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
             .bufsize
             .as_ref()
             .map_or(UDP_REPLY_MAX, |bufsize| usize::from(bufsize.size).min(UDP_REPLY_MAX)),
-        tally: register.tally(&server, &zone),
+        tally: register.tally(&server, &zone, plan.view()),
         chain,
     }
+}
+
+/// What of a block's chain stands ahead of memory.
+fn ahead(built: &Built<'_>, register: &Register) -> Option<AheadOf> {
+    let plugins: Box<[_]> = built.chain.iter().filter(|plugin| plugin.ahead().is_some()).cloned().collect();
+    let own_id = || register.number(format!("{}\n--- ahead", built.plan.fingerprint));
+    let count = built.plan.chain.iter().filter(|spec| wiring::stands_ahead_of_memory(spec.name())).count();
+    (!plugins.is_empty()).then(|| AheadOf { count, plugins, own_id: own_id() })
 }
 
 /// The label `server` as CoreDNS writes it: a wildcard address is left out.

@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use contract::Spec;
-use contract::corefile::{self, Block, Host, Key, Report, Statement};
+use contract::corefile::{self, Block, Corefile, Host, Key, Report, Statement};
 use contract::wire::Name;
 
 use crate::wiring;
@@ -21,6 +21,8 @@ use crate::wiring;
 pub struct Checked {
     /// Errors and warnings.
     pub report: Report,
+    /// What was written, imports and snippets resolved.
+    pub tree: Corefile,
     /// Present if there is no error.
     pub plan: Option<Plan>,
     /// Tells one state of all the files that were read from another.
@@ -74,6 +76,8 @@ pub struct Settings {
     pub prometheus: Option<prometheus::PrometheusSpec>,
     /// How often the Corefile is looked at.
     pub reload: Option<reload::ReloadSpec>,
+    /// Which questions for its zones it is for; all if nothing is said.
+    pub view: Option<view::ViewSpec>,
     /// More lines in the log.
     pub debug: Option<debug::DebugSpec>,
 }
@@ -89,7 +93,7 @@ pub fn check(name: &str, text: &str, host: &dyn Host, dns_port: u16) -> Checked 
     let blocks: Vec<_> = tree.blocks.iter().map(|block| plan_block(block, &mut report)).collect();
     let plan = (!report.has_errors()).then_some(Plan { blocks });
     let (digest, version) = host.finish();
-    Checked { report, plan, digest, version }
+    Checked { report, tree, plan, digest, version }
 }
 
 /// A host that notes what was read, so that a change of an imported file is seen too.
@@ -182,6 +186,11 @@ impl BlockPlan {
         self.steps(spec.into_iter().collect());
     }
 
+    /// The name of its view; empty without one.
+    pub fn view(&self) -> &str {
+        self.settings.view.as_ref().map_or("", |view| &view.name)
+    }
+
     /// Several more steps.
     pub fn steps(&mut self, specs: Vec<impl Spec + 'static>) {
         self.chain.extend(specs.into_iter().map(|spec| Box::new(spec) as Box<dyn Spec>));
@@ -215,6 +224,7 @@ impl Settings {
     /// Each setting that is written, in plain words.
     fn describe(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
+        lines.extend(self.view.as_ref().map(|spec| ("view", spec.describe())));
         lines.extend(self.bind.iter().map(|spec| ("bind", spec.describe())));
         lines.extend(self.tls.as_ref().map(|spec| ("tls", spec.describe())));
         lines.extend(self.timeouts.as_ref().map(|spec| ("timeouts", spec.describe())));

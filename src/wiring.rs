@@ -8,10 +8,16 @@ use acl::AclSpec;
 use contract::Plugin;
 use contract::corefile::{Corefile, Report, Statement};
 use contract::wire::Name;
+use dns64::Dns64Spec;
 use dnstap::DnstapSpec;
+use erratic::ErraticSpec;
+use file::FileSpec;
+use loadbalance::LoadBalanceSpec;
 use loop_guard::LoopGuard;
 use privatezone::PrivateZoneSpec;
 use query_log::LogSpec;
+use rewrite::RewriteSpec;
+use template::TemplateSpec;
 
 use crate::plan::BlockPlan;
 
@@ -42,21 +48,34 @@ pub const DIRECTIVES: &[Row] = &[
     setting("log", |s, b, r| b.step(joined(query_log::check, LogSpec::then, s, &b.zones, r))),
     setting("dnstap", |s, b, r| b.step(joined(dnstap::check, DnstapSpec::then, s, &b.zones, r))),
     answers("local", |s, b, r| b.step(one(local::check, s, &b.zones, r))),
+    answers("dns64", |s, b, r| b.step(joined(dns64::check, Dns64Spec::then, s, &b.zones, r))),
     answers("any", |s, b, r| b.step(one(any::check, s, &b.zones, r))),
+    setting("loadbalance", |s, b, r| b.step(joined(loadbalance::check, LoadBalanceSpec::then, s, &b.zones, r))),
+    answers("rewrite", |s, b, r| b.step(joined(rewrite::check, RewriteSpec::then, s, &b.zones, r))),
     answers("autopath", |s, b, r| b.step(one(autopath::check, s, &b.zones, r))),
     setting("acl", |s, b, r| b.step(joined(acl::check, AclSpec::then, s, &b.zones, r))),
     answers("cache", |s, b, r| b.settings.cache = one(cache::check, s, &b.zones, r)),
     setting("tls", |s, b, r| b.settings.tls = one(tls::check, s, &b.zones, r)),
     answers("minimal", |s, b, r| b.step(one(minimal::check, s, &b.zones, r))),
+    answers("template", |s, b, r| b.step(joined(template::check, TemplateSpec::then, s, &b.zones, r))),
     answers("hosts", |s, b, r| b.step(one(hosts::check, s, &b.zones, r))),
+    answers("file", |s, b, r| b.step(joined(file::check, FileSpec::then, s, &b.zones, r))),
     setting("loop", |s, b, r| b.step(one(loop_guard::check, s, &b.zones, r))),
     answers("privatezone", |s, b, r| b.step(joined(privatezone::check, PrivateZoneSpec::then, s, &b.zones, r))),
     answers("forward", |s, b, r| b.steps(all(forward::check, s, &b.zones, r))),
+    answers("erratic", |s, b, r| b.step(joined(erratic::check, ErraticSpec::then, s, &b.zones, r))),
     answers("whoami", |s, b, r| b.step(one(whoami::check, s, &b.zones, r))),
+    answers("view", |s, b, r| b.settings.view = one(view::check, s, &b.zones, r)),
 ];
 
 /// What only all server blocks together tell; the number is the port of plain DNS for keys that name none.
 pub const ACROSS: &[fn(&Corefile, u16, &mut Report)] = &[privatezone::check_blocks];
+
+/// True if a plugin meets a query before memory does: it stands above `cache`.
+pub fn stands_ahead_of_memory(name: &str) -> bool {
+    let place = |name: &str| DIRECTIVES.iter().position(|row| row.name == name);
+    place(name) < place("cache")
+}
 
 /// A directive that changes no answer.
 const fn setting(name: &'static str, check: Check) -> Row {

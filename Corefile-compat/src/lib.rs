@@ -14,6 +14,7 @@
 mod corpus;
 pub mod differences;
 pub mod host;
+mod inside;
 mod key;
 mod lexer;
 mod nearest;

@@ -24,6 +24,8 @@ pub enum Severity {
     Error,
     /// The daemon starts, but something that was written has no effect.
     Warning,
+    /// It works, and could be better.
+    Hint,
 }
 
 impl fmt::Display for Severity {
@@ -31,6 +33,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Hint => "hint",
         })
     }
 }
@@ -152,6 +155,7 @@ pub struct Report {
     places: BTreeMap<(Severity, Span), Vec<usize>>,
     errors: usize,
     warnings: usize,
+    hints: usize,
     /// Takes what is said about a diagnostic that is only counted.
     beyond: Option<Diagnostic>,
 }
@@ -201,6 +205,11 @@ impl Report {
         self.note(Severity::Warning, at, message.into())
     }
 
+    /// Notes a hint.
+    pub fn hint(&mut self, at: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.note(Severity::Hint, at, message.into())
+    }
+
     fn note(&mut self, severity: Severity, span: Span, message: String) -> &mut Diagnostic {
         let known = self.places.entry((severity, span)).or_default();
         if let Some(same) = known.iter().copied().find(|index| self.diagnostics[*index].message == message) {
@@ -209,6 +218,7 @@ impl Report {
         match severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
+            Severity::Hint => self.hints += 1,
         }
         let diagnostic = Diagnostic::new(severity, span, message);
         if self.diagnostics.len() >= DIAGNOSTICS_MAX {
@@ -289,7 +299,7 @@ impl fmt::Display for Report {
             self.write(f, diagnostic)?;
         }
         let kept = self.diagnostics.len();
-        let all = self.errors + self.warnings;
+        let all = self.errors + self.warnings + self.hints;
         if all > kept {
             writeln!(f, "and {} more", all - kept)?;
         }

@@ -59,7 +59,7 @@ fn unsorted(shared: &Shared, register: &Register, meters: &Meters) -> String {
 }
 
 struct Counted {
-    /// `server="..",zone="..",view=""`.
+    /// `server="..",zone="..",view=".."`.
     labels: String,
     /// The same as the store's metrics have it, `zones` for `zone`, with the kind of answers between.
     server: String,
@@ -70,10 +70,10 @@ struct Counted {
 }
 
 impl Counted {
-    fn new((server, zone, tally): (String, String, Arc<Tally>)) -> Self {
-        let labels = label_text(&[("server", &server), ("zone", &zone), ("view", "")]);
+    fn new(([server, zone, view], tally): ([String; 3], Arc<Tally>)) -> Self {
+        let labels = label_text(&[("server", &server), ("zone", &zone), ("view", &view)]);
         let is_block = zone != OUTSIDE;
-        let (server, zones) = (label_text(&[("server", &server)]), label_text(&[("zones", &zone), ("view", "")]));
+        let (server, zones) = (label_text(&[("server", &server)]), label_text(&[("zones", &zone), ("view", &view)]));
         Self { labels, server, zones, is_block, totals: tally.totals() }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn overview(
 ) -> Overview {
     let (shared, meters) = (state.shared(), state.meters());
     let now = shared.clock.now();
-    let totals: Vec<Totals> = state.register().tallies().iter().map(|(_, _, tally)| tally.totals()).collect();
+    let totals: Vec<Totals> = state.register().tallies().iter().map(|(_, tally)| tally.totals()).collect();
     let queries = requests(&totals).map(|(_, count)| count).sum();
     Overview {
         node: shared.node_name.clone(),

@@ -99,7 +99,7 @@ impl See {
     fn sums(&self) -> Sums {
         let (hit_seconds, _) = self.state.meters().udp.hits();
         let mut sums = Sums { hit_seconds, ..Sums::default() };
-        self.state.register().tallies().iter().for_each(|(_, _, tally)| sums.add(&tally.totals()));
+        self.state.register().tallies().iter().for_each(|(_, tally)| sums.add(&tally.totals()));
         sums
     }
 }

@@ -2,11 +2,16 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache::{BlockId, Policy};
 use contract::wire::{Name, RecordType};
-use contract::{Client, Decided, Event, ListId, Plain, Plugin, Reply, Resident, Scope, SearchList, Source, Verdict};
+use contract::{
+    Client, Decided, Event, ListId, Past, Plain, Plugin, Query, Reply, Resident, Scope, SearchList, Selector, Source,
+    Verdict,
+};
 
+use super::ahead::AheadOf;
 use super::tally::Tally;
 use crate::see::tap::Onlookers;
 
@@ -20,6 +25,14 @@ pub struct Block {
     pub walk_id: Arc<BlockId>,
     /// The plugins in query order.
     pub chain: Box<[Arc<dyn Plugin>]>,
+    /// What stands ahead of memory; absent where nothing there has a say.
+    pub ahead: Option<AheadOf>,
+    /// True if somebody looks at the EDNS options that clients send.
+    pub reads_options: bool,
+    /// Those that put replies in order.
+    pub arrangers: Box<[Arc<dyn Plugin>]>,
+    /// Which of the questions for its zones are for it; absent if all are.
+    pub view: Option<Arc<dyn Selector>>,
     /// Those with a say before the store.
     pub gates: Box<[Arc<dyn Plugin>]>,
     /// Those that see replies.
@@ -36,6 +49,8 @@ pub struct Block {
     pub coalesce: bool,
     /// The same for walks, whose candidates enter the other blocks too.
     pub coalesce_walks: bool,
+    /// How long a client waits at most.
+    pub answer_within: Duration,
     /// The largest reply over UDP, octets.
     pub udp_reply_max: usize,
     /// Counts of its queries and replies.
@@ -120,6 +135,19 @@ impl Block {
             Source::Store => "cache",
             Source::Upstream(_) if has("privatezone") && !has("forward") => "privatezone",
             Source::Upstream(_) => "forward",
+        }
+    }
+
+    /// Puts the records of a reply in order, where somebody does.
+    pub fn arrange(&self, reply: &mut [u8]) {
+        self.arrangers.iter().filter_map(|plugin| plugin.arranger()).for_each(|arranger| arranger.arrange(reply));
+    }
+
+    /// The number in store keys of a question.
+    pub fn id_of(&self, query: &Query) -> BlockId {
+        match &self.ahead {
+            Some(ahead) if query.past == Past::Own => *ahead.own_id,
+            _ => self.id_for(query.scope),
         }
     }
 

@@ -6,19 +6,21 @@
 //! ```
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use cache::{Entry, KeyBuffer, Lookup};
-use contract::limits::{ANSWER_WITHIN, MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
+use contract::limits::{MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
 use contract::wire::{Class, Ede, EdnsView, Message, Name, Question, Rcode, RecordType, Reject, reject_reply};
 use contract::{
-    Age, Answer, Asker, Client, Event, Failure, Moment, Plain, Query, Recalled, Reply, Scope, Served, Source, Story,
-    Transport, Verdict, Way, What,
+    Age, Answer, Asker, Client, Event, Failure, Looked, Moment, Plain, Query, Recalled, Reply, Scope, Served, Source,
+    Story, Transport, Verdict, Way, What,
 };
 use tokio::time::timeout;
 
+use super::ahead::Asking;
 use super::block::Block;
 use super::flights::Turn;
 use super::tally::{Exchange, Place, StoreUse, answerer};
@@ -129,12 +131,15 @@ impl Clerk {
             let outcome = self.other_class(zones, &question, (client, now), out);
             return self.outside(zones, client, (Some(&question), packet), outcome, out);
         }
-        let Some(block) = zones.find(self.key.name()) else {
+        let Some(block) = zones.find(self.key.name(), || looked(&question, client, self.key.name())) else {
             let outcome = self.no_block(&question, client, out);
             return self.outside(zones, client, (Some(&question), packet), outcome, out);
         };
         let (scope, plain) = block.scope(client.ip(), self.key.name(), question.rtype, question.dnssec_ok());
         let mut visit = Visit { question, client: *client, scope, plain, now };
+        if self.is_ahead(block, &visit) {
+            return self.miss(zones, block, &visit, out);
+        }
         if !block.gates.is_empty() {
             match block.verdict(client, self.key.name(), question.rtype) {
                 Verdict::Allow => {}
@@ -148,6 +153,17 @@ impl Clerk {
             Some(length) => Outcome::Reply(length),
             None => self.miss(zones, block, &visit, out),
         }
+    }
+
+    /// True if something ahead of memory concerns the question, whatever memory knows. Where gates are to judge the question that
+    /// comes out of it, the name is looked at now; else that can wait until memory knows nothing.
+    #[inline]
+    fn is_ahead(&self, block: &Block, visit: &Visit<'_>) -> bool {
+        let Some(ahead) = &block.ahead else { return false };
+        let (rtype, class) = (visit.question.rtype, visit.question.class);
+        visit.scope == Scope::Shared
+            && (ahead.always(&visit.client, rtype)
+                || !block.gates.is_empty() && ahead.touches(self.key.name(), rtype, class))
     }
 
     /// A reply from the store, if it has one that may go out now.
@@ -201,6 +217,10 @@ impl Clerk {
     fn pending(&self, block: &Arc<Block>, visit: &Visit<'_>) -> Pending {
         let shared = Arc::clone(&self.shared);
         let mut query = self.query(visit);
+        if block.reads_options {
+            let options = visit.question.options();
+            query.options.asked = (!options.is_empty()).then(|| options.into());
+        }
         if asks_why(&visit.question) {
             query.story = Some(Arc::new(Story::begin()));
         }
@@ -291,6 +311,7 @@ impl Clerk {
             _ if entry.is_denial() => StoreUse::Denial,
             _ => StoreUse::Success,
         };
+        block.arrange(&mut out[..length]);
         let exchange = Exchange {
             rtype: visit.question.rtype,
             rcode: answer.rcode(),
@@ -305,7 +326,7 @@ impl Clerk {
         block.tally.count(self.place.as_ref(), &visit.client, &exchange);
         if !block.observers.is_empty() && block.is_watched(false) {
             let query = self.query(visit);
-            block.show(&event(&query, &exchange, &out[..length], None));
+            block.show(&event(&query, &exchange, &out[..length], (None, None)));
         }
         if self.shared.taps.is_open() {
             self.show_hit(block, visit, &exchange, &out[..length]);
@@ -360,7 +381,8 @@ impl Clerk {
             }
             Err(failure) => {
                 self.shared.count(&failure);
-                let stale = self.stale_at_least(block, visit, out);
+                let is_ahead = block.is_ahead(&self.query(visit));
+                let stale = (!is_ahead).then(|| self.stale_at_least(block, visit, out)).flatten();
                 Outcome::Reply(stale.unwrap_or_else(|| self.pending(block, visit).write(Err(failure), out)))
             }
         }
@@ -428,10 +450,19 @@ impl Pending {
 
     /// Asks, and writes the reply.
     async fn finish(self, entrance: Entrance, turn: Turn) -> Option<Vec<u8>> {
-        let asked = entrance.answer(Arc::clone(&self.block), self.query.clone());
-        let waited = ANSWER_WITHIN;
+        let waited = self.block.answer_within;
+        let asked = async {
+            let (block, query) = (Arc::clone(&self.block), self.query.clone());
+            match block.is_ahead(&query) {
+                true => entrance.go_ahead(block, query, Asking::AsUsual).await,
+                false => entrance.answer(block, query).await,
+            }
+        };
         let served = timeout(waited, asked).await.unwrap_or(Err(Failure::TooLate { waited }));
         drop(turn);
+        if matches!(served, Err(Failure::Silent)) {
+            return None;
+        }
         if let Err(failure) = &served {
             self.shared.count(failure);
         }
@@ -455,6 +486,7 @@ impl Pending {
             Ok(Reply { answer, age, ede, .. }) => (answer.rcode(), answer.write(&asker, *age, ede.as_ref(), out)),
             Err(failure) => (failure.told().0, tell(failure, &asker, self.query.name.as_wire(), out)),
         };
+        self.block.arrange(&mut out[..length]);
         let exchange = Exchange {
             rtype: self.query.rtype,
             rcode,
@@ -479,7 +511,11 @@ impl Pending {
         self.show(&served, &exchange, &out[..length]);
         let failure = served.as_ref().err();
         if !self.block.observers.is_empty() && self.block.is_watched(failure.is_some()) {
-            let mut event = event(&self.query, &exchange, &out[..length], failure);
+            let upstream = served.as_ref().ok().and_then(|reply| match reply.source {
+                Source::Upstream(upstream) => Some(upstream),
+                Source::Store | Source::Plugin(_) => None,
+            });
+            let mut event = event(&self.query, &exchange, &out[..length], (failure, upstream));
             event.query_len = self.query_len;
             self.block.show(&event);
         }
@@ -551,6 +587,19 @@ fn rcode_of(reply: &[u8]) -> Rcode {
     Message::parse(reply).map_or(Rcode::SERVFAIL, |message| message.rcode())
 }
 
+/// A question as views look at it.
+fn looked<'q>(question: &Question<'_>, client: &'q Client, name: &'q [u8]) -> Looked<'q> {
+    Looked {
+        client,
+        name,
+        rtype: question.rtype,
+        class: question.class,
+        edns: question.edns,
+        header: (question.id(), question.flags()),
+        size: question.packet_len(),
+    }
+}
+
 /// True if the client wants to know who answers, and how.
 fn asks_why(question: &Question<'_>) -> bool {
     question.edns.is_some_and(|edns| edns.nsid)
@@ -595,7 +644,12 @@ fn tell(failure: &Failure, asker: &Asker<'_>, name: &[u8], out: &mut [u8]) -> us
     Answer::empty(&name, rtype, Class::IN, rcode).write(asker, Age::Fresh(0), Some(&ede), out)
 }
 
-fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Option<&'e Failure>) -> Event<'e> {
+fn event<'e>(
+    query: &'e Query,
+    exchange: &Exchange,
+    reply: &'e [u8],
+    (failure, upstream): (Option<&'e Failure>, Option<SocketAddr>),
+) -> Event<'e> {
     Event {
         client: query.client,
         header: query.header,
@@ -604,7 +658,7 @@ fn event<'e>(query: &'e Query, exchange: &Exchange, reply: &'e [u8], failure: Op
         edns: query.edns,
         query_len: exchange.query_len,
         reply,
-        upstream: None,
+        upstream,
         failure,
         took: exchange.took,
     }

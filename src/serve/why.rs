@@ -14,13 +14,14 @@ use contract::limits::ANSWER_WITHIN;
 use contract::wire::{Class, Flags, Name, RecordType};
 use contract::{
     Client, Failure, Known, Plain, Plugin, PodIndex, Query, Recall, Recalled, Resident, Scope, Served, Source, Step,
-    Story, Verdict, What,
+    Story, What,
 };
 use tokio::time::{Instant, timeout_at};
 
+use super::ahead::Asking;
 use super::block::Block;
 use super::way::{self, Asked};
-use super::zones::{Entrance, Zones, filtered};
+use super::zones::{Entrance, Zones};
 
 /// Whose search list counts.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ impl Entrance {
             None => (None, None),
         };
         let name = first_question(resident.as_ref(), typed);
-        let block = self.0.find(name.as_wire()).cloned();
+        let block = self.0.find_as(&client, name.as_wire(), typed.rtype).cloned();
         let (scope, mut plain) = match (&block, &who) {
             (Some(block), Who::Itself) => block.scope(client.ip(), name.as_wire(), typed.rtype, typed.dnssec_ok),
             (Some(block), Who::List(resident)) => {
@@ -146,14 +147,9 @@ impl Entrance {
             return Err(Failure::NoBlock { name: query.name.to_string() });
         };
         query.tell(|| What::Block { zones: block.label() });
-        let verdict = block.verdict(&query.client, query.name.as_wire(), query.rtype);
-        if verdict != Verdict::Allow {
-            query.tell(|| What::Gate { verdict });
-        }
-        match verdict {
-            Verdict::Allow => self.answer(Arc::clone(block), query.clone()).await,
-            Verdict::Filter => Ok(filtered(query)),
-            Verdict::Block | Verdict::Drop => Err(Failure::Prohibited),
+        match self.enter(Arc::clone(block), query.clone(), Asking::AsUsual).await {
+            Err(Failure::Silent) => Err(Failure::Prohibited),
+            served => served,
         }
     }
 }

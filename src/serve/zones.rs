@@ -17,14 +17,15 @@ use cache::{Entry, KeyBuffer, Lookup, Policy, Store};
 use contract::limits::{CHAIN_WITHIN, MISSES_MAX, REENTRIES_MAX};
 use contract::metrics::{Counter, Metrics};
 use contract::told;
-use contract::wire::{NAME_MAX, Name, Rcode, RecordType};
+use contract::wire::{Class, Flags, NAME_MAX, Name, Rcode, RecordType};
 use contract::{
-    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Moment, Next, Plugin, Query, Recalled, Remembered,
-    Reply, Scope, SearchList, SearchLists, Served, Shelf, Source, Verdict, What,
+    Answer, Blocks, Bound, Boxed, Client, Clock, Cluster, Failure, Looked, Moment, Next, Plugin, Query, Recalled,
+    Remembered, Reply, Scope, SearchList, SearchLists, Served, Shelf, Source, Verdict, What,
 };
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
+use super::ahead::{AheadOf, Asking};
 use super::block::Block;
 use super::chaos::Presence;
 use super::flights::{Flights, Seat, Turnstile, Voyage};
@@ -94,8 +95,35 @@ pub struct Zones {
     shared: Arc<Shared>,
     /// Counts of queries that enter no block.
     pub(super) outside: Arc<Tally>,
-    /// True if any block has a gate: then the names behind AutoPath's answers are judged on hits too.
-    gated: bool,
+    /// For whom memorised walks hold.
+    walks: Walks,
+    /// True if any block has a view.
+    has_views: bool,
+}
+
+/// For whom memorised walks of AutoPath hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walks {
+    /// For everybody with the same list.
+    Open,
+    /// For those whom no gate forbids a candidate.
+    Gated,
+    /// For nobody else: what a candidate comes to depends on who asks.
+    Closed,
+}
+
+impl Walks {
+    fn among(blocks: &[Arc<Block>]) -> Self {
+        let is_personal = |block: &Arc<Block>| {
+            block.ahead.as_ref().is_some_and(AheadOf::is_personal)
+                || block.view.as_ref().is_some_and(|view| view.is_personal())
+        };
+        match blocks {
+            _ if blocks.iter().any(is_personal) => Self::Closed,
+            _ if blocks.iter().any(|block| !block.gates.is_empty()) => Self::Gated,
+            _ => Self::Open,
+        }
+    }
 }
 
 /// The way into the blocks, for the front door and for plugins that ask for another name.
@@ -108,8 +136,8 @@ impl Zones {
         let mut entries: Vec<_> =
             blocks.iter().flat_map(|block| block.zones.iter().map(|zone| (zone.clone(), Arc::clone(block)))).collect();
         entries.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.label_count()));
-        let gated = blocks.iter().any(|block| !block.gates.is_empty());
-        Self { entries: entries.into(), shared, outside: Arc::default(), gated }
+        let has_views = blocks.iter().any(|block| block.view.is_some());
+        Self { entries: entries.into(), shared, outside: Arc::default(), walks: Walks::among(blocks), has_views }
     }
 
     /// Counts queries that enter no block there.
@@ -119,9 +147,36 @@ impl Zones {
         self
     }
 
-    /// The block of the longest zone that encloses a name (wire form, lower case).
-    pub fn find(&self, name: &[u8]) -> Option<&Arc<Block>> {
-        self.entries.iter().find(|(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
+    /// The block for a question about a name (wire form, lower case): that of the longest zone that encloses it, among those
+    /// whose view is for the question the first as written. Views look at the rest of the question, if there are any.
+    #[inline]
+    pub fn find<'q>(&self, name: &[u8], looked: impl FnOnce() -> Looked<'q>) -> Option<&Arc<Block>> {
+        match self.has_views {
+            false => self.around(name).next(),
+            true => self.find_seen(name, &looked()),
+        }
+    }
+
+    #[inline(never)]
+    fn find_seen(&self, name: &[u8], looked: &Looked<'_>) -> Option<&Arc<Block>> {
+        self.around(name).find(|block| block.view.as_ref().is_none_or(|view| view.selects(looked)))
+    }
+
+    /// The block for an owned question.
+    pub fn find_for(&self, query: &Query) -> Option<&Arc<Block>> {
+        self.find(query.name.as_wire(), || looked(query))
+    }
+
+    /// The block for a question that a client might ask.
+    pub fn find_as(&self, client: &Client, name: &[u8], rtype: RecordType) -> Option<&Arc<Block>> {
+        let header = (0, Flags::RD);
+        self.find(name, || Looked { client, name, rtype, class: Class::IN, edns: None, header, size: 0 })
+    }
+
+    /// The blocks whose zones enclose a name, the longest zone first.
+    #[inline]
+    pub fn around(&self, name: &[u8]) -> impl Iterator<Item = &Arc<Block>> {
+        self.entries.iter().filter(move |(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
     }
 
     /// The blocks, each as often as it has zones.
@@ -138,11 +193,17 @@ impl Zones {
     #[inline]
     pub fn walk_is_open(&self, block: &Block, scope: Scope, client: &Client, name: &[u8], rtype: RecordType) -> bool {
         match scope {
-            Scope::Search(id) if self.gated => {
+            Scope::Search(id) if self.walks == Walks::Gated => {
                 block.list(id).is_some_and(|list| self.gates_let_pass(&list, client, name, rtype))
             }
-            Scope::Search(_) | Scope::Shared => true,
+            Scope::Search(_) => self.walks == Walks::Open,
+            Scope::Shared => true,
         }
+    }
+
+    /// True if who asks may change what a walk comes to, so that each asks for itself.
+    pub(super) fn walks_are_closed(&self) -> bool {
+        self.walks == Walks::Closed
     }
 
     /// What the gates of all blocks say of the candidates of a search.
@@ -158,7 +219,8 @@ impl Zones {
             let Some(candidate) = candidate.get_mut(..length) else { return true }; // such a name is passed over
             candidate[..rest.len()].copy_from_slice(rest);
             candidate[rest.len()..].copy_from_slice(domain);
-            let verdict = self.find(candidate).map(|block| block.verdict(client, candidate, rtype));
+            let block = self.around(candidate).next(); // with views that look at clients no walk is memorised
+            let verdict = block.map(|block| block.verdict(client, candidate, rtype));
             verdict.is_none_or(|verdict| verdict == Verdict::Allow)
         })
     }
@@ -170,30 +232,23 @@ impl Blocks for Entrance {
             if query.reentries > REENTRIES_MAX {
                 return Err(Bound::Reentries.reached());
             }
-            let Some(block) = self.0.find(query.name.as_wire()) else {
+            let Some(block) = self.0.find_for(&query) else {
                 return Err(Failure::NoBlock { name: query.name.to_string() });
             };
             query.tell(|| What::Block { zones: block.label() });
-            let personal = query.chased.is_some() && !block.gates.is_empty();
-            let served = match block.verdict(&query.client, query.name.as_wire(), query.rtype) {
-                Verdict::Allow => self.answer(Arc::clone(block), query).await,
-                verdict @ (Verdict::Block | Verdict::Drop) => {
-                    query.tell(|| What::Gate { verdict });
-                    Err(Failure::Prohibited)
-                }
-                verdict @ Verdict::Filter => {
-                    query.tell(|| What::Gate { verdict });
-                    Ok(filtered(&query))
-                }
-            };
-            served.map(|reply| Reply { personal: reply.personal || personal, ..reply })
+            let personal = query.chased.is_some() && (!block.gates.is_empty() || self.0.walks_are_closed());
+            match self.enter(Arc::clone(block), query, Asking::AsUsual).await {
+                // whoever asked for this name to answer another is to be answered
+                Err(Failure::Silent) => Err(Failure::Prohibited),
+                served => served.map(|reply| Reply { personal: reply.personal || personal, ..reply }),
+            }
         })
     }
 
     fn stored(&self, query: &Query) -> Option<Served> {
-        let block = self.0.find(query.name.as_wire())?;
+        let block = self.0.find_for(query)?;
         let policy = block.store.as_ref()?;
-        if block.verdict(&query.client, query.name.as_wire(), query.rtype) != Verdict::Allow {
+        if block.is_ahead(query) || block.verdict(&query.client, query.name.as_wire(), query.rtype) != Verdict::Allow {
             return None;
         }
         let now = self.0.shared.clock.now();
@@ -202,25 +257,26 @@ impl Blocks for Entrance {
 
     fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         Box::pin(async move {
-            let block = self.0.find(query.name.as_wire());
-            let verdict = block.map(|block| block.verdict(&query.client, query.name.as_wire(), query.rtype));
-            match verdict {
-                Some(Verdict::Filter) => Ok(filtered(&query)),
-                Some(Verdict::Block | Verdict::Drop) => Err(Failure::Prohibited),
-                Some(Verdict::Allow) | None => self.probe(query).await,
+            match self.0.find_for(&query).cloned() {
+                Some(block) => match self.enter(block, query, Asking::Anew).await {
+                    Err(Failure::Silent) => Err(Failure::Prohibited),
+                    served => served,
+                },
+                None => Err(Failure::NoBlock { name: query.name.to_string() }),
             }
         })
     }
 
     fn remembered(&self, query: &Query) -> Option<Remembered> {
-        let block = self.0.find(query.name.as_wire())?;
+        let block = self.0.find_for(query)?;
         let policy = block.store.as_ref()?;
         self.0.shared.store.remembered(&key_of(block, query), policy, self.0.shared.clock.now())
     }
 
     fn renew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         Box::pin(async move {
-            match self.0.find(query.name.as_wire()) {
+            match self.0.find_for(&query) {
+                Some(block) if block.is_ahead(&query) => self.enter(Arc::clone(block), query, Asking::Anew).await,
                 Some(block) => self.ask(block, &query, Some(&key_of(block, &query))).await,
                 None => Err(Failure::NoBlock { name: query.name.to_string() }),
             }
@@ -236,7 +292,9 @@ impl Blocks for Entrance {
     }
 
     fn is_same_block(&self, one: &Name, other: &Name) -> bool {
-        match (self.0.find(one.as_wire()), self.0.find(other.as_wire())) {
+        match (self.0.around(one.as_wire()).next(), self.0.around(other.as_wire()).next()) {
+            // with views it depends on the question
+            (Some(_), Some(_)) if self.0.has_views && one != other => false,
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             _ => false,
         }
@@ -267,7 +325,10 @@ impl Entrance {
             },
             None => None,
         };
-        let shareable = if query.scope == Scope::Shared { block.coalesce } else { block.coalesce_walks };
+        let shareable = match query.scope {
+            Scope::Shared => block.coalesce,
+            Scope::Search(_) => block.coalesce_walks && !self.0.walks_are_closed(),
+        };
         if !shareable || block.store.is_some() && !open {
             // boxed, as its state would make every question that is shared as large
             return Box::pin(self.ask(&block, &query, None)).await;
@@ -315,7 +376,7 @@ impl Entrance {
     /// True if questions for the name pass this plugin.
     pub fn passes<P: Plugin>(&self, name: &Name, plugin: &P) -> bool {
         let same = |one: &Arc<dyn Plugin>| std::ptr::addr_eq(Arc::as_ptr(one), plugin);
-        self.0.find(name.as_wire()).is_some_and(|block| block.chain.iter().any(same))
+        self.0.around(name.as_wire()).next().is_some_and(|block| block.chain.iter().any(same))
     }
 
     /// The zones that are answered for, longest first.
@@ -330,7 +391,7 @@ impl Entrance {
 
     /// Asks the block of a name without store and without sharing the question, so that it is seen if it comes back.
     pub async fn probe(&self, query: Query) -> Served {
-        match self.0.find(query.name.as_wire()) {
+        match self.0.find_for(&query) {
             Some(block) => self.ask(block, &query, None).await,
             None => Err(Failure::NoBlock { name: query.name.to_string() }),
         }
@@ -375,22 +436,32 @@ impl Entrance {
         }
     }
 
+    /// Waits for a chain within the bound. A panic of it is this query's alone.
+    pub(super) async fn guarded(&self, chain: impl Future<Output = Served>) -> Served {
+        match timeout(CHAIN_WITHIN, AssertUnwindSafe(chain).catch_unwind()).await {
+            Ok(Ok(served)) => served,
+            Ok(Err(_)) => {
+                self.0.shared.panics.increment();
+                Err(Failure::Panicked)
+            }
+            Err(_) => Err(Failure::TooLate { waited: CHAIN_WITHIN }),
+        }
+    }
+
     /// Asks the chain and memorises what it says. A panic of the chain is this query's alone.
     pub(super) async fn ask(&self, block: &Block, query: &Query, key: Option<&KeyBuffer>) -> Served {
         let shared = &self.0.shared;
-        let chain = AssertUnwindSafe(async { Next::new(&block.chain, self).serve(query).await }).catch_unwind();
-        let served = match timeout(CHAIN_WITHIN, chain).await {
-            Ok(Ok(served)) => served,
-            Ok(Err(_)) => {
-                shared.panics.increment();
-                return Err(Failure::Panicked);
-            }
-            Err(_) => Err(Failure::TooLate { waited: CHAIN_WITHIN }),
-        };
+        let served = self.guarded(async { Next::new(block.chain_for(query), self).serve(query).await }).await;
+        if matches!(served, Err(Failure::Panicked | Failure::Silent)) {
+            return served;
+        }
         if served.is_ok() && !shared.heard.load(Ordering::Relaxed) {
             shared.heard.store(true, Ordering::Relaxed);
         }
         let (Some(policy), Some(key)) = (&block.store, key) else { return served };
+        if !block.is_own_answer(query) {
+            return served;
+        }
         let now = shared.clock.now();
         match served {
             Ok(reply) => Ok(shared.store.insert(key, reply, policy, now)),
@@ -406,11 +477,24 @@ impl Entrance {
     }
 }
 
+/// A question as views look at it.
+fn looked(query: &Query) -> Looked<'_> {
+    Looked {
+        client: &query.client,
+        name: query.name.as_wire(),
+        rtype: query.rtype,
+        class: query.class,
+        edns: query.edns,
+        header: query.header,
+        size: 0,
+    }
+}
+
 /// The store key of a question.
 pub fn key_of(block: &Block, query: &Query) -> KeyBuffer {
     let mut key = KeyBuffer::new();
     key.set_name(query.name.as_wire());
-    let id = block.id_for(query.scope);
+    let id = block.id_of(query);
     key.set(id, query.scope, query.rtype, query.class, query.dnssec_ok, query.checking_disabled);
     key
 }

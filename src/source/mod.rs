@@ -8,6 +8,7 @@
 
 pub mod changes;
 pub mod config_map;
+pub mod manifest;
 pub mod template;
 
 use std::fs;

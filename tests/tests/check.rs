@@ -10,6 +10,7 @@ use nearpath_tests::mode::{self, note};
 use nearpath_tests::place::{self, Folder};
 use nearpath_tests::{Daemon, ask};
 
+mod elsewhere;
 mod private;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -182,7 +183,7 @@ fn runs(place: &str, example: &str) -> bool {
         match words.first() {
             Some(&"bind") if line.ends_with('{') => text.push_str(" bind IP {\n"),
             Some(&"bind") => text.push_str(" bind IP\n"),
-            Some(&"prometheus" | &"health" | &"ready") => {
+            Some(&"prometheus" | &"health" | &"ready" | &"pprof") => {
                 offset += 1;
                 let at = format!("{here}:{}", 9000 + offset);
                 let tail = if line.ends_with('{') { " {" } else { "" };

@@ -43,7 +43,7 @@ fn scope(bencher: Bencher<'_, '_>, client: &str) {
     let client = client.parse().expect("an address");
     let mut key = KeyBuffer::new();
     key.set_name(Question::parse(&house.packets[0]).expect("a question").name());
-    let block = house.entrance.0.find(key.name()).expect("its block");
+    let block = house.entrance.0.around(key.name()).next().expect("its block");
     bencher.bench_local(|| black_box(block.scope(client, black_box(key.name()), RecordType::A, false)));
 }
 
@@ -54,7 +54,7 @@ fn lookup(bencher: Bencher<'_, '_>) {
     let shared = house.entrance.0.shared();
     let keys = keys(&house);
     let mut keys = keys.iter().cycle();
-    let block = house.entrance.0.find(keys.clone().next().expect("a key").name()).expect("its block");
+    let block = house.entrance.0.around(keys.clone().next().expect("a key").name()).next().expect("its block");
     let policy = block.store.as_ref().expect("it memorises");
     let now = shared.clock.now();
     bencher.bench_local(|| {
@@ -70,7 +70,7 @@ fn patch(bencher: Bencher<'_, '_>, kind: &str) {
     let question = Question::parse(&house.packets[0]).expect("a question");
     let shared = house.entrance.0.shared();
     let key = &keys(&house)[0];
-    let block = house.entrance.0.find(key.name()).expect("its block");
+    let block = house.entrance.0.around(key.name()).next().expect("its block");
     let reader = shared.store.read();
     let found = reader.lookup(key, block.store.as_ref().expect("it memorises"), shared.clock.now());
     let cache::Lookup::Fresh { entry, .. } = found else { panic!("just stored") };
@@ -93,7 +93,7 @@ fn keys(house: &House) -> Vec<KeyBuffer> {
         let question = Question::parse(packet).expect("a question");
         let mut key = KeyBuffer::new();
         key.set_name(question.name());
-        let block = house.entrance.0.find(key.name()).expect("its block");
+        let block = house.entrance.0.around(key.name()).next().expect("its block");
         key.set(*block.id, contract::Scope::Shared, RecordType::A, Class::IN, false, false);
         key
     });

@@ -38,17 +38,20 @@ pub enum Kind {
     /// An A record while somebody looks on in every way: counts of the most frequent, a watcher, a witness with messages. As many
     /// are shown as when all hits come within one step of the pace.
     Watched,
+    /// An A record in a block with rules of `rewrite` and `template` for other names.
+    Ruled,
 }
 
 impl Kind {
     /// Every kind with its name.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("plain", Self::Plain),
         ("edns", Self::Edns),
         ("denial", Self::Denial),
         ("search", Self::Search),
         ("stock", Self::Stock),
         ("watched", Self::Watched),
+        ("ruled", Self::Ruled),
     ];
 
     fn name(self, index: usize) -> String {
@@ -57,6 +60,7 @@ impl Kind {
             Self::Denial => format!("missing{index}.cluster.local"),
             Self::Search => format!("host{index}.example.shop.svc.cluster.local"),
             Self::Stock => format!("host{index}.stock.example"),
+            Self::Ruled => format!("host{index}.ruled.example"),
         }
     }
 }
@@ -163,9 +167,18 @@ fn corefile(dir: &Dir, kind: Kind) -> anyhow::Result<String> {
     Ok(format!(
         "cluster.local {{\n cache\n autopath {{\n pods {pods}\n }}\n forward . {centre}\n}}\n\
          stock.example {{\n errors\n cache\n reload\n loop\n prometheus\n forward . {centre}\n}}\n\
+         ruled.example {{\n{RULES} cache\n forward . {centre}\n}}\n\
          example {{\n cache\n{witness} forward . {centre}\n}}\n"
     ))
 }
+
+/// Rules that are for none of the names that are asked: one of each kind.
+const RULES: &str = " rewrite name exact old.ruled.example new.ruled.example\n \
+                     rewrite name suffix .old.ruled.example .new.ruled.example answer auto\n \
+                     rewrite name substring ruled-old ruled-new\n \
+                     rewrite name regex (.*)\\.r1\\.ruled\\.example {1}.r2.ruled.example answer auto\n \
+                     rewrite ttl suffix .t.ruled.example 30-300\n \
+                     template IN A t.ruled.example {\n match ^ip-([0-9]+)[.]\n answer \"{{ .Name }} 60 IN A 192.0.2.{{ index .Match 1 }}\"\n }\n";
 
 /// A question for a name, as it comes in a datagram.
 fn packet(kind: Kind, index: usize) -> anyhow::Result<Vec<u8>> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Setup, Shape};
+use super::{Setup, Shape, rules};
 use crate::onlook::SINK;
 
 /// The text; `autopath` is the directive as the server writes it.
@@ -26,6 +26,7 @@ fn block(setup: &Setup, key: &str, tls: &str, autopath: &str) -> String {
                 .expect("a String takes all");
         }
         Shape::AutoPath { .. } => text += autopath,
+        Shape::Ruled => text += &rules::text(),
         Shape::LookedOn => {
             let sink = setup.directory.join(SINK);
             writeln!(text, "    dnstap {} full", sink.display()).expect("a String takes all");

@@ -12,6 +12,7 @@ mod knot_resolver;
 mod nearpath;
 mod node_cache;
 mod pdns_recursor;
+mod rules;
 mod unbound;
 
 use std::path::{Path, PathBuf};
@@ -106,6 +107,8 @@ pub(crate) enum Shape {
     },
     /// Those, and whoever looks on: a sink of messages, and a socket to ask the daemon about itself.
     LookedOn,
+    /// Those, and thirty lines of `rewrite` and `template`.
+    Ruled,
 }
 
 impl Setup {

@@ -65,7 +65,9 @@ fn configure(program: &Path, setup: &Setup) -> Result<Launch> {
 fn autopath(setup: &Setup) -> String {
     let cut = match setup.shape {
         Shape::AutoPath { cut: Some(on), .. } => format!("        nxdomain_cut {}\n", if on { "on" } else { "off" }),
-        Shape::Plain | Shape::Stock | Shape::LookedOn | Shape::AutoPath { cut: None, .. } => String::new(),
+        Shape::Plain | Shape::Stock | Shape::LookedOn | Shape::Ruled | Shape::AutoPath { cut: None, .. } => {
+            String::new()
+        }
     };
     let pods = setup.directory.join("pods");
     format!("    autopath cluster.local {{\n        pods {}\n{cut}    }}\n", pods.display())

@@ -13,6 +13,7 @@ mod miss;
 mod onlookers;
 mod proofs;
 mod published;
+mod rules;
 mod single;
 mod startup;
 mod stock;
@@ -60,6 +61,7 @@ pub(crate) const ROWS: &[Row] = &[
     stock::ROW,
     autopath::ROW,
     onlookers::ROW,
+    rules::ROW,
     cold::ROW,
     miss::ROW,
     burst::ROW,

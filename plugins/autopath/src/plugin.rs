@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::labels::{CLIENT_NAMESPACE, CLIENT_POD};
 use contract::wire::{Name, RecordType};
 use contract::{
-    Blocks, Boxed, Context, Decided, ListId, Next, Plain, Plugin, PodIndex, Query, Reply, Resident, Scope, Scoper,
-    SearchList, Served,
+    About, Blocks, Boxed, Context, Decided, Labels, ListId, Next, Plain, Plugin, PodIndex, Query, Reply, Resident,
+    Scope, Scoper, SearchList, Served,
 };
 
 use futures_util::future::join;
@@ -112,6 +113,18 @@ impl Autopath {
     }
 }
 
+impl Labels for Autopath {
+    fn label(&self, name: &str, about: &About<'_>) -> Option<String> {
+        let pod = self.index.at(about.client.ip(), |resident| resident.pod.clone()).ok()??;
+        let (namespace, pod) = pod.split_once('/')?;
+        match name {
+            CLIENT_NAMESPACE => Some(namespace.to_owned()),
+            CLIENT_POD => Some(pod.to_owned()),
+            _ => None,
+        }
+    }
+}
+
 impl Plugin for Autopath {
     fn name(&self) -> &'static str {
         "autopath"
@@ -130,6 +143,10 @@ impl Plugin for Autopath {
             // the pods with this list have gone meanwhile: resolved as asked, and not memorised for the list
             next.serve(query).await.map(Reply::unstored)
         })
+    }
+
+    fn labels(&self) -> Option<&dyn Labels> {
+        Some(self)
     }
 
     fn scoper(&self) -> Option<&dyn Scoper> {

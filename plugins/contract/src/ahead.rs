@@ -48,6 +48,11 @@ pub trait Selector: Send + Sync + Debug {
     /// The name of the view, as metrics and logs have it.
     fn view(&self) -> &str;
 
+    /// True if what it says depends on who asks.
+    fn is_personal(&self) -> bool {
+        true
+    }
+
     /// True if the block is for this question. No lock; asked of every question in zones that have views.
     fn selects(&self, looked: &Looked<'_>) -> bool;
 }

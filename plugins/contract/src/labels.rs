@@ -8,11 +8,20 @@ use std::sync::{Arc, OnceLock, Weak};
 use crate::plugin::Plugin;
 use crate::query::Client;
 
+/// Every label that somebody may know, as Corefiles write it behind a slash.
+pub const LABELS: [&str; 4] = [CLIENT_NAMESPACE, CLIENT_POD, FORWARD_UPSTREAM, VIEW_NAME];
+
+/// The namespace of the pod that asks, where `autopath` stands.
+pub const CLIENT_NAMESPACE: &str = "kubernetes/client-namespace";
+/// The name of the pod that asks, where `autopath` stands.
+pub const CLIENT_POD: &str = "kubernetes/client-pod-name";
+/// The upstream that answered this very question, where `forward` stands.
+pub const FORWARD_UPSTREAM: &str = "forward/upstream";
+/// The name of the block's `view`.
+pub const VIEW_NAME: &str = "view/name";
+
 /// A plugin that knows labels.
 pub trait Labels: Send + Sync {
-    /// The labels that it may have a value for, such as `kubernetes/client-namespace`.
-    fn names(&self) -> &'static [&'static str];
-
     /// The value of one of them for this query; `None` if there is none.
     fn label(&self, name: &str, about: &About<'_>) -> Option<String>;
 }
@@ -40,6 +49,11 @@ impl LabelBook {
         Self { view, is_open, tellers: OnceLock::new() }
     }
 
+    /// The name of the block's view, as metrics have it; empty without one.
+    pub fn view(&self) -> &str {
+        self.view.as_deref().unwrap_or_default()
+    }
+
     /// The plugins of the block, once all are made. The first call counts.
     pub fn enlist(&self, chain: &[Arc<dyn Plugin>]) {
         let tellers = chain.iter().filter(|plugin| plugin.labels().is_some()).map(Arc::downgrade).collect();
@@ -51,7 +65,7 @@ impl LabelBook {
         if !self.is_open {
             return None;
         }
-        if name == "view/name" {
+        if name == VIEW_NAME {
             return self.view.clone();
         }
         let tellers = self.tellers.get()?.iter().filter_map(Weak::upgrade);

@@ -13,7 +13,7 @@ mod answer;
 mod clock;
 mod cluster;
 mod failure;
-mod labels;
+pub mod labels;
 pub mod limits;
 pub mod metrics;
 mod pattern;

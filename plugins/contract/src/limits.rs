@@ -226,6 +226,14 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(5);
 pub const IDLE_BUFFER: usize = 1_024;
 /// Octets of replies that are gathered into one write before more questions are taken.
 pub const GATHER_MAX: usize = 65_536;
+/// What stands behind the fixed part of a header of the PROXY protocol's second version, octets: addresses, and what the proxy
+/// says beside.
+pub const PROXY_REST_MAX: usize = 4_096;
+/// Senders behind a proxy that are remembered because their later datagrams bear no header, unless `proxyproto` says another
+/// number (CoreDNS's own default);
+pub const PROXY_SESSIONS: usize = 10_240;
+/// and the largest number that it may say: some 128 octets each.
+pub const PROXY_SESSIONS_MAX: usize = 1_000_000;
 /// The headers of an HTTP request, octets; a question by GET stands in them.
 pub const HTTP_HEADERS_MAX: u32 = 16_384;
 
@@ -263,6 +271,28 @@ pub const HOSTS_ENTRIES_MAX: usize = 500_000;
 pub const HOSTS_RECORDS_MAX: usize = 1_024;
 /// The shortest time between two looks at a hosts file.
 pub const HOSTS_RELOAD_MIN: Duration = Duration::from_millis(100);
+/// Addresses of one section of a reply that `loadbalance` puts in another order; later ones stay where they are.
+pub const BALANCED_ADDRESSES_MAX: usize = 256;
+/// The largest file of `loadbalance`'s weights that is read, octets.
+pub const WEIGHT_FILE_MAX: usize = 4 << 20;
+/// It is read no more often than this.
+pub const WEIGHT_RELOAD_MIN: Duration = Duration::from_millis(100);
+/// The files of one zone that are read, octets, those that it includes among them.
+pub const ZONE_FILE_MAX: usize = 128 << 20;
+/// Records of one zone.
+pub const ZONE_RECORDS_MAX: usize = 1_000_000;
+/// Steps from the first to the last number of one `$GENERATE`.
+pub const ZONE_GENERATED_MAX: u32 = 65_535;
+/// How deep zone files include one another.
+pub const ZONE_INCLUDES_MAX: usize = 7;
+/// Octets of the RDATA of one set of records: it must fit into a message together with its owner's name.
+pub const ZONE_SET_MAX: usize = 60_000;
+/// A zone file is looked at no more often than this.
+pub const ZONE_RELOAD_MIN: Duration = Duration::from_millis(100);
+/// After this memory forgets a changed zone once more: what was looked up just before the change is stored by then.
+pub const ZONE_SETTLES_AFTER: Duration = Duration::from_secs(1);
+/// Links of a CNAME chain inside one zone that are followed, beside the first.
+pub const ZONE_LINKS_MAX: usize = 8;
 
 /// The hot answers that are kept for a restart, with what their numbers stand for, octets.
 pub const WARM_OCTETS_MAX: usize = 4 << 20;
@@ -279,8 +309,14 @@ pub const ERROR_LINES_PER_SECOND_MAX: u32 = 100;
 pub const ERROR_LINES_MAX: usize = 1_024;
 /// Characters of a regular expression in the Corefile (CoreDNS's own bound).
 pub const REGEXP_CHARACTERS_MAX: usize = 10_000;
+/// Parentheses, lists, signs and conditions inside each other in an expression or a template of the Corefile.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+/// Octets of a text that a template or an expression makes: more is no record.
+pub const TEMPLATE_TEXT_MAX: usize = 64 << 10;
 /// Octets that a compiled regular expression may take.
 pub const REGEXP_COMPILED_MAX: usize = 1 << 20;
+/// EDNS options that an upstream is sent along with a question, octets of all together; those beyond are left out.
+pub const SENT_OPTIONS_MAX: usize = 512;
 /// How long after its first probe `loop` looks for it (CoreDNS's own bound).
 pub const LOOP_PROBE_WITHIN: Duration = Duration::from_secs(30);
 /// How long after a probe was answered `loop` still looks for it (CoreDNS's own bound).
@@ -371,6 +407,15 @@ pub const HISTORY_STEP: Duration = Duration::from_secs(5);
 pub const HISTORY_POINTS_MAX: usize = 180;
 /// Causes of failures that are counted apart; further ones are counted together.
 pub const FAILURE_CAUSES_MAX: usize = 32;
+
+/// The longest CPU profile; one is made at a time.
+pub const PROFILE_MAX: Duration = Duration::from_secs(60);
+/// A profile for which nobody says how long (pprof's own default).
+pub const PROFILE_DEFAULT: Duration = Duration::from_secs(30);
+/// Samples of a profile in each second of processor time; no divisor of usual periods.
+pub const PROFILE_SAMPLES_PER_SECOND: u16 = 99;
+/// After a profile has been taken, its functions are named within this, and it is sent within this.
+pub const PROFILE_TOLD_WITHIN: Duration = Duration::from_secs(30);
 
 /// Messages that wait for one dnstap endpoint, for each unit of the argument QUEUE (CoreDNS's own number); further ones are
 /// dropped and counted.

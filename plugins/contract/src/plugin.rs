@@ -163,6 +163,11 @@ pub trait Plugin: Any + Send + Sync + Debug {
         None
     }
 
+    /// True if it looks at the EDNS options that clients send.
+    fn reads_options(&self) -> bool {
+        false
+    }
+
     /// Its way to put a reply's records in order, if it does.
     fn arranger(&self) -> Option<&dyn Arranger> {
         None

@@ -68,11 +68,17 @@ pub enum Past {
 pub struct Options {
     /// What the client sent; absent if that was nothing.
     pub asked: Option<Arc<[u8]>>,
-    /// What is to be sent to upstreams along with the question; absent if that is nothing. Such a question is not shared,
-    /// and what comes is not memorised, unless all questions of the block for the name have the same.
+    /// What is to be sent to upstreams along with the question. A question that enters memory with some, and be they none
+    /// (which others who ask the same may have), is not answered by memory, not shared, and not memorised.
     pub sent: Option<Arc<[u8]>>,
-    /// What the reply to the client is to have beside what the daemon says itself; absent if that is nothing.
-    pub replied: Option<Arc<[u8]>>,
+}
+
+impl Options {
+    /// The same without what is sent: for another question of the same client.
+    #[must_use]
+    pub fn unsent(&self) -> Self {
+        Self { asked: self.asked.clone(), sent: None }
+    }
 }
 
 /// A question to the plugin chain.
@@ -117,7 +123,8 @@ impl Query {
     /// The same client's question for another name, entering the server blocks anew as if the pod had asked it.
     pub fn candidate(&self, name: Name, rtype: RecordType) -> Self {
         let reentries = self.reentries + 1;
-        Self { name, rtype, scope: Scope::Shared, reentries, chased: None, past: Past::Not, ..self.clone() }
+        let (past, options) = (Past::Not, self.options.unsent());
+        Self { name, rtype, scope: Scope::Shared, reentries, chased: None, past, options, ..self.clone() }
     }
 
     /// The same client's question for the target of a CNAME, which stands behind `links`: owners of CNAMEs, the name of this
@@ -131,7 +138,8 @@ impl Query {
         if passed.len() > limits::CHASED_LINKS_MAX {
             return Err(Failure::CnameTooLong { most: limits::CHASED_LINKS_MAX });
         }
-        Ok(Self { name: target, scope: Scope::Shared, chased: Some(passed), past: Past::Not, ..self.clone() })
+        let (past, options) = (Past::Not, self.options.unsent());
+        Ok(Self { name: target, scope: Scope::Shared, chased: Some(passed), past, options, ..self.clone() })
     }
 
     /// The time, if its steps are told: to be given to [`Query::tell_since`].

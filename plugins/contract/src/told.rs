@@ -205,6 +205,14 @@ catalogue! {
         "hosts: name not listed, and no fallthrough",
         when "`hosts` answers for the zone and does not list the name.",
         then "Add the name, or `fallthrough` to `hosts`.";
+    TEMPLATE_UNMATCHED: SERVFAIL, Some(ede::OTHER),
+        "template: no `match` fits the name, and no fallthrough",
+        when "A `template` is for the zone, class and type, and none of its regular expressions fits.",
+        then "Change `match`, or add `fallthrough` to `template`.";
+    TEMPLATE_FAILED: SERVFAIL, Some(ede::OTHER),
+        "template: {reason}",
+        when "A record of `template` could not be made for this question.",
+        then "Change the record's template; it is counted under its text.";
     LOOP: REFUSED, Some(ede::OTHER),
         "this question comes from here: a forwarding loop",
         when "The probe of `loop` came back: an upstream forwards to this daemon.",

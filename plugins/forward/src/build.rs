@@ -26,7 +26,13 @@ impl Spec for ForwardSpec {
         let others = |target: &&Target| target.service().is_none();
         let others: Vec<String> = self.targets.iter().filter(others).map(ToString::to_string).collect();
         let Some(service) = self.service() else {
-            return format!("questions for {} go to {}", self.from, others.join(", "));
+            let over = match (self.force_tcp, self.prefer_udp) {
+                _ if self.targets.iter().all(|target| target.tls.is_some()) => "",
+                (true, _) => " over TCP",
+                (false, true) => " over UDP first",
+                (false, false) => " over UDP or TCP, as the client asked",
+            };
+            return format!("questions for {} go to {}{over}", self.from, others.join(", "));
         };
         let then = if others.is_empty() { String::new() } else { format!(", then to {}", others.join(", ")) };
         format!(

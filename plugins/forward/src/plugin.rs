@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use contract::labels::FORWARD_UPSTREAM;
 use contract::metrics::Counter;
 use contract::wire::{Name, Rcode, Section};
-use contract::{Answer, Bound, Boxed, Context, Next, Plugin, Query, Reply, Served, Source, Standing, What};
+use contract::{
+    About, Answer, Bound, Boxed, Context, Labels, Next, Plugin, Query, Reply, Served, Source, Standing, What,
+};
 use tokio::sync::Semaphore;
 use upstream::Group;
 
@@ -88,6 +91,12 @@ impl Forward {
     }
 }
 
+impl Labels for Forward {
+    fn label(&self, name: &str, about: &About<'_>) -> Option<String> {
+        (name == FORWARD_UPSTREAM).then_some(about.upstream)?.map(|upstream| upstream.to_string())
+    }
+}
+
 impl Plugin for Forward {
     fn name(&self) -> &'static str {
         "forward"
@@ -108,6 +117,10 @@ impl Plugin for Forward {
                 false => Ok(reply),
             }
         })
+    }
+
+    fn labels(&self) -> Option<&dyn Labels> {
+        Some(self)
     }
 
     fn run(self: Arc<Self>) -> Boxed<'static, ()> {

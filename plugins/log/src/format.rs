@@ -1,6 +1,7 @@
 //! Formats of lines: text with placeholders in braces.
 
 use contract::corefile::{Report, Word};
+use contract::labels::LABELS;
 
 /// The Common Log Format.
 pub(crate) const COMMON: &str = "{remote}:{port} - {>id} \"{type} {class} {name} {proto} {size} {>do} {>bufsize}\" \
@@ -18,6 +19,8 @@ pub struct Format(pub(crate) Vec<Part>);
 pub(crate) enum Part {
     Text(String),
     Value(Value),
+    /// A label that somebody else may know, without its slash.
+    Label(String),
 }
 
 /// What a placeholder stands for.
@@ -74,14 +77,18 @@ impl Format {
     }
 
     /// Reads the format that stands in a word. Braces that hold no placeholder are text, as in CoreDNS: a warning if they
-    /// look like one, an error if they ask for metadata that nobody provides.
+    /// look like one, or ask for a label that nobody knows.
     pub(crate) fn check(word: &Word, report: &mut Report) -> Self {
         let text = word.text.replace("{common}", COMMON).replace("{combined}", COMBINED);
         Self::parse(&text, |unknown| {
             let known = Value::WORDS.iter().map(|(known, _)| *known).chain(["common", "combined"]);
-            if unknown.starts_with('/') {
-                let error = report.error(word.span, format!("`{{{unknown}}}` is metadata, which is not served"));
-                error.nearest(unknown, known).expected("of metadata only `{/log/class}` and `{/log/type}`");
+            if let Some(label) = unknown.strip_prefix('/') {
+                if !LABELS.contains(&label) {
+                    let text = format!("nobody knows the label `{unknown}`: `-` is written");
+                    let known = LABELS.iter().map(|label| format!("/{label}"));
+                    let known: Vec<String> = known.chain(["/log/class".into(), "/log/type".into()]).collect();
+                    report.warning(word.span, text).nearest(unknown, known.iter().map(String::as_str));
+                }
             } else if looks_like_placeholder(unknown) {
                 let warning =
                     report.warning(word.span, format!("`{{{unknown}}}` is no placeholder and stays as it is"));
@@ -99,15 +106,17 @@ impl Format {
         while let Some(close) = rest.find('}') {
             let open = rest[..close].rfind('{');
             let inside = open.map(|open| &rest[open + 1..close]);
-            let value = inside.and_then(|inside| Value::WORDS.iter().find(|(word, _)| *word == inside));
-            if let (Some(open), Some((_, value))) = (open, value) {
+            let part = inside.and_then(placeholder);
+            if !matches!(part, Some(Part::Value(_))) {
+                inside.into_iter().for_each(&mut unknown);
+            }
+            if let (Some(open), Some(part)) = (open, part) {
                 plain.push_str(&rest[..open]);
                 if !plain.is_empty() {
                     parts.push(Part::Text(std::mem::take(&mut plain)));
                 }
-                parts.push(Part::Value(*value));
+                parts.push(part);
             } else {
-                inside.into_iter().for_each(&mut unknown);
                 plain.push_str(&rest[..=close]);
             }
             rest = &rest[close + 1..];
@@ -117,6 +126,14 @@ impl Format {
             parts.push(Part::Text(plain));
         }
         Self(parts)
+    }
+}
+
+/// What stands between braces, if that is a placeholder.
+fn placeholder(inside: &str) -> Option<Part> {
+    match Value::WORDS.iter().find(|(word, _)| *word == inside) {
+        Some((_, value)) => Some(Part::Value(*value)),
+        None => inside.strip_prefix('/').map(|label| Part::Label(label.to_owned())),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::metrics::Counter;
-use contract::{Boxed, Context, Event, Observer, Plugin, limits};
+use contract::{Boxed, Context, Event, LabelBook, Observer, Plugin, limits};
 use tokio::sync::{Mutex, mpsc};
 use tracing::Dispatch;
 
@@ -16,6 +16,7 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub struct QueryLog {
     rules: Vec<Rule>,
+    labels: Arc<LabelBook>,
     lines: mpsc::Sender<String>,
     /// Locked by the writer alone, for as long as it runs.
     written: Mutex<mpsc::Receiver<String>>,
@@ -31,7 +32,7 @@ impl QueryLog {
             "Lines of the query log that were dropped because they were not written fast enough.",
             &[("server", &context.server)],
         );
-        Self { rules, lines, written: Mutex::new(written), dropped }
+        Self { rules, labels: Arc::clone(&context.labels), lines, written: Mutex::new(written), dropped }
     }
 
     async fn write(self: Arc<Self>) {
@@ -64,7 +65,7 @@ impl Plugin for QueryLog {
 
 impl Observer for QueryLog {
     fn replied(&self, event: &Event<'_>) {
-        let Some(line) = rule::line(&self.rules, event) else { return };
+        let Some(line) = rule::line(&self.rules, event, &self.labels) else { return };
         if self.lines.try_send(line).is_err() {
             self.dropped.increment();
         }

@@ -1,7 +1,7 @@
 //! One `log` of a block: which names, which replies, in which format.
 
-use contract::Event;
 use contract::wire::Name;
+use contract::{Event, LabelBook};
 
 use crate::class::{Classes, Kind};
 use crate::format::Format;
@@ -18,9 +18,9 @@ pub struct Rule {
 }
 
 /// The line of a reply, if there is one: the first rule that encloses the name decides.
-pub(crate) fn line(rules: &[Rule], event: &Event<'_>) -> Option<String> {
+pub(crate) fn line(rules: &[Rule], event: &Event<'_>, labels: &LabelBook) -> Option<String> {
     let encloses = |zone: &Name| Name::strip(event.name, zone.as_wire()).is_some();
     let rule = rules.iter().find(|rule| rule.names.iter().any(encloses))?;
     let kind = Kind::of(event.reply);
-    rule.classes.contains(kind.class()).then(|| rule.format.line(event, kind))
+    rule.classes.contains(kind.class()).then(|| rule.format.line(event, kind, labels))
 }

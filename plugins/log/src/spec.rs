@@ -178,6 +178,9 @@ mod tests {
         for (text, reason) in [
             ("log example.com", "`example.com` is not served by this block"),
             ("log . \"{nmae}\"", "did you mean `name`"),
+            ("log . \"{name} {/kubernetes/endpoint}\"", "nobody knows the label `/kubernetes/endpoint`"),
+            ("log . \"{/log/clas}\"", "did you mean `/log/class`"),
+            ("log . \"{/view/nam}\"", "did you mean `/view/name`"),
         ] {
             let (spec, report) = checked(text);
             assert!(spec.is_some());
@@ -191,8 +194,6 @@ mod tests {
         for (text, place, reason) in [
             ("log {combined}", "2:5", "a format without a name before it"),
             ("log a..b", "2:5", "a name with an empty label"),
-            ("log . \"{name} {/kubernetes/endpoint}\"", "2:7", "`{/kubernetes/endpoint}` is metadata"),
-            ("log . \"{/log/clas}\"", "2:7", "did you mean `/log/class`"),
             ("log {\n class\n}", "3:7", "`success`, `denial`, `error` or `all`"),
             ("log {\n class denied\n}", "3:8", "did you mean `denial`"),
             ("log {\n clas denial\n}", "3:2", "did you mean `class`"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use contract::wire::{Flags, Message, Name, Rcode};
-use contract::{Event, Transport, limits};
+use contract::{About, Event, LabelBook, Transport, limits};
 
 use crate::class::Kind;
 use crate::format::{Format, Part, Value};
@@ -17,11 +17,15 @@ const NOTHING: &str = "-";
 
 impl Format {
     /// The line of a reply.
-    pub(crate) fn line(&self, event: &Event<'_>, kind: Kind) -> String {
+    pub(crate) fn line(&self, event: &Event<'_>, kind: Kind, labels: &LabelBook) -> String {
         let mut line = String::with_capacity(LINE_LENGTH);
         for part in &self.0 {
             match part {
                 Part::Text(text) => line.push_str(text),
+                Part::Label(label) => {
+                    let about = About { client: &event.client, upstream: event.upstream };
+                    line.push_str(labels.label(label, &about).as_deref().unwrap_or(NOTHING));
+                }
                 Part::Value(value) => write(&mut line, *value, event, kind).expect("a string takes every text"),
             }
         }

@@ -1,8 +1,10 @@
 //! A question as it goes to an upstream, and the judgement whether bytes that came back are its reply.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::Query;
+use contract::limits::SENT_OPTIONS_MAX;
 use contract::wire::{Class, Flags, HEADER, Message, Name, Rcode, RecordType, skip_name};
 
 use crate::tap::{Over, Tap};
@@ -10,8 +12,8 @@ use crate::tap::{Over, Tap};
 /// The size of datagram that is announced, octets (DNS flag day 2020).
 const UDP_SIZE: u16 = contract::limits::UDP_REPLY_MAX as u16;
 
-/// The longest question on a stream, octets: length, header, the longest name, type and class, OPT.
-pub(crate) const FRAME_MAX: usize = 2 + HEADER + 255 + 4 + 11;
+/// The longest question on a stream, octets: length, header, the longest name, type and class, OPT with its options.
+pub(crate) const FRAME_MAX: usize = 2 + HEADER + 255 + 4 + 11 + SENT_OPTIONS_MAX;
 
 /// What is asked, without the id, which is chosen per attempt.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Question {
     class: Class,
     dnssec_ok: bool,
     flags: u16,
+    /// EDNS options that go along, in wire form; at most [`SENT_OPTIONS_MAX`] octets.
+    options: Option<Arc<[u8]>>,
     /// Who looks on at its messages.
     tap: Option<Tap>,
 }
@@ -54,6 +58,7 @@ impl Question {
             class: query.class,
             dnssec_ok: query.dnssec_ok,
             flags: Flags::RD | Flags::AD | cd,
+            options: query.options.sent.clone().filter(|options| options.len() <= SENT_OPTIONS_MAX),
             tap,
         }
     }
@@ -61,7 +66,7 @@ impl Question {
     /// The question of a health check: who serves this name?
     pub(crate) fn check(name: Name, recursion: bool) -> Self {
         let flags = if recursion { Flags::RD } else { 0 };
-        Self { name, rtype: RecordType::NS, class: Class::IN, dnssec_ok: false, flags, tap: None }
+        Self { name, rtype: RecordType::NS, class: Class::IN, dnssec_ok: false, flags, options: None, tap: None }
     }
 
     /// The message, with an OPT record (RFC 6891) or without.
@@ -81,7 +86,11 @@ impl Question {
         if edns {
             let [high, low] = UDP_SIZE.to_be_bytes();
             let dnssec_ok = if self.dnssec_ok { 0x80 } else { 0 };
-            wire.extend_from_slice(&[0, 0, 41, high, low, 0, 0, dnssec_ok, 0, 0, 0]);
+            let options = self.options.as_deref().unwrap_or_default();
+            let length = u16::try_from(options.len()).expect("options are bounded");
+            wire.extend_from_slice(&[0, 0, 41, high, low, 0, 0, dnssec_ok, 0]);
+            wire.extend_from_slice(&length.to_be_bytes());
+            wire.extend_from_slice(options);
         }
     }
 

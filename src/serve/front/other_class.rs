@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use contract::limits::{MESSAGE_MAX, UDP_REPLY_MAX};
 use contract::wire::{Name, Question};
-use contract::{Age, Asker, Client, Moment, Verdict};
+use contract::{Age, Asker, Client, Moment, Scope, Verdict};
 
-use super::{Clerk, OPT_MAX, asker, tell};
+use super::{Clerk, OPT_MAX, Visit, asker, looked, tell};
 use crate::serve::Outcome;
 use crate::serve::block::Block;
 use crate::serve::chaos::{self, client, client::Asked as About};
@@ -23,10 +23,19 @@ impl Clerk {
         out: &mut [u8],
     ) -> Outcome {
         let is_dropped = |block: &Arc<Block>| block.verdict(client, self.key.name(), question.rtype) == Verdict::Drop;
-        // what the daemon asks itself is neither refused nor counted by any `acl`
+        // what the daemon asks itself is neither refused nor counted by any `acl`, nor changed by any `rewrite`
         let is_own = chaos::is_of_watchdog(self.key.name());
-        if !is_own && zones.find(self.key.name()).is_some_and(is_dropped) {
+        let block = zones.find(self.key.name(), || looked(question, client, self.key.name())).filter(|_| !is_own);
+        if block.is_some_and(is_dropped) {
             return Outcome::Silent; // whoever is to hear nothing hears nothing of itself either
+        }
+        let is_ahead = |block: &&Arc<Block>| {
+            let ahead = block.ahead.as_ref();
+            ahead.is_some_and(|ahead| ahead.touches(self.key.name(), question.rtype, question.class))
+        };
+        if let Some(block) = block.filter(is_ahead) {
+            let visit = Visit { question: *question, client: *client, scope: Scope::Shared, plain: None, now };
+            return self.miss(zones, block, &visit, out);
         }
         let nsid = Some(self.shared.node_name.as_bytes());
         let asker = asker(question, client, UDP_REPLY_MAX, nsid);

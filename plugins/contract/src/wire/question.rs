@@ -1,7 +1,7 @@
 //! A query as it arrives, read where it lies: the first step of every hit.
 
 use super::edns::{self, EdnsView};
-use super::message::{Malformed, skip_name};
+use super::message::{Malformed, Message, skip_name};
 use super::types::{Class, Flags, Rcode, RecordType};
 
 /// Octets of a message's header (RFC 1035 4.1.1).
@@ -94,6 +94,15 @@ impl<'p> Question<'p> {
     /// Checking disabled (RFC 4035 3.2.2).
     pub fn checking_disabled(&self) -> bool {
         self.flags() & Flags::CD != 0
+    }
+
+    /// The client's EDNS options in wire form, one behind the other; none without EDNS.
+    pub fn options(&self) -> &'p [u8] {
+        let opt = |packet| {
+            let message = Message::parse(packet).ok()?;
+            Some(message.rdata(&message.opt()?))
+        };
+        self.edns.and_then(|_| opt(self.packet)).unwrap_or_default()
     }
 
     /// The datagram or message as it came.

@@ -8,6 +8,7 @@ mod group;
 mod health;
 mod late;
 mod members;
+mod options;
 mod rates;
 mod recoveries;
 mod script;

@@ -23,6 +23,7 @@ pub(in super::super) async fn check(patient: &Patient) -> Finding {
                 Finding::fail(told, format!("{mend}; a running daemon keeps what it serves until the file is right"))
             }
             Severity::Warning => Finding::warn(told, mend.clone()),
+            Severity::Hint => Finding::ok(told),
         }
     });
     let rendered = text.warnings.iter().map(|warning| Finding::warn(warning.clone(), mend.clone()));

@@ -1,0 +1,232 @@
+//! Zone files (RFC 1035 5): entries, the owner, TTL and class that they take over from earlier ones, and directives.
+//!
+//! ```text
+//!   octets --lexer--> entries (words, where they stand) --Reader--> owner, TTL, type --rdata--> wire form
+//!                                                        '--$INCLUDE--> another file, one level deeper
+//! ```
+
+mod fields;
+mod generate;
+mod lexer;
+mod name;
+mod rdata;
+mod service;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use contract::limits::{ZONE_FILE_MAX, ZONE_INCLUDES_MAX, ZONE_RECORDS_MAX};
+use contract::wire::{Name, RecordType};
+
+use generate::Template;
+use lexer::{Entry, Lexer, Word};
+
+/// The TTL of generated records without one, seconds; CoreDNS's, which does not look at `$TTL` there.
+const GENERATED_TTL: u32 = 3_600;
+
+/// A record of a zone file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Parsed {
+    pub(crate) owner: Name,
+    pub(crate) rtype: RecordType,
+    /// Seconds.
+    pub(crate) ttl: u32,
+    /// Uncompressed.
+    pub(crate) rdata: Vec<u8>,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{}:{line}: {reason}", file.display())]
+pub(crate) struct BadZone {
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    pub(crate) reason: String,
+}
+
+/// Reads one zone file and what it includes; each record goes to `take`, which may refuse it with a reason.
+pub(crate) fn read(
+    path: &Path,
+    octets: &[u8],
+    origin: &Name,
+    take: &mut dyn FnMut(Parsed) -> Result<(), String>,
+) -> Result<(), BadZone> {
+    let mut reader = Reader { default: None, records: 0, octets: octets.len(), take };
+    reader.file(path, octets, origin.as_wire().to_vec(), 0)
+}
+
+/// What is taken over from entry to entry, whichever file they stand in.
+struct Reader<'t> {
+    default: Option<Ttl>,
+    records: usize,
+    octets: usize,
+    take: &'t mut dyn FnMut(Parsed) -> Result<(), String>,
+}
+
+/// The TTL of records without one.
+#[derive(Clone, Copy)]
+struct Ttl {
+    seconds: u32,
+    /// `$TTL` said so: explicit TTLs do not change it (RFC 2308 4).
+    is_fixed: bool,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, path: &Path, octets: &[u8], mut origin: Vec<u8>, depth: usize) -> Result<(), BadZone> {
+        let mut lexer = Lexer::new(octets);
+        let mut owner: Option<Name> = None;
+        loop {
+            let line = lexer.line();
+            let bad = |line, reason| BadZone { file: path.to_owned(), line, reason };
+            let Some(entry) = lexer.entry().map_err(|(line, reason)| bad(line, reason))? else { return Ok(()) };
+            let first = entry.words.first().expect("an entry has a word");
+            let line = if entry.line == 0 { line } else { entry.line };
+            match first.octets.to_ascii_uppercase().as_slice() {
+                b"$INCLUDE" if !first.is_quoted => {
+                    let (path, inner) = include(&entry, path, &origin).map_err(|reason| bad(line, reason))?;
+                    if depth == ZONE_INCLUDES_MAX {
+                        return Err(bad(line, format!("files include one another more than {depth} deep")));
+                    }
+                    let octets = self.included(&path).map_err(|reason| bad(line, reason))?;
+                    self.file(&path, &octets, inner, depth + 1)?;
+                }
+                b"$ORIGIN" => origin = only_name(&entry, &origin).map_err(|reason| bad(line, reason))?,
+                b"$TTL" => self.default = Some(directive_ttl(&entry).map_err(|reason| bad(line, reason))?),
+                b"$GENERATE" if !first.is_quoted => {
+                    self.generated(&entry, &origin).map_err(|reason| bad(line, reason))?
+                }
+                word if word.starts_with(b"$") && !first.is_quoted && !entry.starts_blank => {
+                    let word = String::from_utf8_lossy(word).into_owned();
+                    let reason = format!("`{word}` is not known; `$ORIGIN`, `$TTL`, `$INCLUDE` and `$GENERATE` are");
+                    return Err(bad(line, reason));
+                }
+                _ => self.record(&entry, &mut owner, &origin).map_err(|reason| bad(line, reason))?,
+            }
+        }
+    }
+
+    /// The octets of an included file, within what one zone may have.
+    fn included(&mut self, path: &Path) -> Result<Vec<u8>, String> {
+        let octets =
+            slurp(path, ZONE_FILE_MAX - self.octets).map_err(|reason| format!("{}: {reason}", path.display()))?;
+        self.octets += octets.len();
+        Ok(octets)
+    }
+
+    /// The records of `$GENERATE`. What is taken over from entry to entry is not changed by them.
+    fn generated(&mut self, entry: &Entry, origin: &[u8]) -> Result<(), String> {
+        let template = Template::parse(entry)?;
+        let before = self.default;
+        let mut owner = None;
+        for entry in template.entries() {
+            self.default = Some(Ttl { seconds: GENERATED_TTL, is_fixed: false });
+            self.record(&entry?, &mut owner, origin)?;
+        }
+        self.default = before;
+        Ok(())
+    }
+
+    /// `[OWNER] [TTL] [CLASS] TYPE RDATA`, TTL and class in any order.
+    fn record(&mut self, entry: &Entry, owner: &mut Option<Name>, origin: &[u8]) -> Result<(), String> {
+        let mut words = entry.words.as_slice();
+        if !entry.starts_blank {
+            let written = name::absolute(&words[0].octets, origin)?;
+            *owner = Name::from_wire(&written);
+            words = &words[1..];
+        }
+        let owner = owner.as_ref().ok_or("a record without an owner, and none before it")?;
+        let (explicit, rtype, rdata) = head(words)?;
+        let rdata = rdata::parse(rtype, rdata, origin)?;
+        let ttl = self.ttl(explicit, rtype, &rdata)?;
+        self.records += 1;
+        if self.records > ZONE_RECORDS_MAX {
+            return Err(format!("more than {ZONE_RECORDS_MAX} records"));
+        }
+        (self.take)(Parsed { owner: owner.clone(), rtype, ttl, rdata })
+    }
+
+    /// The record's own TTL, `$TTL`'s, the last one's, or an SOA's MINIMUM.
+    fn ttl(&mut self, explicit: Option<u32>, rtype: RecordType, rdata: &[u8]) -> Result<u32, String> {
+        if let Some(seconds) = explicit {
+            if self.default.is_none_or(|default| !default.is_fixed) {
+                self.default = Some(Ttl { seconds, is_fixed: false });
+            }
+            return Ok(seconds);
+        }
+        if self.default.is_none()
+            && rtype == RecordType::SOA
+            && let Some(minimum) = rdata.last_chunk::<4>()
+        {
+            self.default = Some(Ttl { seconds: u32::from_be_bytes(*minimum), is_fixed: false });
+        }
+        let default = self.default.ok_or("a record without a TTL, and no `$TTL` or TTL before it")?;
+        Ok(default.seconds)
+    }
+}
+
+/// TTL, type, and the words of RDATA.
+fn head(mut words: &[Word]) -> Result<(Option<u32>, RecordType, &[Word]), String> {
+    let (mut ttl, mut has_class) = (None, false);
+    while let Some((word, behind)) = words.split_first() {
+        words = behind;
+        let text = word.text()?;
+        if word.is_quoted {
+            return Err(format!("expected a type, not `\"{text}\"`"));
+        }
+        if !has_class && text.eq_ignore_ascii_case("IN") {
+            has_class = true;
+        } else if ["CH", "HS", "CS", "ANY"].iter().any(|class| text.eq_ignore_ascii_case(class)) {
+            return Err(format!("class `{text}`: only IN is served"));
+        } else if ttl.is_none()
+            && let Some(seconds) = fields::seconds(text)
+        {
+            ttl = Some(seconds);
+        } else {
+            let rtype = RecordType::parse(text).ok_or_else(|| format!("`{text}` is no type of records"))?;
+            return Ok((ttl, rtype, words));
+        }
+    }
+    Err("a record without a type".to_owned())
+}
+
+fn directive_ttl(entry: &Entry) -> Result<Ttl, String> {
+    let [_, word] = entry.words.as_slice() else { return Err("expected `$TTL SECONDS`".to_owned()) };
+    let text = word.text()?;
+    let seconds = fields::seconds(text).ok_or_else(|| format!("`{text}` is no TTL"))?;
+    Ok(Ttl { seconds, is_fixed: true })
+}
+
+fn only_name(entry: &Entry, origin: &[u8]) -> Result<Vec<u8>, String> {
+    let [_, word] = entry.words.as_slice() else { return Err("expected `$ORIGIN NAME`".to_owned()) };
+    name::absolute(&word.octets, origin)
+}
+
+/// Where the file is, beside the one that includes it unless its path is whole, and the origin it starts with.
+fn include(entry: &Entry, from: &Path, origin: &[u8]) -> Result<(PathBuf, Vec<u8>), String> {
+    let (file, inner) = match entry.words.as_slice() {
+        [_, file] => (file, origin.to_vec()),
+        [_, file, inner] => (file, name::absolute(&inner.octets, origin)?),
+        _ => return Err("expected `$INCLUDE FILE [ORIGIN]`".to_owned()),
+    };
+    let beside = from.parent().unwrap_or(Path::new(""));
+    Ok((beside.join(file.text()?), inner))
+}
+
+/// A file's octets, `most` of them at most.
+pub(crate) fn slurp(path: &Path, most: usize) -> Result<Vec<u8>, String> {
+    let kind = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !kind.is_file() {
+        return Err("it is no file".to_owned()); // opening a pipe would wait for its writer
+    }
+    let mut octets = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(most as u64 + 1).read_to_end(&mut octets).map_err(|error| error.to_string())?;
+    if octets.len() > most {
+        return Err(format!("the zone is larger than {ZONE_FILE_MAX} octets"));
+    }
+    Ok(octets)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The way of questions that something ahead of memory concerns: through that part of the chain, then into gates, memory and the
+//! rest with whatever question came out of it.
+
+use std::sync::Arc;
+
+use cache::BlockId;
+use contract::wire::{Class, RecordType};
+use contract::{Boxed, Client, Failure, Inside, Next, Past, Plugin, Query, Scope, Served, Verdict, What};
+
+use super::block::Block;
+use super::zones::{Entrance, filtered};
+
+/// What of a block's chain stands ahead of memory.
+pub struct AheadOf {
+    /// How many plugins of the chain stand ahead of memory, whether or not they have a say there.
+    pub count: usize,
+    /// Those with a say.
+    pub plugins: Box<[Arc<dyn Plugin>]>,
+    /// The block's number in store keys for questions that came out of them and that they would change again.
+    pub own_id: Arc<BlockId>,
+}
+
+impl AheadOf {
+    /// True if one of them must see the question before memory is asked.
+    pub fn always(&self, client: &Client, rtype: RecordType) -> bool {
+        self.plugins.iter().filter_map(|plugin| plugin.ahead()).any(|ahead| ahead.always(client, rtype))
+    }
+
+    /// True if one of them changes the question or its replies. `name` is in wire form and lower case.
+    pub fn touches(&self, name: &[u8], rtype: RecordType, class: Class) -> bool {
+        self.plugins.iter().filter_map(|plugin| plugin.ahead()).any(|ahead| ahead.touches(name, rtype, class))
+    }
+
+    /// True if what one of them does depends on who asks.
+    pub fn is_personal(&self) -> bool {
+        self.plugins.iter().filter_map(|plugin| plugin.ahead()).any(contract::Ahead::is_personal)
+    }
+}
+
+impl Block {
+    /// True if something ahead of memory concerns the question. A search passes: each of its candidates is looked at.
+    pub fn is_ahead(&self, query: &Query) -> bool {
+        query.past == Past::Not
+            && query.scope == Scope::Shared
+            && self.ahead.as_ref().is_some_and(|ahead| {
+                ahead.always(&query.client, query.rtype)
+                    || ahead.touches(query.name.as_wire(), query.rtype, query.class)
+            })
+    }
+
+    /// True if what comes of the question may be memorised under it: nothing ahead of memory changes it.
+    pub fn is_own_answer(&self, query: &Query) -> bool {
+        query.past != Past::Not
+            || query.scope != Scope::Shared
+            || self.ahead.as_ref().is_none_or(|ahead| !ahead.touches(query.name.as_wire(), query.rtype, query.class))
+    }
+
+    /// The part of the chain that a question has before it.
+    pub fn chain_for(&self, query: &Query) -> &[Arc<dyn Plugin>] {
+        match (&self.ahead, query.past) {
+            (Some(ahead), Past::Shared | Past::Own) => &self.chain[ahead.count..],
+            _ => &self.chain,
+        }
+    }
+}
+
+/// Whether memory is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// As a client would.
+    AsUsual,
+    /// Past memory, and without sharing the question.
+    Anew,
+}
+
+impl Entrance {
+    /// Enters a block: through what stands ahead of memory where that concerns the question, then gates, memory, chain.
+    pub(super) async fn enter(&self, block: Arc<Block>, query: Query, asking: Asking) -> Served {
+        match block.is_ahead(&query) {
+            true => Box::pin(self.go_ahead(block, query, asking)).await,
+            false => self.pass(block, query, asking).await,
+        }
+    }
+
+    /// The part of the chain ahead of memory; behind it the block goes on with what became of the question.
+    pub(super) async fn go_ahead(&self, block: Arc<Block>, query: Query, asking: Asking) -> Served {
+        let count = block.ahead.as_ref().map_or(0, |ahead| ahead.count);
+        let inner = Inner { entrance: self.clone(), block: Arc::clone(&block), asking };
+        let chain = async { Next::ahead(&block.chain[..count], self, &inner).serve(&query).await };
+        self.guarded(chain).await
+    }
+
+    /// Gates, memory, chain.
+    async fn pass(&self, block: Arc<Block>, query: Query, asking: Asking) -> Served {
+        let verdict = block.verdict(&query.client, query.name.as_wire(), query.rtype);
+        if verdict != Verdict::Allow {
+            query.tell(|| What::Gate { verdict });
+        }
+        match (verdict, asking) {
+            (Verdict::Allow, Asking::AsUsual) if query.options.sent.is_none() => self.answer(block, query).await,
+            (Verdict::Allow, _) => self.ask(&block, &query, None).await,
+            (Verdict::Block, _) => Err(Failure::Prohibited),
+            (Verdict::Drop, _) => Err(Failure::Silent),
+            (Verdict::Filter, _) => Ok(filtered(&query)),
+        }
+    }
+}
+
+/// A block behind what stands ahead of its memory.
+struct Inner {
+    entrance: Entrance,
+    block: Arc<Block>,
+    asking: Asking,
+}
+
+impl Inside for Inner {
+    fn enter<'a>(&'a self, query: &'a Query) -> Boxed<'a, Served> {
+        let ahead = self.block.ahead.as_ref();
+        let changed_again = ahead.is_some_and(|ahead| ahead.touches(query.name.as_wire(), query.rtype, query.class));
+        let past = if changed_again { Past::Own } else { Past::Shared };
+        let query = Query { past, ..query.clone() };
+        Box::pin(self.entrance.pass(Arc::clone(&self.block), query, self.asking))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! A Corefile inside a Kubernetes manifest: the ConfigMap of an installed node-local-dns, as a file or as `kubectl get -o yaml`
+//! prints it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// Octets of a manifest; the largest that installers ship has some thousand.
+pub const MANIFEST_OCTETS_MAX: u64 = 4 << 20;
+
+/// Keys under which a ConfigMap holds a Corefile, as installers name them.
+const KEYS: [&str; 2] = ["Corefile", "Corefile.base"];
+
+/// A Corefile that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The ConfigMap: `NAMESPACE/NAME`, as far as they are said, and the key.
+    pub place: String,
+    /// The text.
+    pub text: String,
+}
+
+/// What is read of an object; the rest is skipped.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Object {
+    kind: String,
+    metadata: Metadata,
+    data: BTreeMap<String, String>,
+    /// Of a `List`.
+    items: Vec<Object>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    name: String,
+    namespace: String,
+}
+
+/// The Corefiles of a manifest's ConfigMaps, in their order: at least one.
+///
+/// # Errors
+/// The manifest cannot be read, or has none.
+pub fn corefiles(manifest: &str) -> Result<Vec<Found>, String> {
+    let documents = split(manifest);
+    let mut found = Vec::new();
+    let mut kinds = Vec::new();
+    for (line, document) in documents {
+        // other kinds have `data` of other shapes
+        let head: Head = parse(line, &document)?;
+        kinds.extend((!head.kind.is_empty()).then(|| head.kind.clone()));
+        if head.kind != "ConfigMap" && !head.kind.ends_with("List") {
+            continue;
+        }
+        let object: Object = parse(line, &document)?;
+        collect(object, &mut found);
+    }
+    match found.is_empty() {
+        false => Ok(found),
+        true if kinds.is_empty() => Err("no Kubernetes object is in it; expected a ConfigMap".to_owned()),
+        true => Err(format!("no ConfigMap in it has a key `{}`; it has {}", KEYS.join("` or `"), kinds.join(", "))),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Head {
+    kind: String,
+}
+
+fn parse<T: serde::de::DeserializeOwned>(line: usize, document: &str) -> Result<T, String> {
+    serde_saphyr::from_str(document).map_err(|error| {
+        let said = error.to_string();
+        format!("document at line {line}: {}", said.lines().next().unwrap_or_default())
+    })
+}
+
+fn collect(object: Object, found: &mut Vec<Found>) {
+    let Object { kind, metadata, mut data, items } = object;
+    if kind == "ConfigMap" || kind.is_empty() {
+        let name = match metadata.namespace.is_empty() {
+            true => metadata.name,
+            false => format!("{}/{}", metadata.namespace, metadata.name),
+        };
+        for key in KEYS {
+            found.extend(data.remove(key).map(|text| Found { place: format!("{name}:{key}"), text }));
+        }
+    }
+    items.into_iter().for_each(|item| collect(item, found));
+}
+
+/// The documents of a YAML stream, each with the line at which it begins.
+fn split(manifest: &str) -> Vec<(usize, String)> {
+    let mut documents = vec![(1, String::new())];
+    for (index, line) in manifest.lines().enumerate() {
+        if line == "---" || line.starts_with("--- ") {
+            documents.push((index + 2, String::new()));
+            continue;
+        }
+        let (_, document) = documents.last_mut().expect("there is a first one");
+        document.push_str(line);
+        document.push('\n');
+    }
+    let is_empty = |text: &str| text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    documents.retain(|(_, text)| !is_empty(text));
+    documents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STOCK: &str = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: node-local-dns\n---\n# the Corefile\n\
+                         apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: node-local-dns\n  namespace: kube-system\n\
+                         data:\n  Corefile: |\n    cluster.local:53 {\n        errors\n    }\n  other: x\n";
+
+    #[test]
+    fn the_corefile_of_a_manifest_is_found_by_its_object() {
+        let found = corefiles(STOCK).unwrap();
+        let place = "kube-system/node-local-dns:Corefile".to_owned();
+        assert_eq!(found, [Found { place, text: "cluster.local:53 {\n    errors\n}\n".to_owned() }]);
+    }
+
+    #[test]
+    fn lists_are_looked_into() {
+        let list = "kind: List\nitems:\n- kind: ConfigMap\n  metadata: {name: a}\n  data: {Corefile: '. {}'}\n\
+                    - kind: ConfigMap\n  metadata: {name: b}\n  data: {Corefile.base: '. {}'}\n";
+        let places: Vec<String> = corefiles(list).unwrap().into_iter().map(|found| found.place).collect();
+        assert_eq!(places, ["a:Corefile", "b:Corefile.base"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        for (manifest, said) in [
+            ("", "no Kubernetes object"),
+            ("kind: Service\n---\nkind: ConfigMap\ndata: {x: y}\n", "it has Service, ConfigMap"),
+            ("kind: ConfigMap\ndata: [\n", "document at line 1"),
+            ("---\nkind: Service\n---\nkind: ConfigMap\ndata: {Corefile: [1]}\n", "document at line 4"),
+        ] {
+            let error = corefiles(manifest).unwrap_err();
+            assert!(error.contains(said), "{manifest}: {error}");
+        }
+    }
+}
