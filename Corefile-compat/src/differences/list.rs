@@ -57,9 +57,9 @@ pub static DIFFERENCES: &[Difference] = &[
         "RFC 6891 6.1.1",
     ),
     difference(
-        "acl-dnssec-ok",
-        &["acl"],
-        "DO is set in replies of `acl`",
+        "dnssec-ok-of-refusals",
+        &["acl", "template"],
+        "DO is set in replies with an Extended DNS Error of `acl` and `template`",
         "DO is as the client sent it",
         "RFC 3225 3: DO is copied",
     ),

@@ -66,11 +66,9 @@ const RULES: &[Rule] = &[
     ("no-opt-unasked", |seen, theirs, ours| {
         seen.is(Field::Edns) && seen.question.ask.edns.is_none() && theirs.opt.is_some() && ours.opt.is_none()
     }),
-    ("acl-dnssec-ok", |seen, _, ours| {
-        seen.is(Field::EdnsDo)
-            && seen.has("acl")
-            && seen.asked_flags() == Some(0)
-            && matches!(ours.edes()[..], [17 | 18])
+    ("dnssec-ok-of-refusals", |seen, theirs, ours| {
+        let told = !theirs.edes().is_empty() && !ours.edes().is_empty();
+        seen.is(Field::EdnsDo) && (seen.has("acl") || seen.has("template")) && seen.asked_flags() == Some(0) && told
     }),
     ("acl-prohibited", |seen, theirs, ours| seen.is(Field::Ede) && theirs.edes() == [15] && ours.edes() == [18]),
     ("told-why", |seen, theirs, ours| {
