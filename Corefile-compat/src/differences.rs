@@ -68,6 +68,9 @@ mod tests {
             std::fs::write(path, format!("{}{table}{}", &readme[..begin], &readme[end..])).expect("a writable README");
             return;
         }
-        assert!(readme.contains(&table), "the README's table is not the code's (UPDATE=1 writes it), which is:\n\n{table}");
+        assert!(
+            readme.contains(&table),
+            "the README's table is not the code's (UPDATE=1 writes it), which is:\n\n{table}"
+        );
     }
 }

@@ -53,6 +53,9 @@ pub fn pages(plan: &Plan, metrics: Option<SocketAddr>) -> BTreeMap<SocketAddr, P
         if let Some(prometheus) = &settings.prometheus {
             pages.entry(prometheus.address).or_default().metrics = true;
         }
+        if let Some(pprof) = &settings.pprof {
+            pages.entry(pprof.address).or_default().profiles = true;
+        }
     }
     pages
 }

@@ -357,4 +357,25 @@ pub static DIFFERENCES: &[Difference] = &[
         "it is listened on once, with a warning",
         "no answer can be wrong for it",
     ),
+    difference(
+        "dns64-failure",
+        &["dns64"],
+        "NOERROR without records where the A record cannot be had",
+        "SERVFAIL",
+        "a failure is not NODATA, and must not be memorised as such",
+    ),
+    difference(
+        "dns64-prefix-and-properties",
+        &["dns64"],
+        "the properties behind `dns64 PREFIX {` are passed over",
+        "they hold",
+        "they stand there",
+    ),
+    difference(
+        "options-unasked",
+        &["rewrite"],
+        "an option that `rewrite edns0` put into the question comes back to a client that did not send it",
+        "it does not come back",
+        "RFC 6891 6.1.2: options are between two neighbours",
+    ),
 ];

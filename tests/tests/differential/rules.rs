@@ -103,13 +103,33 @@ const RULES: &[Rule] = &[
         let all = |reply: &Reply, ttl| reply.lines.iter().all(|line| line.ttl == ttl);
         seen.is(Field::Ttl) && seen.has("serve_stale") && all(theirs, 0) && all(ours, 30)
     }),
-    ("negative-ttl", |seen, _, ours| {
-        seen.is(Field::Ttl)
-            && ours.answers().is_empty()
-            && ours
-                .lines
-                .iter()
-                .any(|line| line.text.ends_with(&format!(" {}", line.ttl)) && line.text.contains(" SOA "))
+    ("negative-ttl", |seen, theirs, ours| {
+        let soa = |reply: &Reply| reply.lines.iter().find(|line| line.text.contains(" SOA ")).cloned();
+        let bounded = soa(ours).zip(soa(theirs)).is_some_and(|(our, their)| {
+            let minimum = our.text.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or(u32::MAX);
+            our.ttl <= minimum && minimum < their.ttl
+        });
+        let synthesised =
+            seen.has("dns64") && seen.question.ask.rtype == 28 && ours.lines.iter().all(|line| line.ttl <= 30);
+        seen.is(Field::Ttl) && (bounded && ours.answers().is_empty() || synthesised)
+    }),
+    ("dns64-failure", |seen, theirs, ours| {
+        seen.is(Field::Rcode)
+            && seen.has("dns64")
+            && theirs.rcode == 0
+            && theirs.answers().is_empty()
+            && ours.rcode == 2
+    }),
+    ("dns64-prefix-and-properties", |seen, theirs, ours| {
+        let at = seen.fragment.corefile.contains("dns64 64:1337::/96 {");
+        at && theirs.answers().is_empty() && !ours.answers().is_empty() && seen.question.ask.rtype == 28
+    }),
+    ("options-unasked", |seen, _, ours| {
+        let none = ours.opt.as_ref().is_some_and(|opt| opt.options.iter().all(|(code, _)| *code != 3));
+        seen.is(Field::Option(3)) && seen.has("edns0") && none && !seen.question.text.contains("+nsid")
+    }),
+    ("cut-keeps-what-fits", |seen, theirs, ours| {
+        seen.is(Field::Section(0)) && seen.has("loadbalance") && theirs.flags & ours.flags & TC != 0
     }),
     ("ede-passed-on", |seen, theirs, ours| {
         seen.is(Field::Ede) && seen.has("cache") && theirs.edes().is_empty() && ours.edes() == [17] && ours.rcode == 0
