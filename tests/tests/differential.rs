@@ -97,18 +97,6 @@ fn the_same_corefile_gives_the_same_answers() {
 }
 
 #[test]
-fn what_comes_later_is_right_before_coredns() {
-    if !is_possible() {
-        return;
-    }
-    let (fragments, _) = chosen(fragment::read(&folder("fragments/later")));
-    let knot = upstreams::Knot::start();
-    let outcome = run::each(&fragments, |fragment| run::before_coredns(fragment, &knot));
-    note(&format!("{} fragments for later, {} questions to CoreDNS alone", fragments.len(), outcome.questions));
-    assert!(outcome.unexplained.is_empty(), "{}", outcome.unexplained.join("\n"));
-}
-
-#[test]
 fn generated_corefiles_are_taken_by_both_or_refused_by_both() {
     if !is_possible() {
         return;

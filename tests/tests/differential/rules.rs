@@ -9,6 +9,7 @@ use super::fragment::{Fragment, Question};
 
 const AA: u16 = 0x0400;
 const TC: u16 = 0x0200;
+const RD: u16 = 0x0100;
 const RA: u16 = 0x0080;
 const CD: u16 = 0x0010;
 
@@ -66,9 +67,13 @@ const RULES: &[Rule] = &[
     ("no-opt-unasked", |seen, theirs, ours| {
         seen.is(Field::Edns) && seen.question.ask.edns.is_none() && theirs.opt.is_some() && ours.opt.is_none()
     }),
-    ("dnssec-ok-of-refusals", |seen, theirs, ours| {
-        let told = !theirs.edes().is_empty() && !ours.edes().is_empty();
-        seen.is(Field::EdnsDo) && (seen.has("acl") || seen.has("template")) && seen.asked_flags() == Some(0) && told
+    ("dnssec-ok-unasked", |seen, theirs, ours| {
+        let told = (seen.has("acl") || seen.has("template")) && !theirs.edes().is_empty() && !ours.edes().is_empty();
+        let named = seen.has("nsid") && seen.has("cache") && seen.question.text.contains("+nsid");
+        seen.is(Field::EdnsDo) && seen.asked_flags() == Some(0) && (told || named)
+    }),
+    ("recursion-desired", |seen, _, ours| {
+        seen.is(Field::Flag(RD)) && seen.has("query") && ours.flags & RD == seen.question.ask.flags & RD
     }),
     ("acl-prohibited", |seen, theirs, ours| seen.is(Field::Ede) && theirs.edes() == [15] && ours.edes() == [18]),
     ("told-why", |seen, theirs, ours| {

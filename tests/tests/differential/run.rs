@@ -162,37 +162,3 @@ fn told(seen: &Seen<'_>, id: Option<&str>, transport: Transport, pass: usize) ->
     writeln!(text, "deviates: {deviation} ({why})").expect("a String takes all");
     text + &format!("CoreDNS:\n{}nearpath:\n{}", show::said(&both[0]), show::said(&both[1]))
 }
-
-/// Starts CoreDNS alone with a fragment and asks its questions once: it must start, and say something to one of them.
-pub(crate) fn before_coredns(fragment: &Fragment, knot: &Knot) -> Outcome {
-    let mut outcome = Outcome::default();
-    let server = match Server::start(Kind::CoreDns, fragment, knot) {
-        Ok(server) => server,
-        Err(why) => {
-            outcome.unexplained.push(format!("{}: {}\n{why}", fragment.place, fragment.title));
-            return outcome;
-        }
-    };
-    let mut said = false;
-    for step in &fragment.steps {
-        let Step::Ask(questions) = step else { continue };
-        for question in questions {
-            let both = exchange(
-                &question.ask.wire(),
-                question.only.unwrap_or(Transport::Udp),
-                question.from,
-                [server.address],
-                fragment.patience,
-            );
-            outcome.questions += 1;
-            said |= matches!(both[0], super::exchange::Said::Reply(..));
-            if std::env::var_os("NEARPATH_SHOW").is_some() {
-                nearpath_tests::mode::note(&format!("{} {}\n{}", fragment.place, question.text, show::said(&both[0])));
-            }
-        }
-    }
-    if !said {
-        outcome.unexplained.push(format!("{}: {}: CoreDNS says nothing at all", fragment.place, fragment.title));
-    }
-    outcome
-}
