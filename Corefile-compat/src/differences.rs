@@ -49,7 +49,10 @@ mod tests {
             let Difference { id, directives, coredns, nearpath, reason } = difference;
             assert!(DIFFERENCES[..index].iter().all(|before| before.id != *id), "{id} stands twice");
             assert!(!coredns.is_empty() && !nearpath.is_empty() && !reason.is_empty(), "{id}");
-            assert!(id.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'-'), "{id}");
+            assert!(
+                id.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-'),
+                "{id}"
+            );
             let all = [coredns, nearpath, reason];
             assert!(all.iter().all(|text| !text.contains('|')), "{id}: a table's cell has no bar");
             assert!(directives.iter().all(|name| crate::lookup(name).is_some()), "{id}: {directives:?}");

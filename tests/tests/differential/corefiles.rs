@@ -55,7 +55,12 @@ const RULES: &[(&str, &[&str])] = &[
     ("parse-autopath-source", &["gives search lists"]),
     (
         "parse-open-end",
-        &["a brace that is never closed", "a quote that is never closed", "an opening brace on a line of its own"],
+        &[
+            "a brace that is never closed",
+            "a quote that is never closed",
+            "an opening brace on a line of its own",
+            "behind a closing brace",
+        ],
     ),
     ("parse-nothing-of-time", &["a duration of nothing"]),
     ("parse-port", &["is not a port"]),
