@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use cache::{BlockId, Store};
-use contract::corefile::{Key, Scheme};
+use contract::corefile::Scheme;
 use contract::limits::{ANSWER_WITHIN, UDP_REPLY_MAX};
 use contract::metrics::Metrics;
 use contract::wire::Name;
@@ -166,7 +166,7 @@ pub fn assemble(
             clock: Arc::clone(&shared.clock),
             metrics: Arc::clone(&shared.metrics),
             lists: Arc::clone(&shared.lists),
-            server: block.keys.first().map(|key| server_label(key, dns_port)).unwrap_or_default(),
+            server: server_label(block, dns_port),
             state_dir: shared.state_dir.clone(),
             cluster: Arc::clone(&shared.cluster),
             shelf: Arc::clone(&shared.shelf),
@@ -378,6 +378,8 @@ fn label_address(address: SocketAddr) -> String {
     }
 }
 
-fn server_label(key: &Key, dns_port: u16) -> String {
-    format!("{}://:{}", key.scheme, key.port_or(dns_port))
+/// The label of what a block counts by itself: that of its first listener. A block that cannot listen fails elsewhere.
+fn server_label(block: &BlockPlan, dns_port: u16) -> String {
+    let at = endpoints(block, dns_port).ok().and_then(|all| all.into_iter().next());
+    at.map(|at| format!("{}://{}", at.scheme, label_address(at.address))).unwrap_or_default()
 }

@@ -112,6 +112,11 @@ impl Tcp {
         Self(stream)
     }
 
+    /// The connection itself.
+    pub fn into_stream(self) -> TcpStream {
+        self.0
+    }
+
     /// Sends a question with its length before it.
     pub fn send(&mut self, octets: &[u8]) {
         let mut framed = (octets.len() as u16).to_be_bytes().to_vec();

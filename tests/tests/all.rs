@@ -3,6 +3,7 @@
 mod check;
 mod cluster;
 mod demo;
+mod differential;
 mod flood;
 mod metrics;
 mod node;

@@ -165,6 +165,8 @@ impl Pool {
         }
         let ticket = choice.connection.and_then(|connection| connection.ask(question, edns, quota));
         match (ticket, opening) {
+            // whoever waited for a connection to be opened has not found one open
+            (Some(ticket), _) if !patient => Plan::Asked(ticket),
             (Some(ticket), _) => self.hit(ticket),
             (None, Some(opening)) => Plan::Wait(opening, quota),
             (None, None) => Plan::Full,

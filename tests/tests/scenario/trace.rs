@@ -63,7 +63,7 @@ fn a_miss_through_autopath_has_a_span_for_each_step_below_what_it_was_for() {
         ("dns.response.code", "NOERROR".to_owned()),
         ("client.address", "127.3.0.1".to_owned()),
         ("nearpath.transport", "udp".to_owned()),
-        ("nearpath.server", format!("dns://:{}", daemon.address().port())),
+        ("nearpath.server", format!("dns://{}", daemon.address())),
     ] {
         assert_eq!(root.attributes.get(attribute), Some(&value), "{root:?}");
     }

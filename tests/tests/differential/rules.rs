@@ -1,0 +1,214 @@
+//! Which deviation is which wanted difference. Each rule names one field and the circumstances in which it may deviate;
+//! whatever no rule knows fails the run.
+
+use nearpath_tests::Reply;
+
+use super::deviation::{Deviation, Field};
+use super::exchange::{Both, Said};
+use super::fragment::{Fragment, Question};
+
+const AA: u16 = 0x0400;
+const TC: u16 = 0x0200;
+const RD: u16 = 0x0100;
+const RA: u16 = 0x0080;
+const CD: u16 = 0x0010;
+
+/// A deviation and where it was seen.
+#[derive(Debug)]
+pub(crate) struct Seen<'s> {
+    /// The fragment.
+    pub fragment: &'s Fragment,
+    /// What was asked.
+    pub question: &'s Question,
+    /// What both said.
+    pub both: &'s Both,
+    /// True if the same was asked before.
+    pub again: bool,
+    /// What deviates.
+    pub deviation: &'s Deviation,
+}
+
+/// Each id with what recognises it.
+type Rule = (&'static str, fn(&Seen<'_>, &Reply, &Reply) -> bool);
+
+/// The first that fits counts.
+const RULES: &[Rule] = &[
+    ("recursion-available", |seen, theirs, ours| {
+        seen.is(Field::Flag(RA)) && theirs.flags & RA == 0 && ours.flags & RA != 0
+    }),
+    ("own-size", |seen, _, ours| {
+        seen.is(Field::EdnsSize) && ours.opt.as_ref().is_some_and(|opt| opt.size == 1232) && seen.asked_size().is_some()
+    }),
+    ("checking-disabled", |seen, _, ours| {
+        seen.is(Field::Flag(CD)) && seen.question.ask.flags & CD != 0 && ours.flags & CD != 0
+    }),
+    ("stale-on-failure", stale_on_failure),
+    ("authoritative-from-memory", |seen, theirs, _| {
+        seen.is(Field::Flag(AA)) && seen.has("cache") && seen.again && theirs.flags & AA != 0
+    }),
+    ("whole-after-cut", |seen, theirs, ours| {
+        matches!(seen.deviation.field, Field::Flag(TC | AA) | Field::Section(_))
+            && theirs.flags & TC != 0
+            && ours.flags & TC == 0
+            && seen.question.text.starts_with("tc-")
+    }),
+    ("cut-keeps-what-fits", |seen, theirs, ours| {
+        matches!(seen.deviation.field, Field::Section(0))
+            && theirs.flags & ours.flags & TC != 0
+            && (ours.section(0).len() > theirs.section(0).len() || ours.wire.len() + 230 > 1232)
+            && ours.section(0).len() != theirs.section(0).len()
+    }),
+    ("datagram-size", |seen, theirs, ours| {
+        matches!(seen.deviation.field, Field::Flag(TC) | Field::Section(_))
+            && theirs.wire.len() > 1232
+            && ours.flags & TC != 0
+            && ours.wire.len() <= 1232
+    }),
+    ("no-opt-unasked", |seen, theirs, ours| {
+        seen.is(Field::Edns) && seen.question.ask.edns.is_none() && theirs.opt.is_some() && ours.opt.is_none()
+    }),
+    ("dnssec-ok-unasked", |seen, theirs, ours| {
+        let told = (seen.has("acl") || seen.has("template")) && !theirs.edes().is_empty() && !ours.edes().is_empty();
+        let named = seen.has("nsid") && seen.has("cache") && seen.question.text.contains("+nsid");
+        seen.is(Field::EdnsDo) && seen.asked_flags() == Some(0) && (told || named)
+    }),
+    ("recursion-desired", |seen, _, ours| {
+        seen.is(Field::Flag(RD)) && seen.has("query") && ours.flags & RD == seen.question.ask.flags & RD
+    }),
+    ("acl-prohibited", |seen, theirs, ours| seen.is(Field::Ede) && theirs.edes() == [15] && ours.edes() == [18]),
+    ("told-why", |seen, theirs, ours| {
+        seen.is(Field::Ede) && theirs.edes().is_empty() && matches!(ours.rcode, 2 | 5) && !ours.edes().is_empty()
+    }),
+    ("options-echoed", |seen, _, ours| {
+        seen.is(Field::Option(10))
+            && ours.opt.as_ref().is_some_and(|opt| opt.options.iter().all(|(code, _)| *code != 10))
+    }),
+    ("node-name", |seen, _, _| seen.is(Field::Option(3)) && !seen.has("nsid") && seen.deviation.coredns.is_empty()),
+    ("explained-by-nsid", |seen, theirs, ours| {
+        seen.is(Field::Ede) && seen.question.text.contains("+nsid") && theirs.edes().is_empty() && ours.edes() == [0]
+    }),
+    ("class-any", |seen, _, ours| seen.question.ask.class == 255 && ours.rcode == 5),
+    ("zone-transfer", |seen, _, ours| matches!(seen.question.ask.rtype, 251 | 252) && ours.rcode == 5),
+    ("nodata-after-cut", |seen, _, ours| seen.has("next_on_nodata") && ours.flags & TC != 0),
+    ("autopath-failed-candidate", |seen, theirs, ours| {
+        seen.is(Field::Rcode) && seen.has("autopath") && ours.rcode == 2 && !matches!(theirs.rcode, 0 | 3)
+    }),
+    ("autopath-ndots", |seen, _, ours| {
+        seen.has("autopath") && !seen.fragment.files.iter().any(|(_, text)| text.contains("ndots")) && ours.rcode == 3
+    }),
+    ("nxdomain-behind-cname", |seen, theirs, ours| {
+        let led = theirs.answers().iter().any(|line| line.contains(" CNAME "));
+        seen.is(Field::Ttl) && seen.has("cache") && led && theirs.rcode == 3 && ours.rcode == 3
+    }),
+    ("open-chain", |seen, _, ours| {
+        let open = ours.lines.iter().all(|line| line.text.contains(" CNAME "));
+        seen.is(Field::Ttl) && seen.has("cache") && open && ours.rcode == 0 && seen.question.ask.rtype != 5
+    }),
+    ("stale-ttl", |seen, theirs, ours| {
+        let all = |reply: &Reply, ttl| reply.lines.iter().all(|line| line.ttl == ttl);
+        seen.is(Field::Ttl) && seen.has("serve_stale") && all(theirs, 0) && all(ours, 30)
+    }),
+    ("negative-ttl", |seen, theirs, ours| {
+        let soa = |reply: &Reply| reply.lines.iter().find(|line| line.text.contains(" SOA ")).cloned();
+        let bounded = soa(ours).zip(soa(theirs)).is_some_and(|(our, their)| {
+            let minimum = our.text.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or(u32::MAX);
+            our.ttl <= minimum && minimum < their.ttl
+        });
+        let synthesised =
+            seen.has("dns64") && seen.question.ask.rtype == 28 && ours.lines.iter().all(|line| line.ttl <= 30);
+        seen.is(Field::Ttl) && (bounded && ours.answers().is_empty() || synthesised)
+    }),
+    ("dns64-failure", |seen, theirs, ours| {
+        seen.is(Field::Rcode)
+            && seen.has("dns64")
+            && theirs.rcode == 0
+            && theirs.answers().is_empty()
+            && ours.rcode == 2
+    }),
+    ("dns64-prefix-and-properties", |seen, theirs, ours| {
+        let at = seen.fragment.corefile.contains("dns64 64:1337::/96 {");
+        at && theirs.answers().is_empty() && !ours.answers().is_empty() && seen.question.ask.rtype == 28
+    }),
+    ("options-unasked", |seen, _, ours| {
+        let none = ours.opt.as_ref().is_some_and(|opt| opt.options.iter().all(|(code, _)| *code != 3));
+        seen.is(Field::Option(3)) && seen.has("edns0") && none && !seen.question.text.contains("+nsid")
+    }),
+    ("cut-keeps-what-fits", |seen, theirs, ours| {
+        seen.is(Field::Section(0)) && seen.has("loadbalance") && theirs.flags & ours.flags & TC != 0
+    }),
+    ("ede-passed-on", |seen, theirs, ours| {
+        seen.is(Field::Ede) && seen.has("cache") && theirs.edes().is_empty() && ours.edes() == [17] && ours.rcode == 0
+    }),
+    ("chaos-of-itself", |seen, _, _| seen.is(Field::Section(0)) && seen.question.ask.class == 3 && !seen.has("chaos")),
+    ("memory-before-chain", |seen, theirs, ours| {
+        let least = |reply: &Reply| reply.lines.iter().map(|line| line.ttl).min();
+        let made =
+            seen.has("any") && least(theirs) == Some(8482) || seen.has("local") && least(theirs) == Some(604_800);
+        seen.is(Field::Ttl) && seen.has("cache") && made && least(ours) < least(theirs)
+    }),
+    ("hosts-forgotten", |seen, theirs, ours| {
+        let listed = |reply: &Reply| {
+            reply.answers().iter().any(|line| line.starts_with("www.") && line.contains(" A 192.0.2.5"))
+        };
+        matches!(seen.deviation.field, Field::Ttl | Field::Section(0))
+            && seen.has("cache")
+            && seen.has("hosts")
+            && listed(theirs)
+            && listed(ours)
+    }),
+    ("gates-first", |seen, _, ours| {
+        let listed = seen.question.text.starts_with("localhost.") && seen.has("local");
+        seen.has("acl") && listed && ours.rcode == 5
+    }),
+    ("autopath-ttl", |seen, _, ours| {
+        let led = ours.answers().first().is_some_and(|line| line.contains(" CNAME "));
+        seen.is(Field::Ttl) && seen.has("autopath") && led && seen.question.text.contains(".cluster.local.")
+    }),
+    ("ttl-per-record", |seen, theirs, ours| {
+        let smallest = |reply: &Reply| reply.lines.iter().map(|line| line.ttl).min();
+        let same = smallest(theirs).zip(smallest(ours)).is_some_and(|(their, our)| our.abs_diff(their) <= 1);
+        seen.is(Field::Ttl)
+            && seen.has("cache")
+            && same
+            && smallest(theirs) == theirs.lines.iter().map(|line| line.ttl).max()
+    }),
+];
+
+/// The wanted difference that a deviation is.
+pub(crate) fn explain(seen: &Seen<'_>) -> Option<&'static str> {
+    let [Said::Reply(theirs, _), Said::Reply(ours, _)] = seen.both else { return None };
+    RULES.iter().find(|(_, is)| is(seen, theirs, ours)).map(|(id, _)| *id)
+}
+
+/// Upstream fails, and nearpath has an answer past its end.
+fn stale_on_failure(seen: &Seen<'_>, theirs: &Reply, ours: &Reply) -> bool {
+    seen.has("cache")
+        && seen.again
+        && matches!(theirs.rcode, 2 | 5)
+        && ours.rcode == 0
+        && ours.lines.iter().all(|line| line.ttl == 30)
+}
+
+impl Seen<'_> {
+    fn is(&self, field: Field) -> bool {
+        self.deviation.field == field
+    }
+
+    /// True if the fragment has a directive or property.
+    fn has(&self, word: &str) -> bool {
+        self.fragment.corefile.split_whitespace().any(|found| found == word)
+    }
+
+    fn asked_size(&self) -> Option<u16> {
+        self.question.ask.edns.as_ref().map(|(size, ..)| *size)
+    }
+
+    fn asked_flags(&self) -> Option<u16> {
+        self.question.ask.edns.as_ref().map(|(_, _, flags, _)| *flags)
+    }
+}
+
+/// The differences that rules here recognise.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(id, _)| *id)
+}
