@@ -56,11 +56,10 @@ impl Kind {
 
     fn name(self, index: usize) -> String {
         match self {
-            Self::Plain | Self::Edns | Self::Watched => format!("host{index}.example"),
+            Self::Plain | Self::Edns | Self::Watched | Self::Ruled => format!("host{index}.example"),
             Self::Denial => format!("missing{index}.cluster.local"),
             Self::Search => format!("host{index}.example.shop.svc.cluster.local"),
             Self::Stock => format!("host{index}.stock.example"),
-            Self::Ruled => format!("host{index}.ruled.example"),
         }
     }
 }
@@ -163,12 +162,12 @@ fn corefile(dir: &Dir, kind: Kind) -> anyhow::Result<String> {
     std::fs::write(&pods, "shop/cart-0 127.0.0.9 search shop.svc.cluster.local svc.cluster.local cluster.local\n")?;
     let pods = pods.display();
     // nobody listens there: what is collected is dropped behind the witness
+    let rules = if kind == Kind::Ruled { RULES } else { "" };
     let witness = if kind == Kind::Watched { " dnstap /nowhere/dnstap.sock full\n" } else { "" };
     Ok(format!(
         "cluster.local {{\n cache\n autopath {{\n pods {pods}\n }}\n forward . {centre}\n}}\n\
          stock.example {{\n errors\n cache\n reload\n loop\n prometheus\n forward . {centre}\n}}\n\
-         ruled.example {{\n{RULES} cache\n forward . {centre}\n}}\n\
-         example {{\n cache\n{witness} forward . {centre}\n}}\n"
+         example {{\n{rules} cache\n{witness} forward . {centre}\n}}\n"
     ))
 }
 
