@@ -12,9 +12,11 @@ use contract::metrics::Metrics;
 use contract::wire::Name;
 use contract::{Blocks as _, BuildError, Context, LabelBook, Plugin, Storing};
 use rustls::ServerConfig;
+use shed::Shed;
 use timeouts::TimeoutsSpec;
 
 use crate::interfaces;
+use crate::listening::Opening;
 use crate::plan::{BlockPlan, Plan};
 use crate::serve::ahead::AheadOf;
 use crate::serve::block::Block;
@@ -71,6 +73,8 @@ pub struct Listener {
     pub tls: Option<Arc<ServerConfig>>,
     /// Time-outs of its connections.
     pub timeouts: TimeoutsSpec,
+    /// How its sockets are opened.
+    pub opening: Opening,
 }
 
 /// What CoreDNS calls the zone of queries that enter no block: it has no closing dot, so no zone is called so.
@@ -156,7 +160,8 @@ pub fn assemble(
     let mut places: BTreeMap<Endpoint, Vec<usize>> = BTreeMap::new();
     for (index, block) in plan.blocks.iter().enumerate() {
         let view = block.settings.view.as_ref().map(|view| view.name.clone());
-        let labels = Arc::new(LabelBook::new(view, block.directives.contains(&"metadata")));
+        let labels =
+            Arc::new(LabelBook::new(view, block.settings.metadata.as_ref().map(|metadata| metadata.zones.clone())));
         let mut context = Context {
             clock: Arc::clone(&shared.clock),
             metrics: Arc::clone(&shared.metrics),
@@ -255,7 +260,16 @@ fn listen(
     if let Some(handle) = Entrance(Arc::clone(&zones)).handle() {
         built.iter().flat_map(|built| &built.chain).for_each(|plugin| plugin.attach(Arc::clone(&handle)));
     }
-    Ok(Listener { at, zones, tls, timeouts })
+    Ok(Listener { at, zones, tls, timeouts, opening: opening(built) })
+}
+
+/// How the sockets of a listener are opened: as the first of its blocks says that says something.
+fn opening(built: &[&Built<'_>]) -> Opening {
+    let settings = || built.iter().map(|built| &built.plan.settings);
+    Opening {
+        sockets: settings().find_map(|settings| settings.multisocket.as_ref()).and_then(|spec| spec.sockets),
+        proxy: settings().find_map(|settings| settings.proxyproto.clone()).map(Arc::new),
+    }
 }
 
 /// What the blocks of one listener have in common.
@@ -321,7 +335,15 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
         reads_options: chain.iter().any(|plugin| plugin.reads_options()),
         arrangers: with(|plugin| plugin.arranger().is_some()),
         view: plan.settings.view.as_ref().map(|view| view.selector(Arc::clone(&built.labels))),
-        answer_within: ANSWER_WITHIN,
+        answer_within: plan.settings.cancel.as_ref().map_or(ANSWER_WITHIN, |cancel| cancel.within()),
+        nsid: plan
+            .settings
+            .nsid
+            .as_ref()
+            .map_or(shared.node_name.as_bytes(), |nsid| nsid.octets(&shared.node_name))
+            .into(),
+        chaos: plan.settings.chaos.clone(),
+        shed: plan.settings.shed.as_ref().map(|_| Shed::new(&shared.metrics, &server)),
         gates: with(|plugin| plugin.gate().is_some()),
         tracers: with(|plugin| plugin.tracer().is_some()),
         observers: with(|plugin| plugin.observer().is_some()),

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contract::corefile::Scheme;
 use contract::limits::{CONNECTIONS_PER_CLIENT_MAX, RECEIVE_BUFFER};
+use proxyproto::ProxyprotoSpec;
 use socket2::Protocol;
 use tokio::runtime::Handle;
 
@@ -15,9 +17,19 @@ use crate::assembly::{self, Assembly, Endpoint};
 use crate::node::memory::Bounds;
 use crate::serve::connections::Connections;
 use crate::serve::https::{HttpsOptions, HttpsSocket};
+use crate::serve::proxied::Behind;
 use crate::serve::stream::{Listener, StreamOptions, StreamSocket, Timeouts};
 use crate::serve::udp::{Roster, UdpMeter, UdpSockets, UdpWorkers};
 use crate::serve::{Front, sockets};
+
+/// How the sockets of an address are opened. Another way means other sockets: a reload opens these beside the old ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// So many sockets for datagrams, if that is more than there are threads.
+    pub sockets: Option<NonZeroU16>,
+    /// Whose word on the clients counts, if they are behind a proxy.
+    pub proxy: Option<Arc<ProxyprotoSpec>>,
+}
 
 /// An address that cannot be had, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -72,13 +84,16 @@ impl Sockets {
     }
 
     fn bind_these(listeners: &[&assembly::Listener], threads: usize) -> Result<Self, CannotListen> {
-        let bind = |at: Endpoint| bind(at, threads).map_err(|error| CannotListen { at, error });
-        listeners.iter().map(|listener| Ok((listener.at, bind(listener.at)?))).collect::<Result<_, _>>().map(Self)
+        let bind = |listener: &assembly::Listener| {
+            let (at, wanted) = (listener.at, listener.opening.sockets.map_or(0, |sockets| usize::from(sockets.get())));
+            bind(at, threads.max(wanted)).map_err(|error| CannotListen { at, error })
+        };
+        listeners.iter().map(|listener| Ok((listener.at, bind(listener)?))).collect::<Result<_, _>>().map(Self)
     }
 }
 
-fn bind(at: Endpoint, threads: usize) -> io::Result<Bound> {
-    on_this_host(at.address, |address| bind_at(at.scheme, address, threads))
+fn bind(at: Endpoint, datagram_sockets: usize) -> io::Result<Bound> {
+    on_this_host(at.address, |address| bind_at(at.scheme, address, datagram_sockets))
 }
 
 fn probe(at: Endpoint) -> io::Result<()> {
@@ -104,11 +119,11 @@ fn is_family_missing(error: &io::Error) -> bool {
     error.raw_os_error() == Some(nix::libc::EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
-fn bind_at(scheme: Scheme, address: SocketAddr, threads: usize) -> io::Result<Bound> {
+fn bind_at(scheme: Scheme, address: SocketAddr, datagram_sockets: usize) -> io::Result<Bound> {
     Ok(match scheme {
         Scheme::Tls => Bound::Tls(StreamSocket::bind(address, true)?),
         Scheme::Https => Bound::Https(HttpsSocket::bind(address, true)?),
-        _ => Bound::Dns(UdpSockets::bind(address, threads)?, StreamSocket::bind(address, true)?),
+        _ => Bound::Dns(UdpSockets::bind(address, datagram_sockets)?, StreamSocket::bind(address, true)?),
     })
 }
 
@@ -122,6 +137,7 @@ pub struct Listening {
 }
 
 struct Open {
+    opening: Opening,
     front: Arc<Front>,
     datagrams: Option<SocketAddr>,
     stream: Listener,
@@ -150,40 +166,58 @@ impl Listening {
 
     fn open(&mut self, listener: &assembly::Listener, bound: Bound, front: Arc<Front>) -> io::Result<Open> {
         let connections = Arc::clone(&self.connections);
-        let timeouts = timeouts(listener);
+        let (timeouts, proxy) = (timeouts(listener), listener.opening.proxy.clone());
         let tls = || listener.tls.clone().expect("a plan has certificates where a key needs them");
         let (datagrams, stream) = match bound {
             Bound::Dns(udp, tcp) => {
-                let options = StreamOptions { timeouts, connections, tls: None };
+                let options = StreamOptions { timeouts, connections, tls: None, proxy: proxy.clone() };
                 let tcp = tcp.serve(&front, options, &self.runtime)?;
-                udp.bound_receive_buffers(self.receive_buffer)?;
-                let added = self.udp.serve(udp, &front)?;
+                udp.bound_receive_buffers(self.receive_buffer_of_each(udp.count()))?;
+                let added = match proxy {
+                    None => self.udp.serve(udp, &front)?,
+                    Some(proxy) => self.udp.serve(udp, &Arc::new(Behind::new(&front, &proxy)))?,
+                };
                 tell_buffer(added.local, added.receive_buffer);
                 (Some(added.local), tcp)
             }
             Bound::Tls(socket) => {
-                let options = StreamOptions { timeouts, connections, tls: Some(tls()) };
+                let options = StreamOptions { timeouts, connections, tls: Some(tls()), proxy };
                 (None, socket.serve(&front, options, &self.runtime)?)
             }
             Bound::Https(socket) => {
-                let options = HttpsOptions { timeouts, connections, tls: tls() };
+                let options = HttpsOptions { timeouts, connections, tls: tls(), proxy };
                 (None, socket.serve(&front, options, &self.runtime)?)
             }
         };
-        Ok(Open { front, datagrams, stream })
+        Ok(Open { opening: listener.opening.clone(), front, datagrams, stream })
+    }
+
+    /// Octets for each of so many sockets of an address. Where memory is bounded, what the threads' sockets would have is shared
+    /// by all.
+    fn receive_buffer_of_each(&self, sockets: usize) -> usize {
+        match self.receive_buffer < RECEIVE_BUFFER {
+            true => self.receive_buffer * self.udp.threads() / sockets,
+            false => self.receive_buffer,
+        }
     }
 
     /// Serves another assembly. Sockets whose address stays are kept with their connections, and get the new blocks at once, the
-    /// new time-outs and certificates for connections that come; what is gone is drained. If an address cannot be had nothing
-    /// changes.
+    /// new time-outs and certificates for connections that come; what is gone is drained, and so are sockets that are to be
+    /// opened otherwise. If an address cannot be had nothing changes.
     pub fn reconcile(&mut self, assembly: &Assembly) -> anyhow::Result<()> {
-        let (stay, new): (Vec<_>, Vec<_>) =
-            assembly.listeners.iter().partition(|listener| self.open.contains_key(&listener.at));
+        let stays = |listener: &&assembly::Listener| {
+            self.open.get(&listener.at).is_some_and(|open| open.opening == listener.opening)
+        };
+        let (stay, new): (Vec<_>, Vec<_>) = assembly.listeners.iter().partition(stays);
         let sockets = Sockets::bind_these(&new, self.udp.threads())?;
+        let replaced: Vec<(Endpoint, Open)> =
+            new.iter().filter_map(|listener| self.open.remove_entry(&listener.at)).collect();
         if let Err(error) = self.serve(assembly, sockets) {
-            new.iter().for_each(|listener| self.close(listener.at));
+            new.iter().for_each(|listener| self.take_back(listener.at));
+            self.open.extend(replaced);
             return Err(error.into());
         }
+        replaced.into_iter().for_each(|(at, open)| self.retire(at, open));
         for listener in stay {
             if let Some(open) = self.open.get(&listener.at) {
                 open.front.swap(Arc::clone(&listener.zones));
@@ -198,9 +232,12 @@ impl Listening {
 
     /// Serves an address no longer, if it was served. What is under way there is finished beside everything else.
     fn close(&mut self, at: Endpoint) {
-        let Some(open) = self.open.remove(&at) else {
-            return;
-        };
+        if let Some(open) = self.open.remove(&at) {
+            self.retire(at, open);
+        }
+    }
+
+    fn retire(&mut self, at: Endpoint, open: Open) {
         if let Some(local) = open.datagrams {
             // the new blocks are taken over whatever becomes of the old sockets
             if let Err(error) = self.udp.remove(local) {
@@ -208,6 +245,16 @@ impl Listening {
                     "the datagram sockets of {at}, which is no longer served, are not known to be closed: {error}"
                 );
             }
+        }
+        self.runtime.spawn(open.stream.drain(crate::daemon::DRAIN_WITHIN));
+    }
+
+    /// Serves an address no longer that was just begun with, beside older sockets of it perhaps.
+    fn take_back(&mut self, at: Endpoint) {
+        let Some(open) = self.open.remove(&at) else { return };
+        let closed = open.datagrams.map_or(Ok(()), |local| self.udp.take_back(local));
+        if let Err(error) = closed {
+            tracing::warn!("the datagram sockets of {at}, which were just opened, are not known to be closed: {error}");
         }
         self.runtime.spawn(open.stream.drain(crate::daemon::DRAIN_WITHIN));
     }

@@ -66,6 +66,22 @@ pub struct Settings {
     pub bufsize: Option<bufsize::BufsizeSpec>,
     /// Certificates for `tls://` and `https://` keys.
     pub tls: Option<tls::TlsSpec>,
+    /// Whether labels about queries are told.
+    pub metadata: Option<metadata::MetadataSpec>,
+    /// When a query is given up.
+    pub cancel: Option<cancel::CancelSpec>,
+    /// Whose word on the clients counts.
+    pub proxyproto: Option<proxyproto::ProxyprotoSpec>,
+    /// How many sockets take datagrams.
+    pub multisocket: Option<multisocket::MultisocketSpec>,
+    /// Who answers, for those who ask for it.
+    pub nsid: Option<nsid::NsidSpec>,
+    /// What is told in class CHAOS.
+    pub chaos: Option<chaos::ChaosSpec>,
+    /// Whether datagrams that find no place are dropped.
+    pub shed: Option<shed::ShedSpec>,
+    /// Where profiles are taken.
+    pub pprof: Option<profiling::PprofSpec>,
     /// Time-outs of connections.
     pub timeouts: Option<timeouts::TimeoutsSpec>,
     /// Where health is told.
@@ -224,17 +240,13 @@ impl Settings {
     /// Each setting that is written, in plain words.
     fn describe(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
-        lines.extend(self.view.as_ref().map(|spec| ("view", spec.describe())));
-        lines.extend(self.bind.iter().map(|spec| ("bind", spec.describe())));
-        lines.extend(self.tls.as_ref().map(|spec| ("tls", spec.describe())));
-        lines.extend(self.timeouts.as_ref().map(|spec| ("timeouts", spec.describe())));
-        lines.extend(self.reload.as_ref().map(|spec| ("reload", spec.describe())));
-        lines.extend(self.bufsize.as_ref().map(|spec| ("bufsize", spec.describe())));
-        lines.extend(self.health.as_ref().map(|spec| ("health", spec.describe())));
-        lines.extend(self.ready.as_ref().map(|spec| ("ready", spec.describe())));
-        lines.extend(self.prometheus.as_ref().map(|spec| ("prometheus", spec.describe())));
-        lines.extend(self.debug.as_ref().map(|spec| ("debug", spec.describe())));
-        lines.extend(self.cache.as_ref().map(|spec| ("cache", spec.describe())));
+        macro_rules! say {
+            ($($name:ident)*) => {
+                $(lines.extend(self.$name.iter().map(|spec| (stringify!($name), spec.describe())));)*
+            };
+        }
+        say!(view bind tls proxyproto multisocket timeouts cancel reload nsid chaos bufsize metadata health ready prometheus pprof shed);
+        say!(debug cache);
         lines
     }
 }

@@ -15,6 +15,7 @@ use file::FileSpec;
 use loadbalance::LoadBalanceSpec;
 use loop_guard::LoopGuard;
 use privatezone::PrivateZoneSpec;
+use proxyproto::ProxyprotoSpec;
 use query_log::LogSpec;
 use rewrite::RewriteSpec;
 use template::TemplateSpec;
@@ -35,14 +36,23 @@ type Check = fn(&[&Statement], &mut BlockPlan, &mut Report);
 
 /// Every directive that is served, in query order.
 pub const DIRECTIVES: &[Row] = &[
+    setting("metadata", |s, b, r| b.settings.metadata = one(metadata::check, s, &b.zones, r)),
+    setting("cancel", |s, b, r| b.settings.cancel = one(cancel::check, s, &b.zones, r)),
+    setting("proxyproto", |s, b, r| {
+        b.settings.proxyproto = joined(proxyproto::check, ProxyprotoSpec::then, s, &b.zones, r)
+    }),
     setting("timeouts", |s, b, r| b.settings.timeouts = one(timeouts::check, s, &b.zones, r)),
+    setting("multisocket", |s, b, r| b.settings.multisocket = one(multisocket::check, s, &b.zones, r)),
     setting("reload", |s, b, r| b.settings.reload = one(reload::check, s, &b.zones, r)),
+    setting("nsid", |s, b, r| b.settings.nsid = one(nsid::check, s, &b.zones, r)),
     setting("bufsize", |s, b, r| b.settings.bufsize = one(bufsize::check, s, &b.zones, r)),
     setting("bind", |s, b, r| b.settings.bind = all(bind::check, s, &b.zones, r)),
     setting("debug", |s, b, r| b.settings.debug = one(debug::check, s, &b.zones, r)),
     setting("trace", |s, b, r| b.step(one(trace::check, s, &b.zones, r))),
     setting("ready", |s, b, r| b.settings.ready = one(ready::check, s, &b.zones, r)),
     setting("health", |s, b, r| b.settings.health = one(health::check, s, &b.zones, r)),
+    setting("pprof", |s, b, r| b.settings.pprof = one(profiling::check, s, &b.zones, r)),
+    setting("shed", |s, b, r| b.settings.shed = one(shed::check, s, &b.zones, r)),
     setting("prometheus", |s, b, r| b.settings.prometheus = one(prometheus::check, s, &b.zones, r)),
     setting("errors", |s, b, r| b.step(one(errors::check, s, &b.zones, r))),
     setting("log", |s, b, r| b.step(joined(query_log::check, LogSpec::then, s, &b.zones, r))),
@@ -50,11 +60,13 @@ pub const DIRECTIVES: &[Row] = &[
     answers("local", |s, b, r| b.step(one(local::check, s, &b.zones, r))),
     answers("dns64", |s, b, r| b.step(joined(dns64::check, Dns64Spec::then, s, &b.zones, r))),
     answers("any", |s, b, r| b.step(one(any::check, s, &b.zones, r))),
+    setting("chaos", |s, b, r| b.settings.chaos = one(chaos::check, s, &b.zones, r)),
     setting("loadbalance", |s, b, r| b.step(joined(loadbalance::check, LoadBalanceSpec::then, s, &b.zones, r))),
     answers("rewrite", |s, b, r| b.step(joined(rewrite::check, RewriteSpec::then, s, &b.zones, r))),
     answers("autopath", |s, b, r| b.step(one(autopath::check, s, &b.zones, r))),
     setting("acl", |s, b, r| b.step(joined(acl::check, AclSpec::then, s, &b.zones, r))),
     answers("cache", |s, b, r| b.settings.cache = one(cache::check, s, &b.zones, r)),
+    answers("header", |s, b, r| b.step(one(header::check, s, &b.zones, r))),
     setting("tls", |s, b, r| b.settings.tls = one(tls::check, s, &b.zones, r)),
     answers("minimal", |s, b, r| b.step(one(minimal::check, s, &b.zones, r))),
     answers("template", |s, b, r| b.step(joined(template::check, TemplateSpec::then, s, &b.zones, r))),
@@ -69,7 +81,7 @@ pub const DIRECTIVES: &[Row] = &[
 ];
 
 /// What only all server blocks together tell; the number is the port of plain DNS for keys that name none.
-pub const ACROSS: &[fn(&Corefile, u16, &mut Report)] = &[privatezone::check_blocks];
+pub const ACROSS: &[fn(&Corefile, u16, &mut Report)] = &[privatezone::check_blocks, shed::check_blocks];
 
 /// True if a plugin meets a query before memory does: it stands above `cache`.
 pub fn stands_ahead_of_memory(name: &str) -> bool {

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_ignored_directive_is_never_silent() {
-        let report = checked(". {\n    pprof\n    whoami\n}\n");
+        let report = checked(". {\n    geoip /db\n    whoami\n}\n");
         assert_eq!((report.errors(), report.warnings()), (0, 1));
     }
 

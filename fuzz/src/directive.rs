@@ -38,7 +38,7 @@ pub fn view(data: &[u8]) {
         size: 45,
     };
     for spec in checked(data, view::check) {
-        let selector = spec.selector(Arc::new(LabelBook::new(Some(spec.name.clone()), true)));
+        let selector = spec.selector(Arc::new(LabelBook::new(Some(spec.name.clone()), Some(vec![Name::root()]))));
         assert_eq!(selector.selects(&looked), selector.selects(&looked), "a view is for a question or not");
     }
 }

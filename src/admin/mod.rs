@@ -1,10 +1,11 @@
-//! HTTP for operators: `/health`, `/ready`, `/metrics`, each where its directive says.
+//! HTTP for operators: `/health`, `/ready`, `/metrics`, `/debug/pprof/`, each where its directive says.
 
 mod exposition;
 mod overloaded;
 mod pending;
 mod places;
 mod process;
+mod profiles;
 mod server;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub struct Pages {
     pub ready: bool,
     /// `GET /metrics`.
     pub metrics: bool,
+    /// `GET /debug/pprof/`.
+    pub profiles: bool,
 }
 
 /// The addresses that a plan wants, and what is told there; metrics at `metrics` too.
@@ -49,6 +52,9 @@ pub fn pages(plan: &Plan, metrics: Option<SocketAddr>) -> BTreeMap<SocketAddr, P
         }
         if let Some(prometheus) = &settings.prometheus {
             pages.entry(prometheus.address).or_default().metrics = true;
+        }
+        if let Some(pprof) = &settings.pprof {
+            pages.entry(pprof.address).or_default().profiles = true;
         }
     }
     pages

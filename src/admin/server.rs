@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use contract::limits::{PROFILE_MAX, PROFILE_TOLD_WITHIN};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use super::places::Places;
-use super::{Pages, State, overloaded};
+use super::{Pages, State, overloaded, profiles};
 use crate::serve::sockets;
 
 /// Connections of one address; further ones are closed.
@@ -39,7 +40,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot listen on http://{address}: {error}; free the port, or change the address of `health`, `ready` or `prometheus`"
+    "cannot listen on http://{address}: {error}; free the port, or change the address of `health`, `ready`, `prometheus` or `pprof`"
 )]
 pub struct BindError {
     address: SocketAddr,
@@ -147,9 +148,15 @@ async fn accept(listener: TcpListener, pages: Arc<ArcSwap<Pages>>, state: Arc<St
         let Some(place) = places.take(client.ip()) else { continue };
         let (pages, state) = (Arc::clone(&pages), Arc::clone(&state));
         tokio::spawn(async move {
+            let within = page_within(**pages.load());
             let service = service_fn(move |request: Request<Incoming>| {
-                let response = respond(&request, **pages.load(), &state);
-                async move { Ok::<_, Infallible>(response) }
+                let (pages, state) = (**pages.load(), Arc::clone(&state));
+                async move {
+                    Ok::<_, Infallible>(match pages.profiles && profiles::is_below(request.uri().path()) {
+                        true => profiles::respond(request.method(), request.uri()).await,
+                        false => respond(&request, pages, &state),
+                    })
+                }
             });
             let connection = http1::Builder::new()
                 .keep_alive(false)
@@ -157,10 +164,15 @@ async fn accept(listener: TcpListener, pages: Arc<ArcSwap<Pages>>, state: Arc<St
                 .header_read_timeout(HEAD_WITHIN)
                 .serve_connection(TokioIo::new(stream), service);
             // a client that breaks off is no event, and one that does not read its page is cut
-            let _ = tokio::time::timeout(PAGE_WITHIN, connection).await;
+            let _ = tokio::time::timeout(within, connection).await;
             drop(place);
         });
     }
+}
+
+/// How long a client may take where these pages are: a profile is long under way.
+fn page_within(pages: Pages) -> Duration {
+    if pages.profiles { PROFILE_MAX + PROFILE_TOLD_WITHIN + PAGE_WITHIN } else { PAGE_WITHIN }
 }
 
 fn respond(request: &Request<Incoming>, pages: Pages, state: &State) -> Response<Full<Bytes>> {
@@ -177,11 +189,15 @@ fn respond(request: &Request<Incoming>, pages: Pages, state: &State) -> Response
             pending => text(StatusCode::SERVICE_UNAVAILABLE, pending.join(",")),
         },
         "/metrics" if pages.metrics => text(StatusCode::OK, state.metrics()),
-        _ => text(StatusCode::NOT_FOUND, "not found; see the directives health, ready and prometheus\n".to_owned()),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "not found; see the directives health, ready, prometheus and pprof\n".to_owned(),
+        ),
     }
 }
 
-fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+/// A page of text.
+pub(super) fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response

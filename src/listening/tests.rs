@@ -31,7 +31,7 @@ fn assembly(listeners: Vec<assembly::Listener>) -> Assembly {
 
 fn listener(at: Endpoint, zones: &Arc<Zones>, idle: Duration, tls: Option<&Arc<ServerConfig>>) -> assembly::Listener {
     let timeouts = TimeoutsSpec { read: HANG, write: HANG, idle, max_tcp_queries: None };
-    assembly::Listener { at, zones: Arc::clone(zones), tls: tls.cloned(), timeouts }
+    assembly::Listener { at, zones: Arc::clone(zones), tls: tls.cloned(), timeouts, opening: Opening::default() }
 }
 
 /// An endpoint whose port is free. Each test has an address of its own, so that none takes another's.
@@ -159,4 +159,30 @@ async fn connections_that_are_over_and_addresses_of_ours_that_overlap_do_not_hol
     drop((client, server));
     let both = assembly([at, wildcard].map(|at| listener(at, &zones, HANG, None)).into());
     assert!(Sockets::bind(&both, 2, false).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_opens_sockets_anew_that_are_to_be_opened_otherwise() {
+    let at = free(Scheme::Dns, "127.0.0.85");
+    let zones = blocks(".:53 {\n whoami\n}\n");
+    let with = |opening: Opening| assembly(vec![assembly::Listener { opening, ..listener(at, &zones, HANG, None) }]);
+    let first = with(Opening::default());
+    let mut listening = Listening::start(2, &Bounds::default(), Handle::current()).unwrap();
+    listening.serve(&first, Sockets::bind(&first, 2, false).unwrap()).unwrap();
+    let line = b"PROXY UNKNOWN\r\n";
+    let behind_proxy = async || {
+        let mut stream = TcpStream::connect(at.address).await.unwrap();
+        stream.write_all(line).await.unwrap();
+        ask(&mut stream).await
+    };
+    // The line is the length of a message to whoever does not know of proxies.
+    let mut plain = TcpStream::connect(at.address).await.unwrap();
+    assert_eq!((ask_udp(at).await, ask(&mut plain).await), (NOERROR, Some(NOERROR)));
+    let proxy = Some(Arc::new(ProxyprotoSpec::default()));
+    listening.reconcile(&with(Opening { proxy: proxy.clone(), sockets: None })).unwrap();
+    assert_eq!((ask_udp(at).await, behind_proxy().await), (NOERROR, Some(NOERROR)));
+    listening.reconcile(&with(Opening { proxy, sockets: NonZeroU16::new(5) })).unwrap();
+    assert_eq!((ask_udp(at).await, behind_proxy().await), (NOERROR, Some(NOERROR)));
+    assert!(listening.endpoints().eq([&at]));
+    assert!(listening.drain(HANG).await);
 }

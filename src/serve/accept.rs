@@ -32,8 +32,8 @@ pub struct Listener {
 pub(super) struct Stop(watch::Receiver<bool>);
 
 /// A connection that has its seat.
-pub(super) struct Accepted {
-    pub(super) stream: TcpStream,
+pub(super) struct Accepted<S = TcpStream> {
+    pub(super) stream: S,
     /// The client's address.
     pub(super) peer: SocketAddr,
     /// Ours.

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache::{BlockId, Policy};
+use chaos::ChaosSpec;
 use contract::wire::{Name, RecordType};
 use contract::{
     Client, Decided, Event, ListId, Past, Plain, Plugin, Query, Reply, Resident, Scope, SearchList, Selector, Source,
     Verdict,
 };
+
+use shed::Shed;
 
 use super::ahead::AheadOf;
 use super::tally::Tally;
@@ -51,6 +54,12 @@ pub struct Block {
     pub coalesce_walks: bool,
     /// How long a client waits at most.
     pub answer_within: Duration,
+    /// Who answers, for clients that ask for it (RFC 5001).
+    pub nsid: Box<[u8]>,
+    /// What is told in class CHAOS, if not what is told of itself.
+    pub chaos: Option<ChaosSpec>,
+    /// Drops datagrams for which there is no place.
+    pub shed: Option<Shed>,
     /// The largest reply over UDP, octets.
     pub udp_reply_max: usize,
     /// Counts of its queries and replies.

@@ -194,6 +194,33 @@ impl Seat {
         }
     }
 
+    /// Makes it the seat of another client, whom a proxy has told of: within that one's share, where its own connections make
+    /// room. False if none does, or if the connection had to make room itself.
+    #[must_use]
+    pub(super) fn give_to(&mut self, client: IpAddr) -> bool {
+        let client = client.to_canonical();
+        let mut seats = self.connections.seats();
+        if client == self.state.client {
+            return true;
+        }
+        let own = seats.by_client.get(&client).copied().unwrap_or(0);
+        let room = own < self.connections.per_client_max || self.connections.displace(&mut seats, Some(client));
+        let was_there = seats.leave(self.number).is_some();
+        if !room {
+            self.connections.tallies.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        if !room || !was_there {
+            return false;
+        }
+        let idle_since = AtomicU64::new(self.state.idle_since.load(Ordering::Relaxed));
+        let state = Arc::new(State { client, idle_since, cut: Notify::new() });
+        seats.by_number.insert(self.number, Arc::clone(&state));
+        *seats.by_client.entry(client).or_default() += 1;
+        drop(seats);
+        self.state = state;
+        true
+    }
+
     /// Ends when the connection has to make room.
     pub(super) async fn cut(&self) {
         self.state.cut.notified().await;
@@ -249,5 +276,30 @@ mod tests {
         second.busy();
         drop(first);
         assert_eq!(connections.counts().open, 3);
+    }
+
+    #[test]
+    fn a_seat_goes_over_to_the_client_that_a_proxy_tells_of() {
+        let connections = Arc::new(Connections::new(8, 2));
+        let [mut first, mut second, mut third] = [1; 3].map(|proxy| {
+            let mut seat = connections.admit(ip(proxy)).unwrap();
+            assert!(seat.give_to(ip(7)));
+            seat
+        });
+        // the third had to make the first go
+        assert!(first.cut().now_or_never().is_some() && !first.give_to(ip(8)));
+        assert_eq!(connections.counts().open, 2);
+        assert!(second.give_to(ip(8)) && second.give_to(ip(8)));
+        second.busy();
+        third.busy();
+        let mut fourth = connections.admit(ip(1)).unwrap();
+        assert!(fourth.give_to(ip(7)), "there is room for one");
+        fourth.busy();
+        let mut fifth = connections.admit(ip(1)).unwrap();
+        assert!(!fifth.give_to(ip(7)), "both are busy");
+        assert!(third.give_to(ip(9)));
+        drop((first, second, third, fourth, fifth));
+        assert!(connections.seats().by_client.is_empty() && connections.seats().by_number.is_empty());
+        assert_eq!(connections.counts().refused, 1);
     }
 }

@@ -30,7 +30,7 @@ impl Door for TestDoor {
     }
 }
 
-/// A packet: `E`cho at once, `A`ddress of ours that was asked, `B`ig reply of so many octets, `D`elayed echo after so many
+/// A packet: `E`cho at once, `A`ddress of ours that was asked, the `C`lient's, `B`ig reply of so many octets, `D`elayed echo after so many
 /// milliseconds, `S`ilent, `N`othing later, `P`anic, panic `L`ater, fo`R`ever under way.
 pub(super) fn packet(id: u16, letter: u8, number: u16) -> Vec<u8> {
     let mut packet = id.to_be_bytes().to_vec();
@@ -61,9 +61,10 @@ impl Desk for TestDesk {
                 out[..packet.len()].copy_from_slice(packet);
                 Outcome::Reply(packet.len())
             }
-            b'A' => {
+            b'A' | b'C' => {
                 out[..2].copy_from_slice(&packet[..2]);
-                let octets = match client.local.ip() {
+                let asked = if letter == b'A' { client.local } else { client.address };
+                let octets = match asked.ip() {
                     IpAddr::V4(ip) => ip.octets().to_vec(),
                     IpAddr::V6(ip) => ip.octets().to_vec(),
                 };

@@ -297,8 +297,7 @@ impl Clerk {
         out: &mut [u8],
     ) -> usize {
         let answer = entry.answer();
-        let nsid = Some(self.shared.node_name.as_bytes());
-        let asker = asker(&visit.question, &visit.client, block.udp_reply_max, nsid);
+        let asker = asker(&visit.question, &visit.client, block.udp_reply_max, Some(&block.nsid));
         let length = match asks_why(&visit.question) {
             false => answer.write(&asker, age, ede, out),
             true => {
@@ -383,7 +382,12 @@ impl Clerk {
                 self.shared.count(&failure);
                 let is_ahead = block.is_ahead(&self.query(visit));
                 let stale = (!is_ahead).then(|| self.stale_at_least(block, visit, out)).flatten();
-                Outcome::Reply(stale.unwrap_or_else(|| self.pending(block, visit).write(Err(failure), out)))
+                let is_shed = || block.shed.as_ref().is_some_and(|shed| shed.drops(&visit.client, &failure));
+                match stale {
+                    Some(length) => Outcome::Reply(length),
+                    None if is_shed() => Outcome::Silent,
+                    None => Outcome::Reply(self.pending(block, visit).write(Err(failure), out)),
+                }
             }
         }
     }
@@ -475,7 +479,7 @@ impl Pending {
     /// Octets that the reply cannot exceed.
     fn room(&self, served: &Served) -> usize {
         let size = served.as_ref().map_or(OPT_MAX, |reply| reply.answer.size());
-        (size + OPT_MAX + self.shared.node_name.len()).min(MESSAGE_MAX)
+        (size + OPT_MAX + self.block.nsid.len()).min(MESSAGE_MAX)
     }
 
     /// Writes, counts and shows the reply: the one exit of a query that was not a hit.
@@ -575,7 +579,7 @@ impl Pending {
             flags: self.query.header.1,
             question: &self.spelling,
             edns: edns.map(|edns| edns.dnssec_ok),
-            nsid: edns.filter(|edns| edns.nsid).map(|_| self.shared.node_name.as_bytes()),
+            nsid: edns.filter(|edns| edns.nsid).map(|_| &*self.block.nsid),
             way: None,
             limit: reply_limit(edns, self.query.client.transport, self.block.udp_reply_max),
         }

@@ -19,12 +19,15 @@ use std::sync::Arc;
 
 use contract::limits::{HTTP_HEADERS_MAX, MESSAGE_MAX, PIPELINE_MAX};
 use contract::{Client, Transport};
+use proxyproto::ProxyprotoSpec;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
 use self::exchanges::Exchanges;
 use self::patience::Patience;
 use super::accept::{self, Accepted, Listener};
 use super::connections::Connections;
+use super::proxied::welcome;
 use super::stream::{Timeouts, handshake};
 use super::terms::{Offer, Terms};
 use super::{Desk, Door, sockets};
@@ -45,6 +48,8 @@ pub struct HttpsOptions {
     pub connections: Arc<Connections>,
     /// Certificates. HTTP/2 is offered whatever protocols it names.
     pub tls: Arc<rustls::ServerConfig>,
+    /// Whose word on the clients counts, if they are behind a proxy.
+    pub proxy: Option<Arc<ProxyprotoSpec>>,
 }
 
 impl HttpsSocket {
@@ -68,15 +73,33 @@ impl HttpsSocket {
     /// # Errors
     /// The runtime cannot watch the socket.
     pub fn serve<D: Door>(self, door: &Arc<D>, options: HttpsOptions, runtime: &Handle) -> io::Result<Listener> {
-        let HttpsOptions { timeouts, connections, tls } = options;
+        let HttpsOptions { timeouts, connections, tls, proxy } = options;
         let (door, terms) = (Arc::clone(door), Terms::new(timeouts, Some(tls), &[b"h2"]));
         accept::serve(self.listener, terms, connections, runtime, move |accepted, offer| {
-            converse(accepted, door.desk(Transport::Https), offer)
+            let (desk, proxy) = (door.desk(Transport::Https), proxy.clone());
+            async move {
+                match proxy {
+                    None => converse(accepted, desk, offer).await,
+                    // Boxed, so that connections without a proxy are no larger.
+                    Some(proxy) => Box::pin(converse_behind(&proxy, accepted, desk, offer)).await,
+                }
+            }
         })
     }
 }
 
-async fn converse<D: Desk>(accepted: Accepted, desk: D, offer: Offer) {
+/// The same for clients behind a proxy.
+async fn converse_behind<D: Desk>(proxy: &ProxyprotoSpec, accepted: Accepted, desk: D, offer: Offer) {
+    if let Some(accepted) = welcome(accepted, proxy, offer.timeouts).await {
+        converse(accepted, desk, offer).await;
+    }
+}
+
+async fn converse<S, D>(accepted: Accepted<S>, desk: D, offer: Offer)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+    D: Desk,
+{
     let timeouts = offer.timeouts;
     let tls = offer.tls.expect("served with certificates, which renewing keeps");
     let Accepted { stream, peer, local, seat, stop } = accepted;

@@ -21,6 +21,7 @@ mod handle;
 pub mod https;
 #[cfg(test)]
 mod proofs;
+pub mod proxied;
 pub(crate) mod sockets;
 pub mod stream;
 pub mod tally;
@@ -56,6 +57,11 @@ pub trait Door: Send + Sync + 'static {
 pub trait Desk: Send + 'static {
     /// The time, to be read once for questions that came together.
     fn now(&self) -> Moment;
+
+    /// The message in a packet, behind what a proxy may have put before it: for a reply where answering it panicked.
+    fn message<'p>(&self, packet: &'p [u8]) -> &'p [u8] {
+        packet
+    }
 
     /// Answers a packet into `out`, or says that the answer takes longer. A reply made at once costs no allocation, no lock
     /// and no wait. `out` holds 65,535 octets for streams and at least 1,232 for datagrams.

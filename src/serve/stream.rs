@@ -15,12 +15,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{Client, Transport, limits};
+use proxyproto::ProxyprotoSpec;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
 use self::conversation::Conversation;
 pub use super::accept::Listener;
 use super::accept::{self, Accepted};
 use super::connections::{Connections, Mishap, Seat};
+use super::proxied::welcome;
 use super::terms::{Offer, Terms};
 use super::{Desk, Door, sockets};
 
@@ -64,6 +67,8 @@ pub struct StreamOptions {
     pub connections: Arc<Connections>,
     /// Certificates; `None`: plain TCP.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Whose word on the clients counts, if they are behind a proxy.
+    pub proxy: Option<Arc<ProxyprotoSpec>>,
 }
 
 impl StreamSocket {
@@ -87,15 +92,33 @@ impl StreamSocket {
     /// # Errors
     /// The runtime cannot watch the socket.
     pub fn serve<D: Door>(self, door: &Arc<D>, options: StreamOptions, runtime: &Handle) -> io::Result<Listener> {
-        let StreamOptions { timeouts, connections, tls } = options;
+        let StreamOptions { timeouts, connections, tls, proxy } = options;
         let (door, terms) = (Arc::clone(door), Terms::new(timeouts, tls, &[]));
         accept::serve(self.listener, terms, connections, runtime, move |accepted, offer| {
-            converse(accepted, door.desk(Transport::Tcp), offer)
+            let (desk, proxy) = (door.desk(Transport::Tcp), proxy.clone());
+            async move {
+                match proxy {
+                    None => converse(accepted, desk, offer).await,
+                    // Boxed, so that connections without a proxy are no larger.
+                    Some(proxy) => Box::pin(converse_behind(&proxy, accepted, desk, offer)).await,
+                }
+            }
         })
     }
 }
 
-async fn converse<D: Desk>(accepted: Accepted, desk: D, offer: Offer) {
+/// The same for clients behind a proxy.
+async fn converse_behind<D: Desk>(proxy: &ProxyprotoSpec, accepted: Accepted, desk: D, offer: Offer) {
+    if let Some(accepted) = welcome(accepted, proxy, offer.timeouts).await {
+        converse(accepted, desk, offer).await;
+    }
+}
+
+async fn converse<S, D>(accepted: Accepted<S>, desk: D, offer: Offer)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Desk,
+{
     let Offer { timeouts, tls } = offer;
     let Accepted { stream, peer, local, seat, stop } = accepted;
     let client = |transport| Client { address: peer, local, transport };

@@ -17,6 +17,7 @@ mod worker;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,7 +39,7 @@ use super::{Door, sockets};
 /// How long a worker may take to answer what a socket of `limits::RECEIVE_BUFFER` has queued.
 const RETIRE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The sockets of one address, one for each thread, bound and not yet served. Questions queue from here on.
+/// The sockets of one address, at least one for each thread, bound and not yet served. Questions queue from here on.
 #[derive(Debug)]
 pub struct UdpSockets {
     sockets: Vec<UdpSocket>,
@@ -56,15 +57,15 @@ pub struct Added {
 }
 
 impl UdpSockets {
-    /// Binds `threads` sockets to the same address.
+    /// Binds `count` sockets to the same address, at least one.
     ///
     /// # Errors
     /// What the system says, most often that the address is in use or not ours. Then no socket stays bound.
-    pub fn bind(address: SocketAddr, threads: usize) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, count: usize) -> io::Result<Self> {
         let first = sockets::datagram(address)?;
         let local = first.local_addr()?;
         let mut sockets = vec![first];
-        for _ in 1..threads {
+        for _ in 1..count {
             sockets.push(sockets::datagram(local)?);
         }
         let mut receive_buffer = usize::MAX;
@@ -87,6 +88,11 @@ impl UdpSockets {
         }
     }
 
+    /// How many sockets there are.
+    pub fn count(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// What was got.
     pub fn added(&self) -> Added {
         self.added
@@ -99,7 +105,8 @@ impl UdpSockets {
 pub struct UdpWorkers {
     threads: Vec<Thread>,
     runtime: Handle,
-    served: Vec<(u64, SocketAddr)>,
+    /// The numbers that the sockets of each address have.
+    served: Vec<(Range<u64>, SocketAddr)>,
     /// The sockets of each worker, for whoever looks at whether they are read.
     placed: Arc<Mutex<Vec<Placed>>>,
     next_number: u64,
@@ -129,24 +136,26 @@ impl UdpWorkers {
         Ok(Self { threads, runtime, served: Vec::new(), placed, next_number: 0, under_way, all_answered })
     }
 
-    /// How many threads there are: as many sockets to bind for each address.
+    /// How many threads there are: so many sockets to bind for each address, or more.
     pub fn threads(&self) -> usize {
         self.threads.len()
     }
 
-    /// Serves bound sockets. The same address may be served twice, during a reload.
+    /// Serves bound sockets, by turns if there are more than threads. The same address may be served twice, during a reload.
     ///
     /// # Errors
-    /// There are not as many sockets as threads, or a thread is gone.
+    /// There are fewer sockets than threads, or a thread is gone.
     pub fn serve<D: Door>(&mut self, sockets: UdpSockets, door: &Arc<D>) -> io::Result<Added> {
         let UdpSockets { sockets, added } = sockets;
-        if sockets.len() != self.threads.len() {
+        if sockets.len() < self.threads.len() {
             let counts = format!("{} sockets for {} threads", sockets.len(), self.threads.len());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, counts));
         }
-        let number = self.next_number;
-        self.next_number += 1;
-        for (worker, (thread, socket)) in self.threads.iter().zip(sockets).enumerate() {
+        let first = self.next_number;
+        self.next_number += sockets.len().div_ceil(self.threads.len()) as u64;
+        for (index, socket) in sockets.into_iter().enumerate() {
+            let worker = index % self.threads.len();
+            let (thread, number) = (&self.threads[worker], first + (index / self.threads.len()) as u64);
             let (door, socket, local) = (Arc::clone(door), Arc::new(socket), added.local);
             self.note(worker, local, &socket);
             let (counters, under_way) = (Arc::clone(&thread.late), self.under_way.clone());
@@ -160,7 +169,7 @@ impl UdpWorkers {
                 }),
             ))?;
         }
-        self.served.push((number, added.local));
+        self.served.push((first..self.next_number, added.local));
         Ok(added)
     }
 
@@ -192,13 +201,26 @@ impl UdpWorkers {
     /// # Errors
     /// The address (as [`Added::local`] says it) is not served, or a thread is gone or does not get done.
     pub fn remove(&mut self, address: SocketAddr) -> io::Result<()> {
-        let position = self.served.iter().position(|&(_, local)| local == address);
+        self.retire(address, self.served.iter().position(|(_, local)| *local == address))
+    }
+
+    /// As [`UdpWorkers::remove`], of an address that is served twice the one served last: it is taken back.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn take_back(&mut self, address: SocketAddr) -> io::Result<()> {
+        self.retire(address, self.served.iter().rposition(|(_, local)| *local == address))
+    }
+
+    fn retire(&mut self, address: SocketAddr, position: Option<usize>) -> io::Result<()> {
         let position =
             position.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{address} is not served")))?;
-        let (number, _) = self.served.remove(position);
+        let (numbers, _) = self.served.remove(position);
         let (done, all_done) = mpsc::channel();
-        for thread in &self.threads {
-            thread.tell(Command::Retire(number, done.clone()))?;
+        for number in numbers {
+            for thread in &self.threads {
+                thread.tell(Command::Retire(number, done.clone()))?;
+            }
         }
         drop(done);
         match all_done.recv_timeout(RETIRE_WITHIN) {

@@ -374,7 +374,7 @@ impl Cursor<'_> {
                 let number = |four: &[u8]| four.iter().fold(0u32, |sum, &octet| sum << 8 | u32::from(octet));
                 octets.chunks(4).map(|four| number(four).to_string()).collect::<Vec<_>>().join(" ")
             }
-            (RecordType::TXT, _) => strings(octets),
+            (RecordType::TXT | RecordType::HINFO, _) => strings(octets),
             _ => octets.iter().map(|octet| format!("{octet:02x}")).collect(),
         };
         put(&mut text, word);

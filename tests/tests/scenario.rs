@@ -9,6 +9,7 @@ mod failure;
 mod front;
 mod kubernetes;
 mod privatezone;
+mod rules;
 mod same_story;
 mod see;
 mod store;

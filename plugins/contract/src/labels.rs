@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use crate::plugin::Plugin;
 use crate::query::Client;
+use crate::wire::Name;
 
 /// Every label that somebody may know, as Corefiles write it behind a slash.
 pub const LABELS: [&str; 4] = [CLIENT_NAMESPACE, CLIENT_POD, FORWARD_UPSTREAM, VIEW_NAME];
@@ -31,6 +32,8 @@ pub trait Labels: Send + Sync {
 pub struct About<'q> {
     /// Who asks.
     pub client: &'q Client,
+    /// QNAME in wire form, lower case.
+    pub name: &'q [u8],
     /// The upstream that answered, once one has.
     pub upstream: Option<SocketAddr>,
 }
@@ -39,14 +42,15 @@ pub struct About<'q> {
 #[derive(Debug, Default)]
 pub struct LabelBook {
     view: Option<String>,
-    is_open: bool,
+    /// For which names labels are told; for none if `metadata` does not stand there.
+    zones: Option<Vec<Name>>,
     tellers: OnceLock<Vec<Weak<dyn Plugin>>>,
 }
 
 impl LabelBook {
-    /// For a block with this view. `is_open`: whether `metadata` stands in it.
-    pub fn new(view: Option<String>, is_open: bool) -> Self {
-        Self { view, is_open, tellers: OnceLock::new() }
+    /// For a block with this view, and with `metadata` for these zones, if it stands there.
+    pub fn new(view: Option<String>, zones: Option<Vec<Name>>) -> Self {
+        Self { view, zones, tellers: OnceLock::new() }
     }
 
     /// The name of the block's view, as metrics have it; empty without one.
@@ -62,7 +66,7 @@ impl LabelBook {
 
     /// The value of a label; `None` if nobody knows it, or if the block has no `metadata`.
     pub fn label(&self, name: &str, about: &About<'_>) -> Option<String> {
-        if !self.is_open {
+        if !self.zones.as_ref()?.iter().any(|zone| Name::strip(about.name, zone.as_wire()).is_some()) {
             return None;
         }
         if name == VIEW_NAME {

@@ -226,6 +226,14 @@ pub const WRITE_WITHIN: Duration = Duration::from_secs(5);
 pub const IDLE_BUFFER: usize = 1_024;
 /// Octets of replies that are gathered into one write before more questions are taken.
 pub const GATHER_MAX: usize = 65_536;
+/// What stands behind the fixed part of a header of the PROXY protocol's second version, octets: addresses, and what the proxy
+/// says beside.
+pub const PROXY_REST_MAX: usize = 4_096;
+/// Senders behind a proxy that are remembered because their later datagrams bear no header, unless `proxyproto` says another
+/// number (CoreDNS's own default);
+pub const PROXY_SESSIONS: usize = 10_240;
+/// and the largest number that it may say: some 128 octets each.
+pub const PROXY_SESSIONS_MAX: usize = 1_000_000;
 /// The headers of an HTTP request, octets; a question by GET stands in them.
 pub const HTTP_HEADERS_MAX: u32 = 16_384;
 
@@ -399,6 +407,15 @@ pub const HISTORY_STEP: Duration = Duration::from_secs(5);
 pub const HISTORY_POINTS_MAX: usize = 180;
 /// Causes of failures that are counted apart; further ones are counted together.
 pub const FAILURE_CAUSES_MAX: usize = 32;
+
+/// The longest CPU profile; one is made at a time.
+pub const PROFILE_MAX: Duration = Duration::from_secs(60);
+/// A profile for which nobody says how long (pprof's own default).
+pub const PROFILE_DEFAULT: Duration = Duration::from_secs(30);
+/// Samples of a profile in each second of processor time; no divisor of usual periods.
+pub const PROFILE_SAMPLES_PER_SECOND: u16 = 99;
+/// After a profile has been taken, its functions are named within this, and it is sent within this.
+pub const PROFILE_TOLD_WITHIN: Duration = Duration::from_secs(30);
 
 /// Messages that wait for one dnstap endpoint, for each unit of the argument QUEUE (CoreDNS's own number); further ones are
 /// dropped and counted.

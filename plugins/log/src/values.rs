@@ -23,7 +23,7 @@ impl Format {
             match part {
                 Part::Text(text) => line.push_str(text),
                 Part::Label(label) => {
-                    let about = About { client: &event.client, upstream: event.upstream };
+                    let about = About { client: &event.client, name: event.name, upstream: event.upstream };
                     line.push_str(labels.label(label, &about).as_deref().unwrap_or(NOTHING));
                 }
                 Part::Value(value) => write(&mut line, *value, event, kind).expect("a string takes every text"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use contract::labels::VIEW_NAME;
 use contract::limits::SENT_OPTIONS_MAX;
-use contract::wire::RecordType;
+use contract::wire::{Name, RecordType};
 use contract::{About, Client, LabelBook, Transport};
 
 /// Option code of NSID (RFC 5001).
@@ -145,7 +145,8 @@ impl Data {
             },
             Self::ServerPort => client.local.port().to_be_bytes().to_vec(),
             Self::Label(label) => {
-                let said = labels.label(label, &About { client, upstream: None })?;
+                let name = Name::parse(name).ok()?; // the question's own text
+                let said = labels.label(label, &About { client, name: name.as_wire(), upstream: None })?;
                 Some(said).filter(|said| !said.is_empty())?.into_bytes()
             }
         })

@@ -133,7 +133,7 @@ impl Code {
                 if joined.len() > TEMPLATE_TEXT_MAX { Err(NoValue) } else { owned(joined) }
             }
             Self::Metadata(label) => {
-                let about = About { client: facts.looked.client, upstream: None };
+                let about = About { client: facts.looked.client, name: facts.looked.name, upstream: None };
                 owned(facts.labels.label(&label.said(facts)?, &about).unwrap_or_default())
             }
             Self::Lower(text) => owned(text.said(facts)?.to_lowercase()),

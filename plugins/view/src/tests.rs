@@ -35,7 +35,9 @@ fn selects_from(expression: &str, client: Client, name: &str) -> bool {
         header: (7, 0x0100),
         size: 33,
     };
-    view(expression).selector(Arc::new(LabelBook::new(Some("test".to_owned()), true))).selects(&looked)
+    view(expression)
+        .selector(Arc::new(LabelBook::new(Some("test".to_owned()), Some(vec![Name::root()]))))
+        .selects(&looked)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::limits::{MESSAGE_MAX, UDP_REPLY_MAX};
-use contract::wire::{Name, Question};
+use contract::wire::{Class, Name, Question};
 use contract::{Age, Asker, Client, Moment, Scope, Verdict};
 
 use super::{Clerk, OPT_MAX, Visit, asker, looked, tell};
@@ -22,20 +22,20 @@ impl Clerk {
         (client, now): (&Client, Moment),
         out: &mut [u8],
     ) -> Outcome {
-        let is_dropped = |block: &Arc<Block>| block.verdict(client, self.key.name(), question.rtype) == Verdict::Drop;
-        if zones.find(self.key.name(), || looked(question, client, self.key.name())).is_some_and(is_dropped) {
+        let block = zones.find(self.key.name(), || looked(question, client, self.key.name()));
+        let verdict = block.map(|block| block.verdict(client, self.key.name(), question.rtype));
+        if verdict == Some(Verdict::Drop) {
             return Outcome::Silent; // whoever is to hear nothing hears nothing of itself either
         }
         let is_ahead = |block: &&Arc<Block>| {
             let ahead = block.ahead.as_ref();
             ahead.is_some_and(|ahead| ahead.touches(self.key.name(), question.rtype, question.class))
         };
-        if let Some(block) = zones.find(self.key.name(), || looked(question, client, self.key.name())).filter(is_ahead)
-        {
+        if let Some(block) = block.filter(is_ahead) {
             let visit = Visit { question: *question, client: *client, scope: Scope::Shared, plain: None, now };
             return self.miss(zones, block, &visit, out);
         }
-        let nsid = Some(self.shared.node_name.as_bytes());
+        let nsid = Some(block.map_or(self.shared.node_name.as_bytes(), |block| &block.nsid));
         let asker = asker(question, client, UDP_REPLY_MAX, nsid);
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
         let about = (&name, question.rtype, question.class);
@@ -45,7 +45,14 @@ impl Clerk {
                 return self.explain(zones, (name, typed), question, (client, now), out);
             }
             Some(About::Whoami) => client::reply(about, &client::whoami(zones, client, now)),
-            None => chaos::answer(about, &self.shared.node_name, &self.shared.presence, self.worker),
+            None => {
+                let own = block.and_then(|block| block.chaos.as_ref());
+                let own = own.and_then(|own| own.answer(about.0, about.1, &self.shared.node_name));
+                match own.filter(|_| question.class == Class::CH) {
+                    Some(texts) => chaos::texts(about, &texts),
+                    None => chaos::answer(about, &self.shared.node_name, &self.shared.presence, self.worker),
+                }
+            }
         };
         self.show_local(question, client, answer.rcode());
         Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))

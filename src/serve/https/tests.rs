@@ -39,7 +39,7 @@ fn listen(timeouts: Timeouts, connections: &Arc<Connections>) -> (Listener, Arc<
     let (tls, client) = pair(&[b"h2"]);
     let socket = HttpsSocket::bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
     let local = socket.local();
-    let options = HttpsOptions { timeouts, connections: Arc::clone(connections), tls };
+    let options = HttpsOptions { timeouts, connections: Arc::clone(connections), tls, proxy: None };
     let listener = socket.serve(&Arc::new(TestDoor::default()), options, &Handle::current()).unwrap();
     assert_eq!(listener.local(), local);
     (listener, client)

@@ -31,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const PATIENT: Timeouts = Timeouts { read: HANG, write: HANG, idle: HANG, questions_max: None };
 
 fn options(timeouts: Timeouts, connections: &Arc<Connections>) -> StreamOptions {
-    StreamOptions { timeouts, connections: Arc::clone(connections), tls: None }
+    StreamOptions { timeouts, connections: Arc::clone(connections), tls: None, proxy: None }
 }
 
 fn listen(options: StreamOptions) -> Listener {

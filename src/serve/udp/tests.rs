@@ -289,3 +289,25 @@ fn the_wrong_number_of_sockets_is_refused() {
     assert!(sockets.added().receive_buffer > 0);
     assert!(workers.serve(sockets, &door).is_err());
 }
+
+#[test]
+fn more_sockets_than_threads_are_all_served_and_all_closed() {
+    let (runtime, door) = (runtime(), Arc::new(TestDoor::default()));
+    let mut workers = UdpWorkers::start(2, runtime.handle().clone()).unwrap();
+    let bound = UdpSockets::bind("127.0.0.1:0".parse().unwrap(), 5).unwrap();
+    let server = workers.serve(bound, &door).unwrap().local;
+    // The kernel chooses the socket by the client's port: with so many of them each is chosen.
+    for id in 0..100 {
+        assert_eq!(ask(&client("127.0.0.1:0", server), &packet(id, b'E', 0)), packet(id, b'E', 0));
+    }
+    assert_eq!(door.desks.load(Ordering::Relaxed), 5, "a desk for each socket");
+    let again = workers.add(server, &door).unwrap().local;
+    assert_eq!(again, server);
+    workers.take_back(server).unwrap();
+    assert_eq!(ask(&client("127.0.0.1:0", server), &packet(1, b'E', 0)), packet(1, b'E', 0));
+    workers.remove(server).unwrap();
+    assert!(workers.remove(server).is_err() && workers.take_back(server).is_err());
+    sockets::probe(server, socket2::Protocol::UDP).expect("nobody has the address any more");
+    assert!(workers.serve(UdpSockets::bind(server, 1).unwrap(), &door).is_err(), "fewer than threads");
+    assert!(runtime.block_on(workers.drain(HANG)));
+}

@@ -99,10 +99,10 @@ impl<D: Desk> Station<D> {
         match catch_unwind(AssertUnwindSafe(|| desk.answer(query, &client, now, out))) {
             Ok(Outcome::Reply(length)) => batch.keep(length, back),
             Ok(Outcome::Silent) => counts.silent += 1,
-            Ok(Outcome::Miss(miss)) => self.late.keep(back, miss, apology::kept(query)),
+            Ok(Outcome::Miss(miss)) => self.late.keep(back, miss, apology::kept(self.desk.message(query))),
             Err(_) => {
                 counts.panicked += 1;
-                if let Some(length) = apology::write(query, out) {
+                if let Some(length) = apology::write(self.desk.message(query), out) {
                     batch.keep(length, back);
                 }
             }

@@ -72,9 +72,9 @@ fn the_config_map_of_node_cache_is_checked_as_it_would_be_served() {
 
 #[test]
 fn a_mistake_in_a_config_map_has_its_place_in_the_corefile() {
-    let (code, said) = checked(&MANIFEST.replace("        loop\n", "        lop\n"), &["--from", "node-cache"]);
+    let (code, said) = checked(&MANIFEST.replace("        loop\n", "        looop\n"), &["--from", "node-cache"]);
     assert_eq!(code, Some(1), "{said}");
-    says(&said, &["kube-system/node-local-dns:Corefile:8:5: error: unknown directive `lop`", "did you mean `loop`?"]);
+    says(&said, &["kube-system/node-local-dns:Corefile:8:5: error: unknown directive `looop`", "did you mean `loop`?"]);
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn explained_it_says_what_differs_and_what_could_be_better_with_its_place() {
         &said,
         &[
             &hint("1:1", "pods walk their search lists themselves"),
-            &hint("17:5", "every query becomes a line in the log"),
-            &hint("20:5", "a host whose resolv.conf names this daemon"),
+            &hint("18:5", "every query becomes a line in the log"),
+            &hint("21:5", "a host whose resolv.conf names this daemon"),
             "What differs from CoreDNS:",
             "cache: ",
         ],

@@ -138,7 +138,7 @@ impl Plugin for Teller {
 
 #[tokio::test]
 async fn labels_are_told_where_they_are_known() {
-    let book = Arc::new(LabelBook::new(Some("inside".into()), true));
+    let book = Arc::new(LabelBook::new(Some("inside".into()), Some(vec![contract::wire::Name::root()])));
     let teller: [Arc<dyn Plugin>; 1] = [Arc::new(Teller)];
     book.enlist(&teller);
     let context = Context { labels: book, ..context() };

@@ -55,7 +55,7 @@ impl Data<'_> {
     }
 
     fn label(&self, name: &str) -> String {
-        let about = About { client: &self.query.client, upstream: None };
+        let about = About { client: &self.query.client, name: self.query.name.as_wire(), upstream: None };
         self.labels.label(name, &about).unwrap_or_default()
     }
 }
