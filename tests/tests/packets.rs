@@ -167,7 +167,7 @@ fn any_text_as_record_is_survived() {
         r"a MX \# 5 000a016100",
         r#"a HTTPS 16 foo. alpn="f\\\\oo\\,bar,h2" mandatory=port,key667 port=53 ipv4hint=192.0.2.1,192.0.2.2 ech=AQI="#,
     ];
-    feed("texts as record", record, corpus(&texts), mode::of(150_000, 3_000_000));
+    feed("texts as record", record, corpus(&texts), mode::of(200_000, 3_000_000));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn any_text_as_template_is_survived() {
         "template IN TXT . {\n answer \"{{ $x := slice .Name 1 4 }}{{ if and (eq .Type `TXT`) (gt (len .Name) 3) }}a. TXT {{ $x | print | len }}{{ else }}b. CNAME c.{{ end }}\"\n}",
         "template IN A {\n match (a)|b\n answer \"{{ with .Meta `view/name` }}{{ . }}{{ else }}{{- .Remote -}}{{ end }} A 192.0.2.{{ parseInt `0x1` 0 8 }}\"\n}",
     ];
-    feed("texts as template", template, corpus(&texts), mode::of(20_000, 500_000));
+    feed("texts as template", template, corpus(&texts), mode::of(12_000, 500_000));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn any_text_as_view_is_survived() {
         "view c {\n expr (1 < size() <= 33 and 0x21 == -size() * 2) or not ((type() | lower()) startsWith `x`)\n}",
         "view d {\n expr 1 in 1..33 and '\\\\x41\\\\u{43}' contains upper('a') and len(name()) / 2 != .5 /* text */ // end\n}",
     ];
-    feed("texts as view", view, corpus(&texts), mode::of(40_000, 1_000_000));
+    feed("texts as view", view, corpus(&texts), mode::of(25_000, 1_000_000));
 }
 
 #[test]
@@ -210,5 +210,5 @@ fn any_text_as_rewrite_is_survived() {
         "rewrite ttl regex (.*) 30-60\nrewrite rcode exact a. 3 NOERROR\nrewrite type A TXT\nrewrite class IN CH",
         "rewrite cname regex (.*)\\.example\\.com\\. {1}.other.\nrewrite edns0 local set 0xffee {client_ip} revert\nrewrite edns0 subnet set 24 56",
     ];
-    feed("texts as rewrite", rewrite, corpus(&texts), mode::of(20_000, 500_000));
+    feed("texts as rewrite", rewrite, corpus(&texts), mode::of(10_000, 500_000));
 }
