@@ -1,9 +1,9 @@
 //! A message from an upstream: whatever it says, an answer made of it can be written for every kind of client.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use contract::wire::Message;
-use contract::{Age, Answer, Asker, Client, Moment, Query, Scope, Transport, limits};
+use contract::{Age, Answer, Asker, Query, limits};
+
+use crate::stage::query;
 
 /// Takes a message as the upstream engine does, asked for what its own question section says.
 pub fn message(data: &[u8]) {
@@ -14,28 +14,9 @@ pub fn message(data: &[u8]) {
         assert!(message.rdata(&record).len() <= data.len());
     }
     let Some(name) = message.question_name() else { return };
-    let query = Query {
-        name,
-        rtype: message.question_type(),
-        class: message.question_class(),
-        dnssec_ok: true,
-        checking_disabled: false,
-        scope: Scope::Shared,
-        client: Client {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-            local: SocketAddr::from((Ipv4Addr::LOCALHOST, 53)),
-            transport: Transport::Udp,
-        },
-        edns: None,
-        header: (message.id(), message.flags()),
-        arrived: Moment(0),
-        reentries: 0,
-        refresh: false,
-        chased: None,
-        past: contract::Past::Not,
-        options: contract::Options::default(),
-        story: None,
-    };
+    let header = (message.id(), message.flags());
+    let query =
+        Query { dnssec_ok: true, header, class: message.question_class(), ..query(name, message.question_type()) };
     let Ok(answer) = Answer::from_upstream(&query, data) else { return };
     let (_, _, _) = (answer.is_negative(), answer.true_for(), answer.size());
     let mut question = query.name.as_wire().to_vec();

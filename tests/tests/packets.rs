@@ -10,7 +10,7 @@ use cache::{BlockId, KeyBuffer, Policy, Store};
 use contract::metrics::Metrics;
 use contract::wire::{Class, Message, Name, RecordType};
 use contract::{Answer, Client, Moment, Query, Reply, Scope, SearchLists, Source, Transport};
-use nearpath_fuzz::{Mutator, corefile, message, packet, warm};
+use nearpath_fuzz::{Mutator, corefile, message, packet, record, rewrite, template, view, warm, zone};
 use nearpath_tests::mode::{self, note};
 use nearpath_tests::record::Record;
 use nearpath_tests::{Ask, ask};
@@ -143,4 +143,72 @@ fn any_text_as_corefile_is_survived() {
     ];
     let corpus = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     feed("texts as Corefile", corefile, corpus, mode::of(100_000, 2_000_000));
+}
+
+fn corpus(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn any_text_as_record_is_survived() {
+    let texts = [
+        "www.example.org. 1h30m IN A 192.0.2.1",
+        "a\\.b\\255 CLASS4 60 AAAA 2001:db8::1 ; text",
+        "@ SOA ns.example.org. admin 1 (2h 3m\n 4w 5d)",
+        "a 1 TXT (\"b c\" d \"\\\"\\059\")\nb A 192.0.2.2",
+        "a NAPTR 1 2 \"u\" \"\" \"!^.*$!b!\" .",
+        "a CAA 0 issue \"x.y\"",
+        "a HINFO \"b c d\"",
+        "a RRSIG A RSASHA256 2 300 20260101000000 1767225599 7 o. AQI=",
+        "a NSEC b.c A RRSIG NSEC TYPE1234",
+        "a NSEC3PARAM 1 0 5 aabb",
+        "a EUI48 00-00-5e-00-53-2a",
+        r"a TYPE65280 \# 3 ab cdef",
+        r"a MX \# 5 000a016100",
+        r#"a HTTPS 16 foo. alpn="f\\\\oo\\,bar,h2" mandatory=port,key667 port=53 ipv4hint=192.0.2.1,192.0.2.2 ech=AQI="#,
+    ];
+    feed("texts as record", record, corpus(&texts), mode::of(200_000, 3_000_000));
+}
+
+#[test]
+fn any_text_as_zone_file_is_survived() {
+    let texts = [
+        "$TTL 1h\n@ IN SOA ns host 1 2h 3m 4d 1w\n  NS ns\nns A 192.0.2.1\n*.w 5 TXT \"a b\" c\n$ORIGIN sub\n@ MX 10 a\n",
+        "$ORIGIN example.org.\n@ 9 SOA . . (1 2 3 4 5)\n$GENERATE 1-5/2 h-${1,3,x} A 192.0.2.$\nb A 192.0.2.1\n$INCLUDE sub/db in\n",
+        "@ 1 SOA a b 1 2 3 4 5\na DNAME b\nb CNAME C\n  RRSIG CNAME 8 2 1 1 1 1 . AQ==\nd NSEC a A TYPE999\nd HTTPS 1 . port=1\n",
+    ];
+    feed("texts as zone file", zone, corpus(&texts), mode::of(60_000, 500_000));
+}
+
+#[test]
+fn any_text_as_template_is_survived() {
+    let texts = [
+        "template IN A example.org {\n match ^ip-(?P<a>[0-9]*)-([0-9]*)[.]\n answer \"{{ .Name }} 60 IN A 10.{{ .Group.a }}.{{ index .Match 2 }}.1\"\n fallthrough\n}",
+        "template ANY ANY {\n answer \"{{ .Name }} TXT {{ printf `%5.2q|%x|%-3v|%d` .Zone .Type true 7 }}\"\n authority \"a. {{ .Class }} NS b.\"\n rcode NXDOMAIN\n ederror 21 \"why\"\n}",
+        "template IN TXT . {\n answer \"{{ $x := slice .Name 1 4 }}{{ if and (eq .Type `TXT`) (gt (len .Name) 3) }}a. TXT {{ $x | print | len }}{{ else }}b. CNAME c.{{ end }}\"\n}",
+        "template IN A {\n match (a)|b\n answer \"{{ with .Meta `view/name` }}{{ . }}{{ else }}{{- .Remote -}}{{ end }} A 192.0.2.{{ parseInt `0x1` 0 8 }}\"\n}",
+    ];
+    feed("texts as template", template, corpus(&texts), mode::of(12_000, 500_000));
+}
+
+#[test]
+fn any_text_as_view_is_survived() {
+    let texts = [
+        "view a {\n expr incidr(client_ip(), '10.0.0.0/8') && type() in ['A', 'AAAA']\n expr name() matches '^ip-\\\\d+\\\\..*'\n}",
+        "view b {\n expr size() % 10 == 5 ? int(port()) > 1e3 : 'b' == (metadata('view/name') ?? 'a')\n}",
+        "view c {\n expr (1 < size() <= 33 and 0x21 == -size() * 2) or not ((type() | lower()) startsWith `x`)\n}",
+        "view d {\n expr 1 in 1..33 and '\\\\x41\\\\u{43}' contains upper('a') and len(name()) / 2 != .5 /* text */ // end\n}",
+    ];
+    feed("texts as view", view, corpus(&texts), mode::of(25_000, 1_000_000));
+}
+
+#[test]
+fn any_text_as_rewrite_is_survived() {
+    let texts = [
+        "rewrite stop {\n name regex ip-(.*)\\.(.*)\\.org {1}.{2}.net\n answer name (.*)\\.net {1}.org\n answer value (.*) x.{1}\n}",
+        "rewrite continue name suffix .example.org .example.com answer auto\nrewrite name substring www ftp\nrewrite name exact a b",
+        "rewrite ttl regex (.*) 30-60\nrewrite rcode exact a. 3 NOERROR\nrewrite type A TXT\nrewrite class IN CH",
+        "rewrite cname regex (.*)\\.example\\.com\\. {1}.other.\nrewrite edns0 local set 0xffee {client_ip} revert\nrewrite edns0 subnet set 24 56",
+    ];
+    feed("texts as rewrite", rewrite, corpus(&texts), mode::of(10_000, 500_000));
 }

@@ -21,6 +21,7 @@ mod spec;
 mod tests;
 mod zone;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use contract::limits::ZONE_SETTLES_AFTER;
@@ -31,6 +32,12 @@ pub use spec::{FileSpec, ZoneSpec, check};
 
 use lookup::{Asked, Outcome};
 use source::ZoneFile;
+
+/// Reads a zone out of the octets of its file, and what that includes: how many names it has beside its apex, or what is
+/// wrong with it and where.
+pub fn read(path: &Path, octets: &[u8], origin: &Name) -> Result<usize, String> {
+    zone::Zone::read(path, octets, origin).map(|zone| zone.names()).map_err(|bad| bad.to_string())
+}
 
 /// The directive's name.
 const NAME: &str = "file";

@@ -360,7 +360,7 @@ async fn a_file_that_is_missing_is_awaited() {
     assert_eq!((told(&reply), reply.storable), ("SERVFAIL:  |  | ".to_owned(), false));
     for (text, expected) in [
         ("www 5 A 192.0.2.1\n", ":1: it has no SOA for the zone example.org."),
-        ("@ 5 SOA a b 1 1 1 1 1\nwww A 192.0.2\n", ":2: A: `192.0.2` is no IPv4 address"),
+        ("@ 5 SOA a b 1 1 1 1 1\nwww A 192.0.2\n", ":2: A: `192.0.2` is not an IPv4 address"),
         ("@ 5 SOA a b 1 1 1 1 1\nx NSEC3PARAM 1 0 0 -\n", ":2: zones signed with NSEC3"),
     ] {
         db.write(text);

@@ -7,12 +7,11 @@
 //!          | yes
 //!   a `match` fits? --no--> `fallthrough`: the next template; otherwise SERVFAIL
 //!          | yes
-//!   Program::text --> Rr::parse --> reply; a CNAME's target is asked for in the server blocks
+//!   Program::text --> Record::parse --> reply; a CNAME's target is asked for in the server blocks
 //! ```
 
 mod language;
 mod names;
-mod record;
 mod reply;
 mod rule;
 mod spec;

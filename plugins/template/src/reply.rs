@@ -7,9 +7,9 @@ use contract::metrics::Metrics;
 use contract::wire::{self, Class, Composer, Flags, Full, Message, Name, Rcode, RecordType};
 use contract::{Answer, Boxed, Context, LabelBook, Next, Plugin, Query, Reply, Served, Source as From, What};
 use contract::{limits, told};
+use records::Record;
 
 use crate::language::Data;
-use crate::record::Rr;
 use crate::rule::{Match, Rule, Source};
 use crate::{NAME, Section, names};
 
@@ -24,7 +24,7 @@ pub(crate) struct Templates {
 
 /// A record of the answer section, or the records that somebody else has for a CNAME's target.
 enum Piece {
-    Own(Section, Rr),
+    Own(Section, Record),
     Chased(Reply),
 }
 
@@ -90,7 +90,7 @@ impl Templates {
                     return Ok(Reply { personal, ..reply });
                 }
             };
-            let target = record.target().filter(|_| source.section == Section::Answer);
+            let target = target(&record).filter(|_| source.section == Section::Answer);
             draft.pieces.push(Piece::Own(source.section, record));
             if let Some(target) = target
                 && matches!(query.rtype, RecordType::A | RecordType::AAAA)
@@ -110,7 +110,7 @@ impl Templates {
     }
 
     /// The record of a template, or why there is none.
-    fn record(&self, source: &Source, data: &Data<'_>) -> Result<Rr, String> {
+    fn record(&self, source: &Source, data: &Data<'_>) -> Result<Record, String> {
         if let Some(record) = &source.constant {
             return Ok(record.clone());
         }
@@ -124,9 +124,8 @@ impl Templates {
         let made = source.program.text(data).map_err(|error| {
             failed("coredns_template_template_failures_total", "Templates that failed.", error.to_string())
         })?;
-        Rr::parse(&made).map_err(|error| {
-            failed("coredns_template_rr_failures_total", "Templates that made no record.", error.to_string())
-        })
+        Record::parse(&made)
+            .map_err(|reason| failed("coredns_template_rr_failures_total", "Templates that made no record.", reason))
     }
 
     fn count(&self, name: &'static str, help: &'static str, data: &Data<'_>, more: &[(&str, &str)]) {
@@ -189,7 +188,7 @@ impl Draft {
         for (section, to) in sections {
             for piece in &self.pieces {
                 match piece {
-                    Piece::Own(own, record) if *own == section => record.write(to, &mut composer)?,
+                    Piece::Own(own, record) if *own == section => write(record, to, &mut composer)?,
                     Piece::Chased(reply) if section == Section::Answer => append(reply, &mut composer)?,
                     Piece::Own(..) | Piece::Chased(_) => {}
                 }
@@ -211,21 +210,24 @@ fn append(reply: &Reply, composer: &mut Composer) -> Result<(), Full> {
     Ok(())
 }
 
-impl Rr {
-    /// Adds the record. The composer takes records of any class from messages alone, and compresses their names.
-    fn write(&self, section: wire::Section, composer: &mut Composer) -> Result<(), Full> {
-        let mut message = vec![0, 0, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
-        message[7 + 2 * section as usize] = 1;
-        message.extend_from_slice(&self.owner);
-        message.extend(self.rtype.0.to_be_bytes());
-        message.extend(self.class.0.to_be_bytes());
-        message.extend(self.ttl.to_be_bytes());
-        message.extend(u16::try_from(self.data.len()).map_err(|_| Full)?.to_be_bytes());
-        message.extend_from_slice(&self.data);
-        let message = Message::parse(&message).map_err(|_| Full)?;
-        for record in message.section(section) {
-            composer.copy(&message, &record, record.ttl)?;
-        }
-        Ok(())
+/// The name that a record leads to, if it is a CNAME.
+fn target(record: &Record) -> Option<Name> {
+    if record.rtype == RecordType::CNAME { Name::from_wire(&record.rdata) } else { None }
+}
+
+/// Adds the record. The composer takes records of any class from messages alone, and compresses their names.
+fn write(own: &Record, section: wire::Section, composer: &mut Composer) -> Result<(), Full> {
+    let mut message = vec![0, 0, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+    message[7 + 2 * section as usize] = 1;
+    message.extend_from_slice(&own.owner);
+    message.extend(own.rtype.0.to_be_bytes());
+    message.extend(own.class.0.to_be_bytes());
+    message.extend(own.ttl.to_be_bytes());
+    message.extend(u16::try_from(own.rdata.len()).map_err(|_| Full)?.to_be_bytes());
+    message.extend_from_slice(&own.rdata);
+    let message = Message::parse(&message).map_err(|_| Full)?;
+    for record in message.section(section) {
+        composer.copy(&message, &record, record.ttl)?;
     }
+    Ok(())
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use contract::wire::{Class, Ede, Name, Rcode, RecordType};
 use contract::{LabelBook, Pattern, Query};
+use records::Record;
 
 use crate::language::{Data, Program};
-use crate::record::Rr;
 
 /// One `template`.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Source {
     pub(crate) section: crate::Section,
     pub(crate) program: Arc<Program>,
     /// The record, if it is always the same.
-    pub(crate) constant: Option<Rr>,
+    pub(crate) constant: Option<Record>,
 }
 
 /// What a rule says to a question in its zones, of its class and type.

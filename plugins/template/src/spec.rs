@@ -5,9 +5,9 @@ use std::sync::Arc;
 use contract::corefile::{Report, Statement, Word, no_body, repeated, unknown_property, value};
 use contract::wire::{Class, Ede, Name, Rcode, RecordType};
 use contract::{BuildError, Context, Pattern, Plugin, Spec};
+use records::Record;
 
 use crate::language::{Field, Groups, Program};
-use crate::record::Rr;
 use crate::reply::Templates;
 use crate::rule::{Rule, Source};
 use crate::{NAME, names};
@@ -159,7 +159,7 @@ fn record(section: Section, word: &Word, groups: &Groups, rule: &Rule, report: &
         Some(text) => Some(text.to_owned()),
         None => sample(&program, rule),
     };
-    let constant = match sample.map(|text| (Rr::parse(&text), text)) {
+    let constant = match sample.map(|text| (Record::parse(&text), text)) {
         None => None,
         Some((Ok(record), _)) => Some(record).filter(|_| is_constant),
         Some((Err(reason), text)) => {

@@ -35,7 +35,7 @@ mod zone;
 const AT_A_TIME: usize = 6;
 
 /// Crates of the folder that are no directives, so have no README with examples.
-const LIBRARIES: [&str; 2] = ["contract", "upstream"];
+const LIBRARIES: [&str; 3] = ["contract", "records", "upstream"];
 
 /// Examples that are only checked and not served: the README, a part of the example's text, and why. A reason is about the
 /// machine that the tests run on.

@@ -4,9 +4,7 @@
 //! `\$` and `$$` for the sign itself.
 
 use contract::limits::ZONE_GENERATED_MAX;
-
-use super::fields;
-use super::lexer::{Entry, Word};
+use records::{Entry, Word, number};
 
 /// A record that is written once for many numbers.
 pub(super) struct Template<'e> {
@@ -23,14 +21,8 @@ impl<'e> Template<'e> {
         let [_, range, words @ ..] = entry.words.as_slice() else {
             return Err("expected `$GENERATE START-STOP[/STEP] OWNER TYPE RDATA`".to_owned());
         };
-        let text = range.text()?;
-        let (bounds, step) =
-            text.split_once('/').map_or((text, Ok(1)), |(bounds, step)| (bounds, fields::number(step)));
-        let (first, last) = bounds.split_once('-').ok_or_else(|| format!("`{text}` is no range such as `1-20`"))?;
-        let (first, last, step): (u32, u32, u32) = (fields::number(first)?, fields::number(last)?, step?);
-        if step == 0 || last < first || last > i32::MAX as u32 {
-            return Err(format!("`{text}` is no range such as `1-20` or `0-20/2`"));
-        }
+        let wrong = || format!("`{range}` is no range such as `1-20` or `0-20/2`");
+        let (first, last, step) = range.text().and_then(bounds).ok_or_else(wrong)?;
         if (last - first) / step > ZONE_GENERATED_MAX {
             return Err(format!("more than {ZONE_GENERATED_MAX} steps"));
         }
@@ -47,6 +39,14 @@ impl<'e> Template<'e> {
             }
         })
     }
+}
+
+/// `START-STOP[/STEP]`.
+fn bounds(text: &str) -> Option<(u32, u32, u32)> {
+    let (bounds, step) = text.split_once('/').unwrap_or((text, "1"));
+    let (first, last) = bounds.split_once('-')?;
+    let (first, last, step) = (number(first)?, number(last)?, number(step)?);
+    (step > 0 && first <= last && last <= i32::MAX as u32).then_some((first, last, step))
 }
 
 /// A word with the number in its places.

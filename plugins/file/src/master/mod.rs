@@ -1,29 +1,28 @@
 //! Zone files (RFC 1035 5): entries, the owner, TTL and class that they take over from earlier ones, and directives.
 //!
 //! ```text
-//!   octets --lexer--> entries (words, where they stand) --Reader--> owner, TTL, type --rdata--> wire form
-//!                                                        '--$INCLUDE--> another file, one level deeper
+//!   octets --records::Lexer--> entries (words, where they stand) --Reader--> owner, TTL, type, data in wire form
+//!                                                                 '--$INCLUDE--> another file, one level deeper
 //! ```
 
-mod fields;
 mod generate;
-mod lexer;
-mod name;
-mod rdata;
-mod service;
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use contract::limits::{ZONE_FILE_MAX, ZONE_INCLUDES_MAX, ZONE_RECORDS_MAX};
-use contract::wire::{Name, RecordType};
+use contract::wire::{Class, Name, RecordType};
+use records::{Entry, Head, Lexer, name, names, rdata, seconds};
 
 use generate::Template;
-use lexer::{Entry, Lexer, Word};
 
 /// The TTL of generated records without one, seconds; CoreDNS's, which does not look at `$TTL` there.
 const GENERATED_TTL: u32 = 3_600;
+
+/// The types whose names are told in lower case, as CoreDNS has it; those of others keep their case.
+const LOWER: [RecordType; 6] =
+    [RecordType::NS, RecordType::CNAME, RecordType::SOA, RecordType::MX, RecordType::SVCB, RecordType::HTTPS];
 
 /// A record of a zone file.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,11 +76,9 @@ impl Reader<'_> {
         let mut lexer = Lexer::new(octets);
         let mut owner: Option<Name> = None;
         loop {
-            let line = lexer.line();
             let bad = |line, reason| BadZone { file: path.to_owned(), line, reason };
-            let Some(entry) = lexer.entry().map_err(|(line, reason)| bad(line, reason))? else { return Ok(()) };
-            let first = entry.words.first().expect("an entry has a word");
-            let line = if entry.line == 0 { line } else { entry.line };
+            let Some(entry) = lexer.entry().map_err(|wrong| bad(wrong.line, wrong.reason))? else { return Ok(()) };
+            let (first, line) = (entry.words.first().expect("an entry has a word"), entry.line);
             match first.octets.to_ascii_uppercase().as_slice() {
                 b"$INCLUDE" if !first.is_quoted => {
                     let (path, inner) = include(&entry, path, &origin).map_err(|reason| bad(line, reason))?;
@@ -131,14 +128,20 @@ impl Reader<'_> {
     fn record(&mut self, entry: &Entry, owner: &mut Option<Name>, origin: &[u8]) -> Result<(), String> {
         let mut words = entry.words.as_slice();
         if !entry.starts_blank {
-            let written = name::absolute(&words[0].octets, origin)?;
-            *owner = Name::from_wire(&written);
+            *owner = Name::from_wire(&name(&words[0], origin)?);
             words = &words[1..];
         }
         let owner = owner.as_ref().ok_or("a record without an owner, and none before it")?;
-        let (explicit, rtype, rdata) = head(words)?;
-        let rdata = rdata::parse(rtype, rdata, origin)?;
-        let ttl = self.ttl(explicit, rtype, &rdata)?;
+        let Head { ttl, class, rtype, data } = Head::read(words)?;
+        if let Some(class) = class.filter(|class| *class != Class::IN) {
+            return Err(format!("class {class}: only IN is served"));
+        }
+        let mut rdata = rdata(rtype, data, origin)?;
+        if LOWER.contains(&rtype) {
+            let names = names(rtype, &rdata).expect("what was read has the form of its type");
+            names.into_iter().for_each(|name| rdata[name].make_ascii_lowercase());
+        }
+        let ttl = self.ttl(ttl, rtype, &rdata)?;
         self.records += 1;
         if self.records > ZONE_RECORDS_MAX {
             return Err(format!("more than {ZONE_RECORDS_MAX} records"));
@@ -165,52 +168,27 @@ impl Reader<'_> {
     }
 }
 
-/// TTL, type, and the words of RDATA.
-fn head(mut words: &[Word]) -> Result<(Option<u32>, RecordType, &[Word]), String> {
-    let (mut ttl, mut has_class) = (None, false);
-    while let Some((word, behind)) = words.split_first() {
-        words = behind;
-        let text = word.text()?;
-        if word.is_quoted {
-            return Err(format!("expected a type, not `\"{text}\"`"));
-        }
-        if !has_class && text.eq_ignore_ascii_case("IN") {
-            has_class = true;
-        } else if ["CH", "HS", "CS", "ANY"].iter().any(|class| text.eq_ignore_ascii_case(class)) {
-            return Err(format!("class `{text}`: only IN is served"));
-        } else if ttl.is_none()
-            && let Some(seconds) = fields::seconds(text)
-        {
-            ttl = Some(seconds);
-        } else {
-            let rtype = RecordType::parse(text).ok_or_else(|| format!("`{text}` is no type of records"))?;
-            return Ok((ttl, rtype, words));
-        }
-    }
-    Err("a record without a type".to_owned())
-}
-
 fn directive_ttl(entry: &Entry) -> Result<Ttl, String> {
     let [_, word] = entry.words.as_slice() else { return Err("expected `$TTL SECONDS`".to_owned()) };
-    let text = word.text()?;
-    let seconds = fields::seconds(text).ok_or_else(|| format!("`{text}` is no TTL"))?;
+    let seconds = word.text().and_then(seconds).ok_or_else(|| format!("`{word}` is no TTL"))?;
     Ok(Ttl { seconds, is_fixed: true })
 }
 
 fn only_name(entry: &Entry, origin: &[u8]) -> Result<Vec<u8>, String> {
     let [_, word] = entry.words.as_slice() else { return Err("expected `$ORIGIN NAME`".to_owned()) };
-    name::absolute(&word.octets, origin)
+    name(word, origin)
 }
 
 /// Where the file is, beside the one that includes it unless its path is whole, and the origin it starts with.
 fn include(entry: &Entry, from: &Path, origin: &[u8]) -> Result<(PathBuf, Vec<u8>), String> {
     let (file, inner) = match entry.words.as_slice() {
         [_, file] => (file, origin.to_vec()),
-        [_, file, inner] => (file, name::absolute(&inner.octets, origin)?),
+        [_, file, inner] => (file, name(inner, origin)?),
         _ => return Err("expected `$INCLUDE FILE [ORIGIN]`".to_owned()),
     };
     let beside = from.parent().unwrap_or(Path::new(""));
-    Ok((beside.join(file.text()?), inner))
+    let file = file.text().ok_or_else(|| format!("`{file}` is no UTF-8"))?;
+    Ok((beside.join(file), inner))
 }
 
 /// A file's octets, `most` of them at most.

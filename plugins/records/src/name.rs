@@ -1,40 +1,46 @@
-//! Names as zone files write them, and escapes (RFC 1035 5.1). Case is kept: RDATA is told as it was written.
+//! Names and character strings as they are written, and escapes (RFC 1035 5.1). Case is kept.
 
 use contract::wire::NAME_MAX;
+
+use crate::lexer::{Word, shown};
 
 /// The longest label, octets (RFC 1035 2.3.4).
 const LABEL_MAX: usize = 63;
 
-/// The wire form of a name; without a final dot it is below `origin`, which is in wire form.
-pub(super) fn absolute(text: &[u8], origin: &[u8]) -> Result<Vec<u8>, String> {
-    let shown = || text.escape_ascii();
+/// The wire form of a name; without a final dot it is below `origin`, which is in wire form and which `@` stands for.
+pub fn name(word: &Word, origin: &[u8]) -> Result<Vec<u8>, String> {
+    let wrong = |reason: &str| format!("`{word}` is no name: {reason}");
+    if word.is_quoted {
+        return Err(wrong("it stands in quotes"));
+    }
+    let text = word.octets.as_slice();
     if text == b"@" {
         return Ok(origin.to_vec());
     }
     if text == b"." {
         return Ok(vec![0]);
     }
-    let (mut wire, mut start, mut at, mut is_absolute) = (vec![0u8], 0, 0, false);
     if text.is_empty() {
-        return Err("an empty name".to_owned());
+        return Err(wrong("it is empty"));
     }
+    let (mut wire, mut start, mut at, mut is_absolute) = (vec![0u8], 0, 0, false);
     while at < text.len() {
         is_absolute = text[at] == b'.';
         if is_absolute {
             if wire.len() == start + 1 {
-                return Err(format!("`{}`: a label is empty", shown()));
+                return Err(wrong("a label is empty"));
             }
             start = wire.len();
             wire.push(0);
             at += 1;
             continue;
         }
-        let (octet, taken) = octet(&text[at..]).ok_or_else(|| format!("`{}`: a wrong escape", shown()))?;
+        let (octet, taken) = octet(&text[at..]).ok_or_else(|| wrong("a wrong escape"))?;
         wire.push(octet);
         at += taken;
         let length = wire.len() - start - 1;
         if length > LABEL_MAX {
-            return Err(format!("`{}`: a label is longer than {LABEL_MAX} octets", shown()));
+            return Err(wrong(&format!("a label is longer than {LABEL_MAX} octets")));
         }
         wire[start] = length as u8;
     }
@@ -42,7 +48,7 @@ pub(super) fn absolute(text: &[u8], origin: &[u8]) -> Result<Vec<u8>, String> {
         wire.extend_from_slice(origin);
     }
     if wire.len() > NAME_MAX {
-        return Err(format!("`{}`: the name is longer than {NAME_MAX} octets", shown()));
+        return Err(wrong(&format!("the name is longer than {NAME_MAX} octets")));
     }
     Ok(wire)
 }
@@ -62,16 +68,14 @@ fn octet(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// A character string without its escapes; at most 255 octets unless `most` says otherwise.
-pub(super) fn string(text: &[u8], most: usize) -> Result<Vec<u8>, String> {
+/// A text without its escapes.
+pub(crate) fn unescaped(text: &[u8]) -> Result<Vec<u8>, String> {
     let (mut octets, mut at) = (Vec::with_capacity(text.len()), 0);
     while at < text.len() {
-        let (one, taken) = octet(&text[at..]).ok_or_else(|| format!("`{}`: a wrong escape", text.escape_ascii()))?;
+        let wrong = || format!("`{}`: a wrong escape", shown(text));
+        let (one, taken) = octet(&text[at..]).ok_or_else(wrong)?;
         octets.push(one);
         at += taken;
-    }
-    if octets.len() > most {
-        return Err(format!("a text of {} octets, more than {most}", octets.len()));
     }
     Ok(octets)
 }
