@@ -364,10 +364,8 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
 
 /// What of a block's chain stands ahead of memory.
 fn ahead(built: &Built<'_>, register: &Register) -> Option<AheadOf> {
-    let plugins: Box<[_]> = built.chain.iter().filter(|plugin| plugin.ahead().is_some()).cloned().collect();
-    let own_id = || register.number(format!("{}\n--- ahead", built.plan.fingerprint));
     let count = built.plan.chain.iter().filter(|spec| wiring::stands_ahead_of_memory(spec.name())).count();
-    (!plugins.is_empty()).then(|| AheadOf { count, plugins, own_id: own_id() })
+    AheadOf::new(&built.chain, count, || register.number(format!("{}\n--- ahead", built.plan.fingerprint)))
 }
 
 /// The label `server` as CoreDNS writes it: a wildcard address is left out.

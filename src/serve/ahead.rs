@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache::BlockId;
 use contract::wire::{Class, RecordType};
-use contract::{Boxed, Client, Failure, Inside, Next, Past, Plugin, Query, Scope, Served, Verdict, What};
+use contract::{Ahead, Boxed, Client, Failure, Inside, Next, Past, Plugin, Query, Scope, Served, Verdict, What};
 
 use super::block::Block;
 use super::zones::{Entrance, filtered};
@@ -15,15 +15,33 @@ pub struct AheadOf {
     /// How many plugins of the chain stand ahead of memory, whether or not they have a say there.
     pub count: usize,
     /// Those with a say.
-    pub plugins: Box<[Arc<dyn Plugin>]>,
+    plugins: Box<[Arc<dyn Plugin>]>,
+    /// Those of them that must see some questions even where memory knows an answer.
+    first: Box<[Arc<dyn Plugin>]>,
     /// The block's number in store keys for questions that came out of them and that they would change again.
     pub own_id: Arc<BlockId>,
 }
 
 impl AheadOf {
+    /// Of a chain whose first `count` plugins stand ahead of memory; `None` if none of them has a say there.
+    pub fn new(chain: &[Arc<dyn Plugin>], count: usize, own_id: impl FnOnce() -> Arc<BlockId>) -> Option<Self> {
+        let those = |has: fn(&dyn Ahead) -> bool| {
+            let plugins = chain.iter().filter(|plugin| plugin.ahead().is_some_and(has));
+            plugins.cloned().collect::<Box<[_]>>()
+        };
+        let (plugins, first) = (those(|_| true), those(|ahead| ahead.may_be_first()));
+        (!plugins.is_empty()).then(|| Self { count, plugins, first, own_id: own_id() })
+    }
+
     /// True if one of them must see the question before memory is asked.
+    #[inline]
     pub fn always(&self, client: &Client, rtype: RecordType) -> bool {
-        self.plugins.iter().filter_map(|plugin| plugin.ahead()).any(|ahead| ahead.always(client, rtype))
+        !self.first.is_empty() && self.is_first(client, rtype)
+    }
+
+    #[inline(never)]
+    fn is_first(&self, client: &Client, rtype: RecordType) -> bool {
+        self.first.iter().filter_map(|plugin| plugin.ahead()).any(|ahead| ahead.always(client, rtype))
     }
 
     /// True if one of them changes the question or its replies. `name` is in wire form and lower case.
@@ -33,7 +51,7 @@ impl AheadOf {
 
     /// True if what one of them does depends on who asks.
     pub fn is_personal(&self) -> bool {
-        self.plugins.iter().filter_map(|plugin| plugin.ahead()).any(contract::Ahead::is_personal)
+        self.plugins.iter().filter_map(|plugin| plugin.ahead()).any(Ahead::is_personal)
     }
 }
 

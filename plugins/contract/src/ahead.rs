@@ -21,6 +21,11 @@ use crate::wire::{Class, EdnsView, RecordType};
 
 /// A plugin that stands ahead of memory.
 pub trait Ahead: Send + Sync {
+    /// False if [`Ahead::always`] never is true: then hits do not ask.
+    fn may_be_first(&self) -> bool {
+        true
+    }
+
     /// True for questions that it must see even where memory knows an answer. Asked of every question, so it takes a few
     /// instructions and looks at no name.
     fn always(&self, _client: &Client, _rtype: RecordType) -> bool {

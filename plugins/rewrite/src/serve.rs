@@ -105,6 +105,10 @@ impl Plugin for Rewrite {
 }
 
 impl Ahead for Rewrite {
+    fn may_be_first(&self) -> bool {
+        self.is_personal
+    }
+
     fn always(&self, _client: &Client, _rtype: RecordType) -> bool {
         self.is_personal
     }

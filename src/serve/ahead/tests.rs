@@ -157,7 +157,7 @@ impl House {
             zones: [Name::root()].into(),
             id: Arc::new(BlockId(1)),
             walk_id: Arc::new(BlockId(2)),
-            ahead: Some(AheadOf { count: ahead.len(), plugins: ahead.into(), own_id: Arc::new(BlockId(3)) }),
+            ahead: AheadOf::new(&ahead, ahead.len(), || Arc::new(BlockId(3))),
             chain: chain.into(),
             reads_options: false,
             arrangers: [].into(),
