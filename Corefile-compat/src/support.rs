@@ -167,6 +167,17 @@ mod tests {
         assert!(properties("tsig").is_empty());
     }
 
+    /// The directives that node-cache 1.26.8 is built with.
+    const NODE_CACHE: &str = "bind bufsize cache debug dns64 errors forward health hosts loadbalance log loop prometheus pprof \
+                              reload rewrite template timeouts trace whoami";
+
+    #[test]
+    fn every_directive_of_node_cache_is_served() {
+        for name in NODE_CACHE.split_whitespace() {
+            assert!(matches!(lookup(name), Some(Support::Served { .. })), "{name}");
+        }
+    }
+
     #[test]
     fn the_readme_holds_the_table() {
         let readme = include_str!("../README.md");
