@@ -1,6 +1,7 @@
 //! What a zone says, in DNS terms; what happens when its file changes; and how it is written in a Corefile.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ h.sub    A 192.0.2.7
 ";
 
 /// A file of a test's own, removed at the end.
+#[derive(Debug)]
 struct Db(PathBuf);
 
 impl Db {
@@ -63,8 +65,13 @@ impl Db {
         this
     }
 
+    /// Each writing has a time of its own: on fake time several fall into one tick of the file system's clock.
     fn write(&self, text: &str) {
+        static WRITTEN: AtomicU64 = AtomicU64::new(1);
         std::fs::write(&self.0, text).unwrap();
+        let file = std::fs::File::options().write(true).open(&self.0).unwrap();
+        let seconds = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
     }
 
     fn plugin(&self, rest: &str) -> Arc<dyn Plugin> {
@@ -303,6 +310,7 @@ async fn another_serial_replaces_the_zone() {
     let world = Arc::new(World::default());
     plugin.attach(Arc::clone(&world) as Arc<dyn Blocks>);
     let work = tokio::spawn(Arc::clone(&plugin).run());
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let series =
         format!("nearpath_file_reload_failures_total{{zone=\"example.org.\",zonefile=\"{}\"}}", db.0.display());
     for (text, told_then, forgets, failures) in [
@@ -330,6 +338,85 @@ async fn another_serial_replaces_the_zone() {
     }
     assert!(world.forgotten.lock().unwrap().contains(&"*.example.org.".to_owned()));
     work.abort();
+}
+
+/// A plugin that has run for so long, and how many names were to be forgotten meanwhile.
+async fn started(statement: &str, context: &contract::Context, ran: Duration) -> (Arc<dyn Plugin>, usize) {
+    let plugin = built(checked(statement), context);
+    let world = Arc::new(World::default());
+    plugin.attach(Arc::clone(&world) as Arc<dyn Blocks>);
+    let work = tokio::spawn(Arc::clone(&plugin).run());
+    tokio::time::sleep(ran).await;
+    work.abort();
+    let _ = work.await; // only then it has let go of the plugin
+    let forgotten = world.forgotten.lock().unwrap().len();
+    (plugin, forgotten)
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_forgets_what_an_earlier_corefile_said() {
+    let text = |octet: u8| format!("@ 5 SOA a b 1 1 1 1 1\nwww A 192.0.2.{octet}\n");
+    let (whole, cut_off) = (Duration::from_secs(5), Duration::from_millis(500));
+    let db = Db::new("corefiles", &text(1));
+    let context = context();
+    let once = format!("file {} example.org {{\n reload 0\n}}", db.0.display());
+    let again = format!("file {} example.org {{\n reload 1m\n}}", db.0.display());
+    let mut earlier = None;
+    for (octet, statement, ran, forgotten, why) in [
+        (1, &once, whole, 4, "memory may be an earlier process's"),
+        (1, &again, whole, 0, "the same was said before"),
+        (2, &once, whole, 4, "another zone, although of the same serial"),
+        (2, &once, whole, 0, "the same was said before"),
+        (3, &again, cut_off, 2, "another zone"),
+        (3, &again, whole, 4, "what was stored late is still to be forgotten"),
+        (3, &again, whole, 0, "the same was said before"),
+    ] {
+        db.write(&text(octet));
+        // the earlier one goes when the new one runs
+        let (plugin, found) = started(statement, &context, ran).await;
+        assert_eq!(found, forgotten, "{octet}: {why}");
+        earlier = Some(plugin);
+    }
+    // no process goes on when nobody holds it any more
+    drop(earlier);
+    assert_eq!(started(&once, &context, whole).await.1, 4);
+}
+
+/// Answers behind the zone, and meanwhile the zone's file changes.
+#[derive(Debug)]
+struct Behind {
+    db: Arc<Db>,
+    text: Option<String>,
+}
+
+impl Plugin for Behind {
+    fn name(&self) -> &'static str {
+        "behind"
+    }
+
+    fn serve<'a>(&'a self, query: &'a Query, _next: Next<'a>) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            self.text.iter().for_each(|text| self.db.write(text));
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            let answer = Answer::empty(&query.name, query.rtype, query.class, Rcode::NXDOMAIN);
+            Ok(Reply::fresh(answer, Source::Plugin("behind")))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_falls_through_a_zone_that_changes_is_not_memorised() {
+    let text = |serial: u32, name: &str| format!("@ 5 SOA a b {serial} 1 1 1 1\n{name} A 192.0.2.1\n");
+    for (after, storable) in [(None, true), (Some(text(1, "new")), true), (Some(text(2, "new")), false)] {
+        let db = Arc::new(Db::new("behind", &text(1, "old")));
+        let plugin = db.plugin("example.org {\n reload 5s\n fallthrough\n}");
+        let work = tokio::spawn(Arc::clone(&plugin).run());
+        let behind = Arc::new(Behind { db, text: after });
+        let asked = query("new.example.org", RecordType::A);
+        let reply = testing::ask(&[plugin, behind], &asked).await.unwrap();
+        assert_eq!((told(&reply), reply.storable), ("NXDOMAIN:  |  | ".to_owned(), storable));
+        work.abort();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -442,7 +529,9 @@ fn whatever_a_file_says_it_is_read_or_refused() {
             text += words[numbers.below(words.len())];
             text += [" ", ""][usize::from(numbers.below(8) == 0)];
         }
-        let Ok(zone) = crate::zone::Zone::read(&PathBuf::from("db"), text.as_bytes(), &origin) else { continue };
+        let mut files = crate::stamps::Stamps::default();
+        let zone = crate::zone::Zone::read(&PathBuf::from("db"), text.as_bytes(), &origin, None, &mut files);
+        let Ok(Some(zone)) = zone else { continue };
         read += 1;
         for name in ["example.org", "a.example.org", "b.a.example.org", "c.b.a.example.org", r"\000.example.org"] {
             let name = Name::parse(name).unwrap();
