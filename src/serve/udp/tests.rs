@@ -16,6 +16,7 @@ use super::pulse::Pulse;
 use super::worker::{Listen as _, Station};
 use super::{UdpSockets, UdpWorkers};
 use contract::Transport;
+use contract::limits::RECEIVE_BUFFER;
 
 use crate::serve::desk::{TestDoor, apology, packet};
 use crate::serve::{Door as _, sockets};
