@@ -26,6 +26,8 @@ impl Entrance {
         let shared = self.0.shared();
         let Some(Aged { reply, block, key, arrived }) = aged else { return flight.await };
         let patience = block.store.as_ref().map_or(STALE_AFTER, Policy::patience);
+        // before the client is given up (`cancel`)
+        let patience = patience.min(block.answer_within * 3 / 4);
         let patience = patience.saturating_sub(shared.clock.now().since(arrived));
         match timeout(patience, flight).await {
             Ok(served) if !is_failure(&served) => return served,

@@ -219,8 +219,7 @@ impl Zones {
             let Some(candidate) = candidate.get_mut(..length) else { return true }; // such a name is passed over
             candidate[..rest.len()].copy_from_slice(rest);
             candidate[rest.len()..].copy_from_slice(domain);
-            let block = self.around(candidate).next(); // with views that look at clients no walk is memorised
-            let verdict = block.map(|block| block.verdict(client, candidate, rtype));
+            let verdict = self.find_as(client, candidate, rtype).map(|block| block.verdict(client, candidate, rtype));
             verdict.is_none_or(|verdict| verdict == Verdict::Allow)
         })
     }

@@ -1,8 +1,6 @@
 //! A Corefile inside a Kubernetes manifest: the ConfigMap of an installed node-local-dns, as a file or as `kubectl get -o yaml`
 //! prints it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 /// Octets of a manifest; the largest that installers ship has some thousand.
@@ -26,7 +24,8 @@ pub struct Found {
 struct Object {
     kind: String,
     metadata: Metadata,
-    data: BTreeMap<String, String>,
+    /// Texts in a ConfigMap; other kinds have data of other shapes.
+    data: serde_json::Value,
     /// Of a `List`.
     items: Vec<Object>,
 }
@@ -47,26 +46,15 @@ pub fn corefiles(manifest: &str) -> Result<Vec<Found>, String> {
     let mut found = Vec::new();
     let mut kinds = Vec::new();
     for (line, document) in documents {
-        // other kinds have `data` of other shapes
-        let head: Head = parse(line, &document)?;
-        kinds.extend((!head.kind.is_empty()).then(|| head.kind.clone()));
-        if head.kind != "ConfigMap" && !head.kind.ends_with("List") {
-            continue;
-        }
         let object: Object = parse(line, &document)?;
-        collect(object, &mut found);
+        kinds.extend((!object.kind.is_empty()).then(|| object.kind.clone()));
+        collect(object, &mut found).map_err(|reason| format!("document at line {line}: {reason}"))?;
     }
     match found.is_empty() {
         false => Ok(found),
         true if kinds.is_empty() => Err("no Kubernetes object is in it; expected a ConfigMap".to_owned()),
         true => Err(format!("no ConfigMap in it has a key `{}`; it has {}", KEYS.join("` or `"), kinds.join(", "))),
     }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Head {
-    kind: String,
 }
 
 fn parse<T: serde::de::DeserializeOwned>(line: usize, document: &str) -> Result<T, String> {
@@ -76,18 +64,23 @@ fn parse<T: serde::de::DeserializeOwned>(line: usize, document: &str) -> Result<
     })
 }
 
-fn collect(object: Object, found: &mut Vec<Found>) {
-    let Object { kind, metadata, mut data, items } = object;
-    if kind == "ConfigMap" || kind.is_empty() {
+fn collect(object: Object, found: &mut Vec<Found>) -> Result<(), String> {
+    let Object { kind, metadata, data, items } = object;
+    if kind == "ConfigMap" {
         let name = match metadata.namespace.is_empty() {
             true => metadata.name,
             false => format!("{}/{}", metadata.namespace, metadata.name),
         };
         for key in KEYS {
-            found.extend(data.remove(key).map(|text| Found { place: format!("{name}:{key}"), text }));
+            let place = format!("{name}:{key}");
+            match data.get(key) {
+                Some(serde_json::Value::String(text)) => found.push(Found { place, text: text.clone() }),
+                Some(_) => return Err(format!("{place} is no text")),
+                None => {}
+            }
         }
     }
-    items.into_iter().for_each(|item| collect(item, found));
+    items.into_iter().try_for_each(|item| collect(item, found))
 }
 
 /// The documents of a YAML stream, each with the line at which it begins.
@@ -128,6 +121,13 @@ mod tests {
                     - kind: ConfigMap\n  metadata: {name: b}\n  data: {Corefile.base: '. {}'}\n";
         let places: Vec<String> = corefiles(list).unwrap().into_iter().map(|found| found.place).collect();
         assert_eq!(places, ["a:Corefile", "b:Corefile.base"]);
+    }
+
+    #[test]
+    fn objects_of_other_kinds_have_data_of_other_shapes() {
+        let list = "kind: List\nitems:\n- kind: ControllerRevision\n  data: {spec: {replicas: 1}}\n- kind: Secret\n  data: 7\n\
+                    - kind: ConfigMap\n  metadata: {name: a}\n  data: {Corefile: '. {}', other: x}\n";
+        assert_eq!(corefiles(list).unwrap().len(), 1);
     }
 
     #[test]

@@ -69,7 +69,8 @@ fn finish(composer: Composer, composed: Result<(), Full>, rcode: Rcode, from: &R
         true => Some(told::STALE_PROOFS.plain()),
         false => from.ede.clone(),
     };
-    let answer = Answer::composed(composer.finish(), rcode);
+    let (set, clear) = from.answer.forced_flags();
+    let answer = Answer::composed(composer.finish(), rcode).with_flags(set, clear);
     Ok(Reply {
         // what is said of the answer itself is said of it in memory as well
         answer: Arc::new(match from.answer.ede() {

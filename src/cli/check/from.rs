@@ -1,7 +1,8 @@
 //! `--from`: the Corefiles in another server's manifests. What a manifest leaves to be said at run time is taken for what is usual,
 //! and said.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -20,11 +21,13 @@ const USUAL_CENTRE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 96, 0, 10));
 /// Reads a manifest. With `values` the placeholders of node-cache are filled in.
 pub(super) fn read(path: &Path, values: Option<Values>) -> anyhow::Result<Vec<Text>> {
     let name = path.display();
-    let about = fs::metadata(path).with_context(|| format!("cannot read the manifest {name}"))?;
-    if about.len() > MANIFEST_OCTETS_MAX {
-        anyhow::bail!("{name} has {} octets; a manifest has at most {MANIFEST_OCTETS_MAX}", about.len());
+    let mut manifest = String::new();
+    // a pipe has no length
+    let read = File::open(path).and_then(|file| file.take(MANIFEST_OCTETS_MAX + 1).read_to_string(&mut manifest));
+    let octets = read.with_context(|| format!("cannot read the manifest {name}"))?;
+    if octets as u64 > MANIFEST_OCTETS_MAX {
+        anyhow::bail!("{name} has more than {MANIFEST_OCTETS_MAX} octets, which no manifest has");
     }
-    let manifest = fs::read_to_string(path).with_context(|| format!("cannot read the manifest {name}"))?;
     let found = manifest::corefiles(&manifest).map_err(|reason| anyhow::anyhow!("{name}: {reason}"))?;
     let values = values.map(usual);
     found

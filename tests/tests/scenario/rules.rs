@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use nearpath_tests::{Daemon, Reply, Udp, Upstream, ask};
+use nearpath_tests::{Behaviour, Daemon, Reply, Udp, Upstream, ask};
 
 /// Two pods with one list, and one of another namespace.
 const PODS: &str = "shop/web 127.3.0.1 search shop.svc.cluster.local svc.cluster.local cluster.local\n\
@@ -172,4 +173,39 @@ fn a_pattern_that_others_would_explode_on_is_tried_in_linear_time() {
         let name = format!("{label}.{label}.{label}.{index}.example.com");
         node.daemon.asked(&ask(&name, "A")).is("NXDOMAIN");
     }
+}
+
+#[test]
+fn acl_behind_a_view_holds_for_memorised_walks() {
+    let addresses = ".:PORT {\n bind IP\n cache\n view six {\n  expr type() == 'AAAA'\n }\n forward . UPSTREAM\n}\n";
+    let others = ".:PORT {\n bind IP\n cache\n acl {\n  block net 127.3.0.2/32\n }\n forward . UPSTREAM\n}\n";
+    let node = node_of(&format!("{addresses}{others}"));
+    for _ in 0..2 {
+        is_chain(&node.search(1, "www.example.com"), "www.example.com", "192.0.2.1");
+        node.search(2, "www.example.com").is("SERVFAIL");
+        node.pod(2).asks(&ask("www.example.com", "A")).is("REFUSED");
+    }
+}
+
+#[test]
+fn flags_that_are_forced_stay_through_memory_and_walks() {
+    const RA: u16 = 0x80;
+    let node = node("header {\n  response clear ra\n }");
+    for _ in 0..2 {
+        for reply in [node.pod(1).asks(&ask("www.example.com", "A")), node.search(1, "www.example.com")] {
+            assert_eq!((reply.rcode, reply.flags & RA), (0, 0), "{reply:?}");
+        }
+    }
+    assert_eq!(node.asked_for("www.example.com."), 1);
+}
+
+#[test]
+fn a_stale_answer_comes_before_a_query_is_given_up() {
+    let node = node("cancel 1s");
+    node.upstream.knows(&["old.example.com. 1 A 192.0.2.9"]);
+    node.daemon.asked(&ask("old.example.com", "A")).is("NOERROR");
+    std::thread::sleep(Duration::from_millis(5_500)); // the shortest that answers are memorised
+    node.upstream.behaves(Behaviour::Hang);
+    let reply = node.daemon.asked(&ask("old.example.com", "A").edns(1232));
+    reply.is("NOERROR").ede(&[3]).answers_are(&["old.example.com. A 192.0.2.9"]);
 }

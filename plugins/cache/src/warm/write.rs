@@ -51,6 +51,9 @@ pub fn write(
         let (block, scope, rest, name) = parts_of(key);
         let list = if scope == 0 { Some(0) } else { lists.get(&scope).map(|index| index + 1) };
         let (Some(&block), Some(list)) = (blocks.get(&block.0), list) else { return true };
+        if entry.answer().forced_flags() != (0, 0) {
+            return true; // only messages are kept, and these say less
+        }
         let before = body.len();
         body.extend(block.to_be_bytes());
         body.extend(list.to_be_bytes());
