@@ -11,6 +11,7 @@ use contract::limits::{ANSWER_WITHIN, UDP_REPLY_MAX};
 use contract::metrics::Metrics;
 use contract::wire::Name;
 use contract::{Blocks as _, BuildError, Context, LabelBook, Plugin, Storing};
+use proxyproto::ProxyprotoSpec;
 use rustls::ServerConfig;
 use shed::Shed;
 use timeouts::TimeoutsSpec;
@@ -263,12 +264,16 @@ fn listen(
     Ok(Listener { at, zones, tls, timeouts, opening: opening(built) })
 }
 
-/// How the sockets of a listener are opened: as the first of its blocks says that says something.
+/// How the sockets of a listener are opened: so many as the first of its blocks says that says something, behind a proxy as the
+/// last one says, each setting for itself (as CoreDNS has it).
 fn opening(built: &[&Built<'_>]) -> Opening {
     let settings = || built.iter().map(|built| &built.plan.settings);
     Opening {
         sockets: settings().find_map(|settings| settings.multisocket.as_ref()).and_then(|spec| spec.sockets),
-        proxy: settings().find_map(|settings| settings.proxyproto.clone()).map(Arc::new),
+        proxy: settings()
+            .filter_map(|settings| settings.proxyproto.clone())
+            .reduce(ProxyprotoSpec::beside)
+            .map(Arc::new),
     }
 }
 
@@ -385,3 +390,6 @@ fn server_label(block: &BlockPlan, dns_port: u16) -> String {
     let at = endpoints(block, dns_port).ok().and_then(|all| all.into_iter().next());
     at.map(|at| format!("{}://{}", at.scheme, label_address(at.address))).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

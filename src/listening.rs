@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::corefile::Scheme;
-use contract::limits::{CONNECTIONS_PER_CLIENT_MAX, RECEIVE_BUFFER};
+use contract::limits::{CONNECTIONS_PER_CLIENT_MAX, RECEIVE_BUFFER, RECEIVE_BUFFER_SHARE_MIN};
 use proxyproto::ProxyprotoSpec;
 use socket2::Protocol;
 use tokio::runtime::Handle;
@@ -19,7 +19,7 @@ use crate::serve::connections::Connections;
 use crate::serve::https::{HttpsOptions, HttpsSocket};
 use crate::serve::proxied::Behind;
 use crate::serve::stream::{Listener, StreamOptions, StreamSocket, Timeouts};
-use crate::serve::udp::{Roster, UdpMeter, UdpSockets, UdpWorkers};
+use crate::serve::udp::{Added, Roster, UdpMeter, UdpSockets, UdpWorkers};
 use crate::serve::{Front, sockets};
 
 /// How the sockets of an address are opened. Another way means other sockets: a reload opens these beside the old ones.
@@ -169,15 +169,16 @@ impl Listening {
         let (timeouts, proxy) = (timeouts(listener), listener.opening.proxy.clone());
         let tls = || listener.tls.clone().expect("a plan has certificates where a key needs them");
         let (datagrams, stream) = match bound {
-            Bound::Dns(udp, tcp) => {
+            Bound::Dns(mut udp, tcp) => {
                 let options = StreamOptions { timeouts, connections, tls: None, proxy: proxy.clone() };
                 let tcp = tcp.serve(&front, options, &self.runtime)?;
-                udp.bound_receive_buffers(self.receive_buffer_of_each(udp.count()))?;
+                let (sockets, octets) = (udp.count(), self.receive_buffer_of_each(udp.count()));
+                udp.bound_receive_buffers(octets)?;
                 let added = match proxy {
                     None => self.udp.serve(udp, &front)?,
                     Some(proxy) => self.udp.serve(udp, &Arc::new(Behind::new(&front, &proxy)))?,
                 };
-                tell_buffer(added.local, added.receive_buffer);
+                tell_buffer(added, octets, sockets);
                 (Some(added.local), tcp)
             }
             Bound::Tls(socket) => {
@@ -192,13 +193,11 @@ impl Listening {
         Ok(Open { opening: listener.opening.clone(), front, datagrams, stream })
     }
 
-    /// Octets for each of so many sockets of an address. Where memory is bounded, what the threads' sockets would have is shared
-    /// by all.
+    /// Octets for each of so many sockets of an address: they share what a socket for each thread would have, but none has less
+    /// than a batch of questions needs.
     fn receive_buffer_of_each(&self, sockets: usize) -> usize {
-        match self.receive_buffer < RECEIVE_BUFFER {
-            true => self.receive_buffer * self.udp.threads() / sockets,
-            false => self.receive_buffer,
-        }
+        let share = self.receive_buffer * self.udp.threads() / sockets.max(self.udp.threads());
+        share.max(RECEIVE_BUFFER_SHARE_MIN.min(self.receive_buffer))
     }
 
     /// Serves another assembly. Sockets whose address stays are kept with their connections, and get the new blocks at once, the
@@ -301,14 +300,18 @@ fn timeouts(listener: &assembly::Listener) -> Timeouts {
     Timeouts { read: spec.read, write: spec.write, idle: spec.idle, questions_max: spec.max_tcp_queries }
 }
 
-fn tell_buffer(local: SocketAddr, got: usize) {
-    if got < RECEIVE_BUFFER {
+/// Tells the receive buffer that is in force where it is not the usual one; `asked` octets were asked for each of so many sockets.
+fn tell_buffer(added: Added, asked: usize, sockets: usize) {
+    let Added { local, receive_buffer: got } = added;
+    if got < asked {
         tracing::warn!(
             "the receive buffer of {local} is {} KiB where {} KiB were asked: a burst may overflow it; raise \
              net.core.rmem_max or grant CAP_NET_ADMIN",
             got >> 10,
-            RECEIVE_BUFFER >> 10
+            asked >> 10
         );
+    } else if got < RECEIVE_BUFFER {
+        tracing::info!("the receive buffer of each of the {sockets} sockets of {local} is {} KiB", got >> 10);
     }
 }
 

@@ -186,3 +186,20 @@ async fn a_reload_opens_sockets_anew_that_are_to_be_opened_otherwise() {
     assert!(listening.endpoints().eq([&at]));
     assert!(listening.drain(HANG).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_sockets_share_what_those_of_the_threads_would_have() {
+    for (receive_buffer, sockets, each) in [
+        (RECEIVE_BUFFER, 2, RECEIVE_BUFFER),
+        (RECEIVE_BUFFER, 8, RECEIVE_BUFFER / 4),
+        (RECEIVE_BUFFER, 1_024, RECEIVE_BUFFER_SHARE_MIN),
+        (1 << 20, 2, 1 << 20),
+        (1 << 20, 8, 256 << 10),
+        (1 << 20, 1_024, RECEIVE_BUFFER_SHARE_MIN),
+    ] {
+        let bounds = Bounds { receive_buffer, ..Bounds::default() };
+        let listening = Listening::start(2, &bounds, Handle::current()).unwrap();
+        assert_eq!(listening.receive_buffer_of_each(sockets), each, "{sockets} sockets and {receive_buffer} octets");
+        assert!(listening.drain(HANG).await);
+    }
+}

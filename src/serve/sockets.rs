@@ -4,7 +4,6 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
-use contract::limits;
 use nix::sys::socket::{setsockopt, sockopt};
 use rustix::net::sockopt::{self as sockopt_of, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -89,11 +88,11 @@ fn prepare_family(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks for `limits::RECEIVE_BUFFER`, past the system's bound if that is allowed, and says what was got, octets.
-pub(crate) fn enlarge_receive_buffer(socket: &UdpSocket) -> io::Result<usize> {
+/// Asks for a receive buffer of so many octets, past the system's bound if that is allowed, and says what was got.
+pub(crate) fn set_receive_buffer(socket: &UdpSocket, octets: usize) -> io::Result<usize> {
     let view = socket2::SockRef::from(socket);
-    if setsockopt(socket, sockopt::RcvBufForce, &limits::RECEIVE_BUFFER).is_err() {
-        view.set_recv_buffer_size(limits::RECEIVE_BUFFER)?;
+    if setsockopt(socket, sockopt::RcvBufForce, &octets).is_err() {
+        view.set_recv_buffer_size(octets)?;
     }
     // The kernel doubles what is asked, for its own bookkeeping, and says the double.
     Ok(view.recv_buffer_size()? / 2)

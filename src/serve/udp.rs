@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use contract::limits::RECEIVE_BUFFER;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::runtime::Handle;
 
@@ -51,7 +52,7 @@ pub struct UdpSockets {
 pub struct Added {
     /// The address, with the port that the system chose if 0 was asked.
     pub local: SocketAddr,
-    /// The receive buffer of each socket, octets; less than `limits::RECEIVE_BUFFER` if the system bounds it
+    /// The receive buffer of each socket, octets; less than was asked for if the system bounds it
     /// (`net.core.rmem_max`) and the daemon may not pass the bound (`CAP_NET_ADMIN`).
     pub receive_buffer: usize,
 }
@@ -68,10 +69,7 @@ impl UdpSockets {
         for _ in 1..count {
             sockets.push(sockets::datagram(local)?);
         }
-        let mut receive_buffer = usize::MAX;
-        for socket in &sockets {
-            receive_buffer = receive_buffer.min(sockets::enlarge_receive_buffer(socket)?);
-        }
+        let receive_buffer = receive_buffers(&sockets, RECEIVE_BUFFER)?;
         Ok(Self { sockets, added: Added { local, receive_buffer } })
     }
 
@@ -79,13 +77,11 @@ impl UdpSockets {
     ///
     /// # Errors
     /// What the system says.
-    pub fn bound_receive_buffers(&self, octets: usize) -> io::Result<()> {
-        match octets < self.added.receive_buffer {
-            true => {
-                self.sockets.iter().try_for_each(|socket| socket2::SockRef::from(socket).set_recv_buffer_size(octets))
-            }
-            false => Ok(()),
+    pub fn bound_receive_buffers(&mut self, octets: usize) -> io::Result<()> {
+        if octets < self.added.receive_buffer {
+            self.added.receive_buffer = receive_buffers(&self.sockets, octets)?;
         }
+        Ok(())
     }
 
     /// How many sockets there are.
@@ -97,6 +93,11 @@ impl UdpSockets {
     pub fn added(&self) -> Added {
         self.added
     }
+}
+
+/// Asks for a receive buffer of so many octets for each socket, and says what the one with the least has got.
+fn receive_buffers(sockets: &[UdpSocket], octets: usize) -> io::Result<usize> {
+    sockets.iter().try_fold(usize::MAX, |least, socket| Ok(least.min(sockets::set_receive_buffer(socket, octets)?)))
 }
 
 /// The threads that answer datagrams. Dropped, they answer what is queued and end; [`UdpWorkers::drain`] waits for the

@@ -208,6 +208,9 @@ pub const UDP_SEND_WITHIN: Duration = Duration::from_millis(5);
 pub const BATCH_MAX: usize = 64;
 /// The receive buffer that is asked for, octets; a burst of thousands of questions fits.
 pub const RECEIVE_BUFFER: usize = 8 << 20;
+/// What a socket has at least where an address has more sockets than threads, which share what one for each thread would have,
+/// octets: a batch of questions fits.
+pub const RECEIVE_BUFFER_SHARE_MIN: usize = 64 << 10;
 
 /// Connections of clients, TCP, TLS and HTTPS together.
 pub const CONNECTIONS_MAX: usize = 2_048;
@@ -234,6 +237,10 @@ pub const PROXY_REST_MAX: usize = 4_096;
 pub const PROXY_SESSIONS: usize = 10_240;
 /// and the largest number that it may say: some 128 octets each.
 pub const PROXY_SESSIONS_MAX: usize = 1_000_000;
+/// They are kept in so many shares at most, each with a lock of its own,
+pub const PROXY_SESSION_SHARES_MAX: usize = 64;
+/// and in fewer unless each has room for so many: senders spread over small shares unevenly.
+pub const PROXY_SESSIONS_PER_SHARE_MIN: usize = 160;
 /// The headers of an HTTP request, octets; a question by GET stands in them.
 pub const HTTP_HEADERS_MAX: u32 = 16_384;
 
@@ -316,6 +323,8 @@ pub const ERROR_LINES_MAX: usize = 1_024;
 pub const REGEXP_CHARACTERS_MAX: usize = 10_000;
 /// Parentheses, lists, signs and conditions inside each other in an expression or a template of the Corefile.
 pub const EXPRESSION_DEPTH_MAX: usize = 64;
+/// Parts of one expression of `view`, those that are asked twice counted twice (expr-lang's own bound).
+pub const EXPRESSION_PARTS_MAX: usize = 10_000;
 /// Octets of a text that a template or an expression makes: more is no record.
 pub const TEMPLATE_TEXT_MAX: usize = 64 << 10;
 /// Octets that a compiled regular expression may take.
@@ -493,6 +502,11 @@ const _: () = {
     assert!(MISSES_UNDER_PRESSURE_MAX < MISSES_PER_CLIENT_MAX);
     assert!(WARM_EVERY.as_millis() < WARM_AGE_MAX.as_millis());
     assert!(UDP_PLAIN_MAX < UDP_REPLY_MAX && UDP_REPLY_MAX < MESSAGE_MAX);
+    assert!(RECEIVE_BUFFER_SHARE_MIN < RECEIVE_BUFFER);
+    assert!(
+        PROXY_SESSION_SHARES_MAX * PROXY_SESSIONS_PER_SHARE_MIN <= PROXY_SESSIONS,
+        "all shares, unless it is said otherwise"
+    );
     assert!(2 * (UDP_QUERY_MAX + UDP_REPLY_MAX) < TAP_RING_OCTETS);
     assert!(TAP_SHOW_EVERY.as_millis() < TAP_STEP.as_millis(), "a ring has room for a step");
     assert!(TOP_TOLD_MAX < TOP_CLIENTS_MAX && TOP_TOLD_MAX < TOP_NAMES_MAX);

@@ -1,12 +1,11 @@
 //! What of a datagram is the message, and who sent it: the policy, the header and the sessions together.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 
 use contract::Moment;
 
 use crate::header::{self, Header, Seen, Wrong, read_header};
-use crate::sessions::Sessions;
+use crate::shares::Shares;
 use crate::spec::{Policy, ProxyprotoSpec};
 
 /// Reads the datagrams of one listener, for all of its threads.
@@ -14,13 +13,13 @@ use crate::spec::{Policy, ProxyprotoSpec};
 pub struct Datagrams {
     spec: ProxyprotoSpec,
     /// Who was behind a sender before, where that is wanted.
-    sessions: Option<Mutex<Sessions>>,
+    sessions: Option<Shares>,
 }
 
 impl Datagrams {
     /// For a listener with this directive.
     pub fn new(spec: ProxyprotoSpec) -> Self {
-        let sessions = spec.tracking.map(|tracking| Mutex::new(Sessions::new(tracking.lasts, tracking.most)));
+        let sessions = spec.tracking().map(|tracking| Shares::new(tracking.lasts, tracking.most));
         Self { spec, sessions }
     }
 
@@ -40,20 +39,16 @@ impl Datagrams {
         match (policy, header) {
             (Policy::Reject, Some(_)) => Err(Wrong::Unwanted),
             (Policy::Use, Some(Header { told: Some(told), .. })) => {
-                let Some(mut sessions) = self.sessions() else { return Ok(Some((message, told.source))) };
+                let Some(sessions) = &self.sessions else { return Ok(Some((message, told.source))) };
                 sessions.note(sender, told.source, now);
                 Ok((!message.is_empty()).then_some((message, told.source)))
             }
             (Policy::Use, None) => {
-                let client = self.sessions().and_then(|mut sessions| sessions.client(sender, now));
+                let client = self.sessions.as_ref().and_then(|sessions| sessions.client(sender, now));
                 Ok(Some((message, client.unwrap_or(sender))))
             }
             _ => Ok(Some((message, sender))),
         }
-    }
-
-    fn sessions(&self) -> Option<std::sync::MutexGuard<'_, Sessions>> {
-        self.sessions.as_ref().map(|sessions| sessions.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -10,6 +10,7 @@
 mod datagrams;
 mod header;
 mod sessions;
+mod shares;
 mod spec;
 
 pub use datagrams::Datagrams;

@@ -6,56 +6,86 @@ use std::time::Duration;
 
 use contract::Moment;
 
+/// A session takes a new place among those used last when this part of its time has passed since it took its own: most uses
+/// write nothing but its end.
+const PLACED_ANEW_AFTER: u32 = 4;
+
 /// Clients by the sender's address.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     lasts: Duration,
     most: usize,
     by_sender: HashMap<SocketAddr, Session>,
-    /// The senders in the order of their last use.
+    /// The senders in the order of their last use, as it was when they took their places.
     by_use: BTreeMap<u64, SocketAddr>,
-    next_use: u64,
+    next_place: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Session {
     client: SocketAddr,
     ends: Moment,
-    used: u64,
+    /// When it took its place,
+    placed: Moment,
+    /// and which.
+    place: u64,
 }
 
 impl Sessions {
     /// At most `most`, each for so long after its last use.
     pub(crate) fn new(lasts: Duration, most: usize) -> Self {
-        Self { lasts, most, by_sender: HashMap::new(), by_use: BTreeMap::new(), next_use: 0 }
+        Self { lasts, most, by_sender: HashMap::new(), by_use: BTreeMap::new(), next_place: 0 }
     }
 
     /// Remembers who is behind a sender. Where there is no room, who was not used for longest goes.
     pub(crate) fn note(&mut self, sender: SocketAddr, client: SocketAddr, now: Moment) {
-        let used = self.next_use;
-        self.next_use += 1;
-        let session = Session { client, ends: now.after(self.lasts), used };
-        if let Some(before) = self.by_sender.insert(sender, session) {
-            self.by_use.remove(&before.used);
+        let ends = now.after(self.lasts);
+        if let Some(known) = self.by_sender.get_mut(&sender) {
+            (known.client, known.ends) = (client, ends);
+            let session = *known;
+            return self.place_anew(sender, session, now);
         }
-        self.by_use.insert(used, sender);
-        if self.by_sender.len() > self.most
+        if self.by_sender.len() >= self.most
             && let Some((_, oldest)) = self.by_use.pop_first()
         {
             self.by_sender.remove(&oldest);
         }
+        self.place_last(sender, Session { client, ends, placed: now, place: 0 });
     }
 
     /// Who is behind a sender, as far as that is remembered; its time begins anew.
     pub(crate) fn client(&mut self, sender: SocketAddr, now: Moment) -> Option<SocketAddr> {
-        let session = *self.by_sender.get(&sender)?;
-        if session.ends <= now {
+        let known = self.by_sender.get_mut(&sender)?;
+        if known.ends <= now {
+            let place = known.place;
             self.by_sender.remove(&sender);
-            self.by_use.remove(&session.used);
+            self.by_use.remove(&place);
             return None;
         }
-        self.note(sender, session.client, now);
+        known.ends = now.after(self.lasts);
+        let session = *known;
+        self.place_anew(sender, session, now);
         Some(session.client)
+    }
+
+    /// A session was used: it is placed last, if it has had its place for long.
+    fn place_anew(&mut self, sender: SocketAddr, session: Session, now: Moment) {
+        if now.since(session.placed) >= self.lasts / PLACED_ANEW_AFTER {
+            self.by_use.remove(&session.place);
+            self.place_last(sender, Session { placed: now, ..session });
+        }
+    }
+
+    fn place_last(&mut self, sender: SocketAddr, session: Session) {
+        let place = self.next_place;
+        self.next_place += 1;
+        self.by_use.insert(place, sender);
+        self.by_sender.insert(sender, Session { place, ..session });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.most
     }
 }
 
@@ -86,10 +116,27 @@ mod tests {
         let mut sessions = Sessions::new(Duration::from_secs(1), 2);
         sessions.note(at(1), at(100), Moment(0));
         sessions.note(at(2), at(200), Moment(0));
-        assert_eq!(sessions.client(at(1), Moment(1)), Some(at(100)));
-        sessions.note(at(3), at(300), Moment(1));
-        let known = [1, 2, 3].map(|port| sessions.client(at(port), Moment(2)).is_some());
+        assert_eq!(sessions.client(at(1), Moment(250)), Some(at(100)));
+        sessions.note(at(3), at(300), Moment(250));
+        let known = [1, 2, 3].map(|port| sessions.client(at(port), Moment(251)).is_some());
         assert_eq!(known, [true, false, true]);
         assert_eq!((sessions.by_sender.len(), sessions.by_use.len()), (2, 2));
+    }
+    #[test]
+    fn most_uses_change_no_order() {
+        let mut sessions = Sessions::new(Duration::from_secs(1), 8);
+        for now in 0..1_000 {
+            match now % 2 {
+                0 => sessions.note(at(1), at(100), Moment(now)),
+                _ => assert_eq!(sessions.client(at(1), Moment(now)), Some(at(100))),
+            }
+        }
+        assert_eq!(sessions.next_place, 4, "its first place, and one for each quarter that has passed");
+        assert_eq!(
+            sessions.client(at(1), Moment(1_998)),
+            Some(at(100)),
+            "its end is that of its last use all the same"
+        );
+        assert_eq!((sessions.by_sender.len(), sessions.by_use.len()), (1, 1));
     }
 }

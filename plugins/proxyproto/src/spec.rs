@@ -37,8 +37,10 @@ pub struct ProxyprotoSpec {
     pub allow: Vec<(IpAddr, u8)>,
     /// For all others; `None`: nothing is said.
     pub default: Option<Policy>,
-    /// For datagrams.
-    pub tracking: Option<Tracking>,
+    /// How long a datagram's header holds for its sender; nothing turns it off. `None`: nothing is said.
+    pub lasts: Option<Duration>,
+    /// Of so many senders at once, at least 1; `None`: nothing is said.
+    pub senders: Option<usize>,
 }
 
 /// Reads `proxyproto { allow CIDR...; default POLICY; udp_session_tracking DURATION [MAX] }`.
@@ -56,7 +58,7 @@ pub fn check(statement: &Statement, _zones: &[Name], report: &mut Report) -> Opt
                 reader.finish();
             }
             "udp_session_tracking" if !repeated(statement, property, report) => {
-                spec.tracking = check_tracking(property.reader(report));
+                (spec.lasts, spec.senders) = check_tracking(property.reader(report));
             }
             "default" | "udp_session_tracking" => {}
             _ => unknown_property(property, &["allow", "default", "udp_session_tracking"], report),
@@ -65,13 +67,11 @@ pub fn check(statement: &Statement, _zones: &[Name], report: &mut Report) -> Opt
     (report.errors() == before).then_some(spec)
 }
 
-fn check_tracking(mut reader: Reader<'_, '_>) -> Option<Tracking> {
+fn check_tracking(mut reader: Reader<'_, '_>) -> (Option<Duration>, Option<usize>) {
     let lasts = reader.value("a duration such as `28s`", value::duration);
     let most = reader.optional_value("a number of senders from 1 to 1000000", senders);
     reader.finish();
-    // a duration of nothing turns it off
-    let lasts = lasts.filter(|lasts| *lasts > Duration::ZERO)?;
-    Some(Tracking { lasts, most: most.unwrap_or(PROXY_SESSIONS) })
+    (lasts, most)
 }
 
 fn senders(text: &str) -> Result<usize, String> {
@@ -106,8 +106,21 @@ impl ProxyprotoSpec {
     /// Two statements of a server block are one.
     pub fn then(mut self, next: Self) -> Self {
         self.allow.extend(next.allow);
-        let (default, tracking) = (next.default.or(self.default), next.tracking.or(self.tracking));
-        Self { default, tracking, ..self }
+        let (lasts, senders) = (next.lasts.or(self.lasts), next.senders.or(self.senders));
+        Self { default: next.default.or(self.default), lasts, senders, ..self }
+    }
+
+    /// What counts at an address that a later server block shares, which has the directive too: its word on whose headers count,
+    /// whole, and of the sessions what it sets. It cannot turn them off.
+    pub fn beside(self, later: Self) -> Self {
+        let lasts = later.lasts.filter(|lasts| *lasts > Duration::ZERO).or(self.lasts);
+        Self { lasts, senders: later.senders.or(self.senders), ..later }
+    }
+
+    /// What holds for datagrams without a header, if anything does.
+    pub fn tracking(&self) -> Option<Tracking> {
+        let lasts = self.lasts.filter(|lasts| *lasts > Duration::ZERO)?;
+        Some(Tracking { lasts, most: self.senders.unwrap_or(PROXY_SESSIONS) })
     }
 
     /// What becomes of headers from this sender.
@@ -139,7 +152,7 @@ impl ProxyprotoSpec {
                 others(default.unwrap_or(Policy::Ignore))
             ),
         };
-        match self.tracking {
+        match self.tracking() {
             Some(Tracking { lasts, most }) => {
                 format!("{whose}; a datagram's header holds for {} ms, for {most} senders", lasts.as_millis())
             }

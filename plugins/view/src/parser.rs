@@ -4,7 +4,7 @@ use contract::limits::EXPRESSION_DEPTH_MAX;
 
 use crate::Wrong;
 use crate::lexer::{Kind, Token, tokens};
-use crate::tree::{Expr, Node, part, too_deep};
+use crate::tree::{Expr, Node, Parts, too_deep};
 
 /// The operators between two operands, and how strongly they bind.
 const BINARY: [(&str, u16); 21] = [
@@ -44,7 +44,7 @@ const SIGN: u16 = 90;
 impl Expr {
     /// Reads an expression.
     pub(crate) fn parse(text: &str) -> Result<Self, Wrong> {
-        let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0 };
+        let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0, parts: Parts::default() };
         let expr = parser.expression(0)?;
         match parser.peek().kind {
             Kind::End => Ok(expr),
@@ -57,6 +57,7 @@ struct Parser {
     tokens: Vec<Token>,
     next: usize,
     depth: usize,
+    parts: Parts,
 }
 
 impl Parser {
@@ -129,7 +130,7 @@ impl Parser {
             }
             left = self.joined(left, sign, binds, at)?;
             if denies {
-                left = part(at, Node::Not(Box::new(left)))?;
+                left = self.parts.part(at, Node::Not(Box::new(left)))?;
             }
             before = sign;
         }
@@ -164,7 +165,7 @@ impl Parser {
             },
             _ => Node::Binary(sign, Box::new(left), Box::new(right)),
         };
-        part(at, node)
+        self.parts.part(at, node)
     }
 
     /// `1 < x <= 3` is `1 < x and x <= 3`.
@@ -173,15 +174,18 @@ impl Parser {
         let mut all = Vec::new();
         loop {
             let right = self.expression(binds + 1)?;
-            all.push(part(at, Node::Binary(sign, Box::new(left), Box::new(right.clone())))?);
-            left = right;
-            match self.operator() {
-                Some((next, _)) if COMPARISONS.contains(&next) => (sign, at) = (next, self.peek().at),
-                _ => break,
-            }
+            let next = self.operator().filter(|(next, _)| COMPARISONS.contains(next));
+            let Some((next, _)) = next else {
+                all.push(self.parts.part(at, Node::Binary(sign, Box::new(left), Box::new(right)))?);
+                break;
+            };
+            let next_at = self.peek().at;
+            let again = self.parts.copy(&right, next_at)?;
+            all.push(self.parts.part(at, Node::Binary(sign, Box::new(left), Box::new(right)))?);
+            (left, sign, at) = (again, next, next_at);
             self.advance();
         }
-        if all.len() == 1 { Ok(all.remove(0)) } else { part(at, Node::All(all)) }
+        if all.len() == 1 { Ok(all.remove(0)) } else { self.parts.part(at, Node::All(all)) }
     }
 
     /// `condition ? then : otherwise`, if that stands behind the condition.
@@ -192,7 +196,7 @@ impl Parser {
                 return Ok(condition);
             }
             let then = match self.take(":") {
-                true => condition.clone(),
+                true => self.parts.copy(&condition, at)?,
                 false => {
                     let then = self.expression(0)?;
                     self.expect(":")?;
@@ -200,7 +204,7 @@ impl Parser {
                 }
             };
             let otherwise = self.expression(0)?;
-            condition = part(at, Node::Choice(Box::new(condition), Box::new(then), Box::new(otherwise)))?;
+            condition = self.parts.part(at, Node::Choice(Box::new(condition), Box::new(then), Box::new(otherwise)))?;
         }
     }
 
@@ -208,7 +212,7 @@ impl Parser {
         let start = self.next;
         let Token { at, kind } = self.peek().clone();
         self.advance();
-        let leaf = |node| part(at, node);
+        let mut leaf = |node| self.parts.part(at, node);
         match kind {
             Kind::Int(value) => leaf(Node::Int(value)),
             Kind::Float(value) => leaf(Node::Float(value)),
@@ -216,7 +220,7 @@ impl Parser {
             Kind::Sign("!") => self.denied(at),
             Kind::Sign(sign @ ("-" | "+")) => {
                 let inner = self.expression(SIGN)?;
-                part(at, Node::Signed(sign, Box::new(inner)))
+                self.parts.part(at, Node::Signed(sign, Box::new(inner)))
             }
             Kind::Sign("(") => {
                 let inner = self.expression(0)?;
@@ -225,7 +229,7 @@ impl Parser {
             }
             Kind::Sign("[") => {
                 let items = self.list("]")?;
-                part(at, Node::List(items))
+                self.parts.part(at, Node::List(items))
             }
             Kind::Word(word) => match word.as_str() {
                 "not" => self.denied(at),
@@ -242,7 +246,7 @@ impl Parser {
 
     fn denied(&mut self, at: usize) -> Result<Expr, Wrong> {
         let inner = self.expression(NOT)?;
-        part(at, Node::Not(Box::new(inner)))
+        self.parts.part(at, Node::Not(Box::new(inner)))
     }
 
     /// The arguments in parentheses, behind those that a pipe gives.
@@ -251,7 +255,7 @@ impl Parser {
             return Err(crate::functions::no_call(&name, at));
         }
         arguments.extend(self.list(")")?);
-        part(at, Node::Call(name, arguments))
+        self.parts.part(at, Node::Call(name, arguments))
     }
 
     /// Expressions with commas between them, up to this sign. A last comma is allowed.

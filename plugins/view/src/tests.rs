@@ -224,8 +224,38 @@ fn what_is_wrong_is_said_where_it_stands() {
     }
     let deep = format!("expr {}true{}", "(".repeat(70), ")".repeat(70));
     assert!(checked(&deep).1.contains("more than 64 inside each other"));
-    let long = vec!["type() == 'A'"; 5_000].join(" or ");
+    let long = vec!["type() == 'A'"; 1_000].join(" or ");
     assert!(checked(&format!("expr {long}")).0.is_some(), "a chain is not deep");
+}
+
+#[test]
+fn an_expression_that_asks_twice_does_not_grow_without_bound() {
+    let bound = "more than 10000 parts, those that are asked twice counted twice";
+    // each step doubles all before it; more steps would be too deep
+    let mut choice = "true".to_owned();
+    let mut comparison = "1".to_owned();
+    for step in 0..28 {
+        choice = format!("({choice} ?: true)");
+        comparison = format!("(1 < {comparison} < 2 ? 1 : 2)");
+        for expression in [choice.clone(), format!("{comparison} == 1")] {
+            let (spec, report) = checked(&format!("expr {expression}"));
+            match step < 5 {
+                true => assert!(spec.is_some(), "{report}"),
+                false if step < 16 => {} // the bound is somewhere here
+                false => assert!(spec.is_none() && report.contains(bound), "{expression}\n{report}"),
+            }
+        }
+    }
+    let (_, report) = checked(&format!("expr {choice}"));
+    let place = 6 + choice.match_indices('?').nth(11).unwrap().0;
+    assert!(report.contains(&format!("Corefile:3:{place}: error: {bound}")), "{report}");
+    // many of a bearable size
+    let one = "((((((((true ?: true) ?: true) ?: true) ?: true) ?: true) ?: true) ?: true) ?: true)";
+    let many = vec![one; 1_000].join(", ");
+    assert!(checked(&format!("expr true in [{many}]")).1.contains(bound));
+    let chain = vec!["1"; 3_000].join(" < ");
+    assert!(checked(&format!("expr {chain}")).0.is_some(), "a long chain is bearable");
+    assert!(checked(&format!("expr {}", vec!["do()"; 6_000].join(" and "))).1.contains(bound));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use proxyproto::{Policy, ProxyprotoSpec, Tracking};
+use proxyproto::{Policy, ProxyprotoSpec};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Runtime};
@@ -214,8 +214,8 @@ fn who_is_not_to_send_headers_has_no_reply_to_them() {
 
 #[test]
 fn a_header_alone_holds_for_the_datagrams_behind_it() {
-    let tracking = Some(Tracking { lasts: HANG, most: 2 });
-    let (_runtime, _workers, server) = datagrams(&ProxyprotoSpec { tracking, ..ProxyprotoSpec::default() });
+    let spec = ProxyprotoSpec { lasts: Some(HANG), senders: Some(2), ..ProxyprotoSpec::default() };
+    let (_runtime, _workers, server) = datagrams(&spec);
     let (socket, other) = (client(server), client(server));
     socket.send(&binary(0x12)).unwrap();
     for id in 1..4 {

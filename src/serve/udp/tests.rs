@@ -16,6 +16,7 @@ use super::pulse::Pulse;
 use super::worker::{Listen as _, Station};
 use super::{UdpSockets, UdpWorkers};
 use contract::Transport;
+use contract::limits::RECEIVE_BUFFER;
 
 use crate::serve::desk::{TestDoor, apology, packet};
 use crate::serve::{Door as _, sockets};
@@ -288,6 +289,26 @@ fn the_wrong_number_of_sockets_is_refused() {
     let sockets = UdpSockets::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
     assert!(sockets.added().receive_buffer > 0);
     assert!(workers.serve(sockets, &door).is_err());
+}
+
+#[test]
+fn what_is_got_of_a_bounded_receive_buffer_is_told() {
+    let mut sockets = UdpSockets::bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+    let got = sockets.added().receive_buffer;
+    sockets.bound_receive_buffers(RECEIVE_BUFFER / 2).unwrap();
+    // Whoever may pass the system's bound passes it here too; whoever may not has had less.
+    assert_eq!(sockets.added().receive_buffer, got.min(RECEIVE_BUFFER / 2));
+    sockets.bound_receive_buffers(100 << 10).unwrap();
+    assert_eq!(sockets.added().receive_buffer, 100 << 10);
+    for socket in &sockets.sockets {
+        assert_eq!(
+            socket2::SockRef::from(socket).recv_buffer_size().unwrap(),
+            2 * (100 << 10),
+            "the kernel says the double"
+        );
+    }
+    sockets.bound_receive_buffers(RECEIVE_BUFFER).unwrap();
+    assert_eq!(sockets.added().receive_buffer, 100 << 10, "a bound makes nothing larger");
 }
 
 #[test]

@@ -25,9 +25,10 @@ fn what_is_said_is_read() {
         ("udp_session_tracking 1m +20", Some((60, 20))),
         ("udp_session_tracking 0s", None),
         ("udp_session_tracking 0 5", None),
+        ("", None),
     ] {
         let tracking = tracking.map(|(seconds, most)| Tracking { lasts: Duration::from_secs(seconds), most });
-        assert_eq!(spec(line).tracking, tracking, "{line}");
+        assert_eq!(spec(line).tracking(), tracking, "{line}");
     }
 }
 
@@ -43,6 +44,27 @@ fn two_statements_are_one() {
          ms, for 10240 senders"
     );
     assert_eq!(spec("").describe(), "headers of the PROXY protocol are used");
+}
+
+#[test]
+fn a_later_statement_of_a_block_turns_sessions_off() {
+    let joined = spec("udp_session_tracking 1s 20").then(spec("udp_session_tracking 0s"));
+    assert_eq!(joined.tracking(), None);
+}
+
+#[test]
+fn of_blocks_at_one_address_the_last_counts_with_each_setting() {
+    for (first, later, together) in [
+        ("allow 10.0.0.0/8\ndefault skip", "allow 192.0.2.0/24", "allow 192.0.2.0/24"),
+        ("allow 10.0.0.0/8\ndefault skip", "", ""),
+        ("default use\nudp_session_tracking 28s 20", "default reject", "default reject\nudp_session_tracking 28s 20"),
+        ("udp_session_tracking 28s 20", "udp_session_tracking 1m", "udp_session_tracking 1m 20"),
+        ("udp_session_tracking 28s 20", "udp_session_tracking 1m 30", "udp_session_tracking 1m 30"),
+        ("udp_session_tracking 28s 20", "udp_session_tracking 0s 30", "udp_session_tracking 28s 30"),
+        ("udp_session_tracking 0s 20", "udp_session_tracking 28s", "udp_session_tracking 28s 20"),
+    ] {
+        assert_eq!(spec(first).beside(spec(later)), spec(together), "{first}, then {later}");
+    }
 }
 
 #[test]
