@@ -115,7 +115,7 @@ impl Entrance {
             query.tell(|| What::Gate { verdict });
         }
         match (verdict, asking) {
-            (Verdict::Allow, Asking::AsUsual) if query.options.sent.is_none() => self.answer(block, query).await,
+            (Verdict::Allow, Asking::AsUsual) if query.options.are_shared() => self.answer(block, query).await,
             (Verdict::Allow, _) => self.ask(&block, &query, None).await,
             (Verdict::Block, _) => Err(Failure::Prohibited),
             (Verdict::Drop, _) => Err(Failure::Silent),
