@@ -145,9 +145,9 @@ impl Entrance {
             query.tell(|| What::Gate { verdict });
         }
         match (verdict, asking) {
-            (Verdict::Allow, Asking::AsUsual) if query.options.sent.is_none() => self.answer(block, query).await,
+            (Verdict::Allow, Asking::AsUsual) if query.options.are_shared() => self.answer(block, query).await,
             (Verdict::Allow, Asking::Remembered(failure)) => {
-                let known = query.options.sent.is_none().then(|| self.recalled(&block, &query)).flatten();
+                let known = query.options.are_shared().then(|| self.recalled(&block, &query)).flatten();
                 known.unwrap_or(Err(failure))
             }
             (Verdict::Allow, _) => self.ask(&block, &query, None).await,

@@ -251,7 +251,7 @@ impl Answer {
     }
 
     /// Writes the reply for one asker and returns its length. `out` must hold [`limits::MESSAGE_MAX`] octets, or the
-    /// asker's limit if that is smaller. Allocates nothing.
+    /// asker's limit if that is smaller. An RCODE above 15 is SERVFAIL to who does not speak EDNS. Allocates nothing.
     pub fn write(&self, asker: &Asker<'_>, age: Age, ede: Option<&Ede>, out: &mut [u8]) -> usize {
         let (limit, way) = (asker.limit.min(out.len()), asker.way);
         let room = limit.saturating_sub(HEADER + asker.question.len());
@@ -277,6 +277,10 @@ impl Answer {
         }
         self.age(age, &mut out[..length]);
         write_header(asker, out);
+        if self.rcode.0 > Flags::RCODE && asker.edns.is_none() {
+            // its upper bits stand in OPT: without one, the lower ones would be another RCODE (RFC 6891 6.1.3)
+            out[3] = out[3] & !(Flags::RCODE as u8) | Rcode::SERVFAIL.0 as u8;
+        }
         if self.forced != (0, 0) {
             force(self.forced, out);
         }

@@ -17,6 +17,11 @@ impl Pattern {
         if let Some(sign) = other_meaning(text) {
             return Err(format!("`{sign}` inside `[]` is not only a character here; put a backslash before it"));
         }
+        if let Some(digit) = back_reference(text) {
+            return Err(format!(
+                "`\\{digit}` is a back-reference, and they are not known; an octal number has two digits"
+            ));
+        }
         let mut builder = RegexBuilder::new(text);
         builder.unicode(false).octal(true).size_limit(limits::REGEXP_COMPILED_MAX);
         builder.build().map(Self).map_err(|error| reason(text, &error))
@@ -74,6 +79,24 @@ fn other_meaning(text: &str) -> Option<&'static str> {
     None
 }
 
+/// The digit behind a backslash that is no octal number in Go: from 1 to 9, without another octal digit behind it. The engine
+/// would take it for one.
+fn back_reference(text: &str) -> Option<char> {
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            continue;
+        }
+        let is_octal = |next: Option<&char>| next.is_some_and(|digit| digit.is_digit(8));
+        match characters.next()? {
+            digit @ '1'..='7' if !is_octal(characters.peek()) => return Some(digit),
+            digit @ '8'..='9' => return Some(digit),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// The last line of the parser's message, which says what is wrong; the place in it is drawn with lines of its own.
 fn reason(text: &str, error: &regex::Error) -> String {
     if let regex::Error::CompiledTooBig(_) = error {
@@ -102,6 +125,7 @@ mod tests {
             (r"(?i)TIMEOUT", "timeout", true),
             (r"\w+\s[[:alpha:]_]+\z", "ab c_d", true),
             (r"\x41\101", "AA", true),
+            (r"^\01\12[\60][\\1]\08", "\u{1}\n01\u{0}8", true),
             ("ü", "für", true),
             (r"[\[&]x", "[x", true),
             ("[]a]b", "]b", true),
@@ -119,6 +143,10 @@ mod tests {
             ("a(", "unclosed group"),
             ("*", "repetition operator missing expression"),
             (r"\Qa\E", r"Go's `\Q` is not known here"),
+            (r"(a)\1", r"`\1` is a back-reference"),
+            (r"(a)\18", r"`\1` is a back-reference"),
+            (r"[\7]", r"`\7` is a back-reference"),
+            (r"\\\8", r"`\8` is a back-reference"),
             (r"\C", r"Go's `\C` is not known here"),
             (r"\pL", "Unicode"),
             ("[a&&b]", "`&&` inside `[]`"),

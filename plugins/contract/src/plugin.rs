@@ -72,20 +72,32 @@ impl Reply {
         self
     }
 
-    /// The same with its TTLs as they are to be told now: for a plugin that reads or changes them. How long it is true stays.
+    /// The same with its TTLs as they are to be told now: for a plugin that reads or changes them. How long it is true stays,
+    /// and so does that it is stale; then all TTLs are the same. What is made of it is [`Reply::as_old_as`] it.
     #[must_use]
     pub fn settled(mut self) -> Self {
         let lifetime = self.true_for();
         let told = |change: &dyn Fn(u32) -> u32| Arc::new(Answer::clone(&self.answer).with_ttls(change));
-        let answer = match self.age {
+        let stale = |seconds: u32| (told(&|_| seconds), Age::StaleWith(seconds));
+        let (answer, age) = match self.age {
             Age::Fresh(0) => return self,
-            Age::Kept => Arc::clone(&self.answer),
-            Age::Fresh(age) => told(&|ttl| ttl.saturating_sub(age)),
-            Age::Stale => told(&|_| crate::limits::STALE_TTL),
-            Age::StaleWith(seconds) => told(&|_| seconds),
+            Age::Kept => (Arc::clone(&self.answer), Age::Fresh(0)),
+            Age::Fresh(age) => (told(&|ttl| ttl.saturating_sub(age)), Age::Fresh(0)),
+            Age::Stale => stale(crate::limits::STALE_TTL),
+            Age::StaleWith(seconds) => stale(seconds),
         };
         self.lifetime = lifetime;
-        Self { answer, age: Age::Fresh(0), ..self }
+        Self { answer, age, ..self }
+    }
+
+    /// The same as old as a settled reply that it was made of: stale if that one is. As all TTLs are the same then, they are its
+    /// smallest one.
+    #[must_use]
+    pub fn as_old_as(mut self, age: Age) -> Self {
+        if matches!(age, Age::Stale | Age::StaleWith(_)) {
+            self.age = Age::StaleWith(self.answer.smallest_ttl().unwrap_or(crate::limits::STALE_TTL));
+        }
+        self
     }
 
     /// True if it is past its end.
@@ -448,3 +460,6 @@ impl BuildError {
         Self::File { path: path.display().to_string(), reason: reason.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,13 +71,20 @@ pub struct Options {
     /// What is to be sent to upstreams along with the question. A question that enters memory with some, and be they none
     /// (which others who ask the same may have), is not answered by memory, not shared, and not memorised.
     pub sent: Option<Arc<[u8]>>,
+    /// What is sent is what goes along with this question whoever asks it: memory is asked all the same, and memorises.
+    pub for_all: bool,
 }
 
 impl Options {
     /// The same without what is sent: for another question of the same client.
     #[must_use]
     pub fn unsent(&self) -> Self {
-        Self { asked: self.asked.clone(), sent: None }
+        Self { asked: self.asked.clone(), sent: None, for_all: false }
+    }
+
+    /// True if the answer is the same for all who ask: nothing is sent along that others would not send.
+    pub fn are_shared(&self) -> bool {
+        self.sent.is_none() || self.for_all
     }
 }
 

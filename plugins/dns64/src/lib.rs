@@ -78,20 +78,22 @@ impl Dns64 {
         !self.translate_all && records.any(|record| record.rtype == RecordType::AAAA)
     }
 
-    /// The reply that is made of both.
+    /// The reply that is made of both settled ones: stale if one of them is.
     fn synthesise(&self, query: &Query, asked: &Reply, found: &Reply) -> Reply {
         let answer = synthesis::answer(query, &asked.answer, &found.answer, self.prefix);
         let lifetime = match (asked.true_for(), found.true_for()) {
             (Some(asked), Some(found)) => Some(asked.min(found)),
             (asked, found) => asked.or(found),
         };
-        Reply {
+        let reply = Reply {
             answer: Arc::new(answer),
             lifetime,
             storable: asked.storable && found.storable,
             personal: !self.allow_ipv4 || asked.personal || found.personal,
+            ede: found.ede.clone().or_else(|| asked.ede.clone().filter(|_| asked.is_stale())),
             ..found.clone()
-        }
+        };
+        reply.as_old_as(asked.age).as_old_as(found.age)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::testing::{self, ask, built, client, context, query};
-use contract::wire::{Class, Composer, Flags, Name, Rcode, RecordType, Section};
+use contract::wire::{Class, Composer, Ede, Flags, Name, Rcode, RecordType, Section, ede};
 use contract::{Age, Answer, Boxed, Failure, Next, Plugin, Query, Reply, Served, Source};
 
 use crate::{Dns64Spec, Prefix, check};
@@ -21,6 +21,8 @@ struct Said {
     additional: Option<[u8; 4]>,
     flags: u16,
     age: u32,
+    /// The TTL with which it is told past its end.
+    stale: Option<u32>,
     fails: bool,
 }
 
@@ -64,7 +66,8 @@ impl Said {
         }
         let answer = Answer::composed(composer.finish(), Rcode(self.rcode));
         let reply = Reply::fresh(answer, Source::Plugin("end"));
-        Ok(Reply { age: Age::Fresh(self.age), ..reply })
+        let ede = self.stale.map(|_| Ede::new(ede::STALE_ANSWER, "old"));
+        Ok(Reply { age: self.stale.map_or(Age::Fresh(self.age), Age::StaleWith), ede, ..reply })
     }
 }
 
@@ -201,6 +204,19 @@ async fn all_else_of_the_reply_to_a_stays() {
     let additional: Vec<_> = message.section(Section::Additional).collect();
     assert_eq!((additional[0].rtype, message.rdata(&additional[0])), (RecordType::A, &[192, 0, 2, 53][..]));
     assert_eq!(message.flags() & (Flags::TC | Flags::AA | Flags::AD), Flags::TC);
+}
+
+#[tokio::test]
+async fn what_is_made_of_a_stale_reply_is_stale() {
+    let stale = |said: Said| Said { stale: Some(20), ..said };
+    let denial = Said { soa: Some(60), ..Said::default() };
+    for (aaaa, found) in
+        [(stale(denial.clone()), address()), (denial.clone(), stale(address())), (stale(denial), stale(address()))]
+    {
+        let reply = served("dns64", "2001:db8::7", &aaaa, &found).await.unwrap();
+        assert_eq!((reply.age, answers(&reply)[0].2), (Age::StaleWith(20), 20));
+        assert_eq!((reply.true_for(), reply.ede.unwrap().code), (Some(Duration::ZERO), ede::STALE_ANSWER));
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ struct Detour {
 /// The reply to `asked`, told as the reply to `query`, with the changes that are due.
 pub(crate) async fn told(query: &Query, asked: &Query, due: &[Due<'_>], reply: Reply, next: Next<'_>) -> Served {
     let mut reply = reply.settled();
+    reply.lifetime = reply.true_for(); // what is told, such as other TTLs, makes it true no longer
     let answer = Arc::clone(&reply.answer);
     let message = answer.message();
     let mut drafts: Vec<Draft> = message.records().flatten().map(|record| Draft::of(&message, record)).collect();
@@ -50,11 +51,12 @@ pub(crate) async fn told(query: &Query, asked: &Query, due: &[Due<'_>], reply: R
     if let Some(ede) = answer.ede() {
         told = told.with_ede(ede.clone());
     }
-    reply.answer = Arc::new(told);
-    Ok(match looked {
+    let reply = match looked {
         Some(looked) => joined(reply, looked),
         None => reply,
-    })
+    };
+    let age = reply.age;
+    Ok(Reply { answer: Arc::new(told), ..reply }.as_old_as(age))
 }
 
 /// Makes the changes to one record; where its CNAME is to lead, if that changes. `may_lead`: no CNAME before it does.
@@ -128,13 +130,14 @@ fn compose(query: &Query, answer: &Answer, rcode: Rcode, bench: &Bench, looked: 
     Some(Answer::composed(composer.finish(), rcode).with_flags(set, clear))
 }
 
-/// What holds of a reply that is made of two.
+/// What holds of a reply that is made of two: stale if one of them is.
 fn joined(reply: Reply, looked: Reply) -> Reply {
     let lifetime = match (reply.lifetime, looked.true_for()) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     };
     Reply {
+        age: if looked.is_stale() { looked.age } else { reply.age },
         lifetime,
         storable: reply.storable && looked.storable,
         personal: reply.personal || looked.personal,

@@ -1,13 +1,15 @@
 //! The plugin: what is asked in place of a question, and who may share the answer.
 //!
 //! What upstreams are told for all alike (options of fixed rules) changes no question: it is said inside of memory as well.
-//! What depends on the client is never memorised: then every question comes by here.
+//! A question that comes by here ahead of memory has them said at once, marked as what all say; where they are not what all say
+//! who ask the same, memory is passed by. With what depends on the client every question comes by here.
 
 use std::sync::Arc;
 
 use contract::wire::{Class, Rcode, RecordType};
 use contract::{
-    Ahead, Answer, Boxed, Client, Context, Failure, LabelBook, Next, Plugin, Query, Reply, Served, Source, What,
+    Ahead, Answer, Boxed, Client, Context, Failure, LabelBook, Next, Options, Plugin, Query, Reply, Served, Source,
+    What,
 };
 
 use crate::NAME;
@@ -45,16 +47,18 @@ impl Rewrite {
     async fn ask(&self, query: &Query, pass: Pass<'_>, next: Next<'_>) -> Served {
         let is_other = pass.asks_otherwise(query);
         let mut asked = Query { name: pass.name.clone(), rtype: pass.rtype, class: pass.class, ..query.clone() };
-        asked.options.sent = pass.sent.clone();
         if is_other {
             query.tell(|| What::Plugin {
                 name: NAME,
                 text: format!("asks for {} {} in its place", asked.name, asked.rtype).into(),
             });
-            self.keep_apart(&mut asked);
         }
-        let mut reply = match next.serve(&asked).await {
-            Ok(reply) if is_other || !pass.due.is_empty() => reply::told(query, &asked, &pass.due, reply, next).await?,
+        self.say_options(&mut asked, &pass);
+        let served = match next.serve(&asked).await {
+            Ok(reply) if is_other || !pass.due.is_empty() => reply::told(query, &asked, &pass.due, reply, next).await,
+            served => served,
+        };
+        let mut reply = match served {
             Ok(reply) => reply,
             Err(failure) => failed(query, failure, &pass.due)?,
         };
@@ -62,16 +66,20 @@ impl Rewrite {
         Ok(reply)
     }
 
-    /// Whoever asks directly for what is asked now may tell upstreams options, which this question has none of. Then it must
-    /// not share their answer: options that are there, but empty, say so.
-    fn keep_apart(&self, asked: &mut Query) {
-        if !self.says_options || self.is_personal || asked.options.sent.is_some() {
-            return;
-        }
-        let directly = Pass::of(&self.rules, asked, &self.labels);
-        if directly.is_ok_and(|pass| pass.sent.is_some()) {
-            asked.options.sent = Some(Arc::default());
-        }
+    /// Says what upstreams are told. Memory holds for a question what comes of it with the options that whoever asks it directly
+    /// says, be they none. Who says others must not share that answer; where that is nothing, options that are there but empty
+    /// say so.
+    fn say_options(&self, asked: &mut Query, pass: &Pass<'_>) {
+        let directly = self.says_options.then(|| self.said_directly(asked)).flatten();
+        let for_all = pass.sent == directly;
+        let sent = if for_all { pass.sent.clone() } else { Some(pass.sent.clone().unwrap_or_default()) };
+        asked.options = Options { sent, for_all, ..asked.options.clone() };
+    }
+
+    /// The options in memory's answer to a question: those of whoever asks it; none if they depend on who that is.
+    fn said_directly(&self, asked: &Query) -> Option<Arc<[u8]>> {
+        let directly = Pass::of(&self.rules, asked, &self.labels).ok()?;
+        directly.sent.filter(|_| !directly.is_personal)
     }
 }
 
@@ -122,9 +130,10 @@ impl Ahead for Rewrite {
     }
 }
 
-/// A failure, or the reply with the RCODE that the rules make of its own.
+/// A failure, or the reply with the RCODE that the rules make of its own. A bound that is reached stays a failure: as a reply
+/// the daemon would no longer count it.
 fn failed(query: &Query, failure: Failure, due: &[Due<'_>]) -> Served {
-    if failure == Failure::Silent {
+    if matches!(failure, Failure::Silent | Failure::Bound { .. }) {
         return Err(failure);
     }
     let (said, ede) = failure.told();

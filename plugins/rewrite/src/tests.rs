@@ -71,6 +71,11 @@ impl Zone {
     fn was_told(&self) -> Option<Vec<u8>> {
         self.asked.lock().unwrap().last().unwrap().options.sent.as_ref().map(|sent| sent.to_vec())
     }
+
+    /// True if memory may answer the last question.
+    fn was_shared(&self) -> bool {
+        self.asked.lock().unwrap().last().unwrap().options.are_shared()
+    }
 }
 
 impl Plugin for Zone {

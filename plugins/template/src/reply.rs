@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::metrics::Metrics;
 use contract::wire::{self, Class, Composer, Flags, Full, Message, Name, Rcode, RecordType};
-use contract::{Answer, Boxed, Context, LabelBook, Next, Plugin, Query, Reply, Served, Source as From, What};
+use contract::{Age, Answer, Boxed, Context, LabelBook, Next, Plugin, Query, Reply, Served, Source as From, What};
 use contract::{limits, told};
 use records::Record;
 
@@ -34,6 +34,8 @@ struct Draft {
     lifetime: Option<Duration>,
     storable: bool,
     personal: bool,
+    /// What is said of records that are past their end, if some are.
+    stale: Option<(Age, Option<wire::Ede>)>,
 }
 
 impl Plugin for Templates {
@@ -81,7 +83,7 @@ impl Templates {
             let answer = Answer::empty(&query.name, query.rtype, query.class, rule.rcode);
             return Ok(Reply { personal, ..brief(Reply::fresh(answer, From::Plugin(NAME))) });
         }
-        let mut draft = Draft { pieces: Vec::new(), lifetime: None, storable: true, personal };
+        let mut draft = Draft { pieces: Vec::new(), lifetime: None, storable: true, personal, stale: None };
         for source in &rule.records {
             let record = match self.record(source, data) {
                 Ok(record) => record,
@@ -105,8 +107,10 @@ impl Templates {
         if let Some(ede) = &rule.ede {
             answer = answer.with_ede(ede.clone());
         }
-        let Draft { lifetime, storable, personal, .. } = draft;
-        Ok(Reply { lifetime, storable, personal, ..Reply::fresh(answer, From::Plugin(NAME)) })
+        let Draft { lifetime, storable, personal, stale, .. } = draft;
+        let (age, ede) = stale.unwrap_or((Age::Fresh(0), None));
+        let reply = Reply { lifetime, storable, personal, ede, ..Reply::fresh(answer, From::Plugin(NAME)) };
+        Ok(reply.as_old_as(age))
     }
 
     /// The record of a template, or why there is none.
@@ -174,6 +178,9 @@ impl Draft {
         let is_failure = ![Rcode::NOERROR, Rcode::NXDOMAIN].contains(&reply.answer.rcode());
         self.storable &= reply.storable && !is_failure && true_for != Some(Duration::ZERO);
         self.personal |= reply.personal;
+        if reply.is_stale() {
+            self.stale = Some((reply.age, reply.ede.clone()));
+        }
         self.pieces.push(Piece::Chased(reply));
     }
 

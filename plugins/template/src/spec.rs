@@ -58,6 +58,10 @@ pub fn check(statement: &Statement, zones: &[Name], report: &mut Report) -> Opti
         let error = report.error(word.span, format!("wrong value `{word}`: not a type"));
         error.expected("a type such as `A`, or `ANY`").nearest(&word.text, names::COMMON_TYPES);
     }
+    if class == Some(Class::CH) {
+        let warning = report.warning(statement.arguments[0].span, "questions of class CHAOS never come here");
+        warning.help("the daemon answers them by itself; only a question that `rewrite class` makes one is asked here");
+    }
     let zones = if has_zones { self::zones(&named) } else { zones.to_vec() };
     let mut rule = Rule {
         class: class.unwrap_or(Class::ANY),
@@ -155,14 +159,16 @@ fn record(section: Section, word: &Word, groups: &Groups, rule: &Rule, report: &
         }
     };
     let is_constant = program.constant().is_some();
-    let sample = match program.constant() {
-        Some(text) => Some(text.to_owned()),
-        None => sample(&program, rule),
+    let samples = match program.constant() {
+        Some(text) => vec![text.to_owned()],
+        None => samples(&program, rule),
     };
-    let constant = match sample.map(|text| (Record::parse(&text), text)) {
+    let mut tried = samples.into_iter().map(|text| Record::parse(&text).map_err(|reason| (text, reason)));
+    let first = tried.next().map(|first| first.or_else(|wrong| tried.find_map(Result::ok).ok_or(wrong)));
+    let constant = match first {
         None => None,
-        Some((Ok(record), _)) => Some(record).filter(|_| is_constant),
-        Some((Err(reason), text)) => {
+        Some(Ok(record)) => Some(record).filter(|_| is_constant),
+        Some(Err((text, reason))) => {
             let error = report.error(word.span, format!("`{text}` is no record: {reason}"));
             error.expected("a record such as `www.example.org. 60 IN A 192.0.2.1`");
             return None;
@@ -171,17 +177,22 @@ fn record(section: Section, word: &Word, groups: &Groups, rule: &Rule, report: &
     Some(Source { section, program: Arc::new(program), constant })
 }
 
-/// What a template makes of the name of the rule's own zone, if it puts nothing but what is surely known into the record:
-/// if that is no record, no question will make one.
-fn sample(program: &Program, rule: &Rule) -> Option<String> {
-    let zone = &rule.zones.first()?.1;
+/// What a template makes of the names of the rule's own zones and of a name in each, if it puts nothing but what is surely
+/// known into the record: if none of these is a record, no question will make one.
+fn samples(program: &Program, rule: &Rule) -> Vec<String> {
     let class = if rule.class == Class::ANY { Class::IN } else { rule.class };
-    program.filled(|field| match field {
-        Field::Name | Field::Zone => Some(zone.clone()),
-        Field::Class => Some(names::class_name(class).to_owned()),
-        Field::Type if rule.rtype != RecordType::ANY => Some(names::type_name(rule.rtype).to_owned()),
-        _ => None,
-    })
+    let filled = |name: &str, zone: &str| {
+        program.filled(|field| match field {
+            Field::Name => Some(name.to_owned()),
+            Field::Zone => Some(zone.to_owned()),
+            Field::Class => Some(names::class_name(class).to_owned()),
+            Field::Type if rule.rtype != RecordType::ANY => Some(names::type_name(rule.rtype).to_owned()),
+            _ => None,
+        })
+    };
+    let names = |zone: &str| [zone.to_owned(), format!("a.{}", zone.trim_start_matches('.'))];
+    let zones = rule.zones.iter().map(|(_, zone)| zone);
+    zones.flat_map(|zone| names(zone).map(|name| filled(&name, zone))).flatten().collect()
 }
 
 impl TemplateSpec {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::testing::{self, all_checked, context, query};
 use contract::wire::{Class, Flags, Name, Rcode, RecordType, Section};
-use contract::{Answer, Blocks, Boxed, Context, Failure, Next, Plugin, Query, Reply, Served, Source, Spec};
+use contract::{Age, Answer, Blocks, Boxed, Context, Failure, Next, Plugin, Query, Reply, Served, Source, Spec};
 
 use crate::{TemplateSpec, check};
 
@@ -144,22 +144,22 @@ async fn a_reply_that_depends_on_who_asks_is_for_nobody_else() {
     assert!(reply.personal);
 }
 
-/// Server blocks that have one address for every name, or fail.
+/// Server blocks that have one address for every name, as old as this, or fail.
 struct Addresses {
-    fails: bool,
+    age: Option<Age>,
 }
 
 impl Blocks for Addresses {
     fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         Box::pin(async move {
-            if self.fails {
+            let Some(age) = self.age else {
                 return Err(Failure::NoBlock { name: query.name.to_string() });
-            }
+            };
             let mut composer = contract::wire::Composer::new(&query.name, query.rtype, query.class);
             let write = |to: &mut contract::wire::Composer| to.octets(&[192, 0, 2, 9]);
             composer.record(Section::Answer, &query.name, RecordType::A, 5, write).unwrap();
             let answer = Answer::composed(composer.finish(), Rcode::NOERROR);
-            Ok(Reply { personal: true, ..Reply::fresh(answer, Source::Plugin("test")) })
+            Ok(Reply { age, personal: true, ..Reply::fresh(answer, Source::Plugin("test")) })
         })
     }
 }
@@ -170,15 +170,33 @@ async fn the_target_of_a_cname_is_asked_for() {
         "template IN ANY foogle.com {\n match \"^foogle\\.com\\.$\"\n answer \"foogle.com 60 IN CNAME Google.com\"\n}";
     let chain = [built(statement, &context())];
     let asked = query("foogle.com", RecordType::A);
-    let reply = Next::new(&chain, &Addresses { fails: false }).serve(&asked).await.unwrap();
+    let reply = Next::new(&chain, &Addresses { age: Some(Age::Fresh(0)) }).serve(&asked).await.unwrap();
     assert_eq!(told(&reply), "an foogle.com. 60 IN CNAME google.com.\nan google.com. 5 IN A c0000209\n");
     assert!(reply.personal && reply.storable, "what was found holds for the one who asked");
-    let reply = Next::new(&chain, &Addresses { fails: true }).serve(&asked).await.unwrap();
+    let reply = Next::new(&chain, &Addresses { age: None }).serve(&asked).await.unwrap();
     assert_eq!(told(&reply), "an foogle.com. 60 IN CNAME google.com.\n");
     assert!(!reply.storable, "half a chain is not memorised");
     let asked = query("foogle.com", RecordType::TXT);
-    let reply = Next::new(&chain, &Addresses { fails: false }).serve(&asked).await.unwrap();
+    let reply = Next::new(&chain, &Addresses { age: Some(Age::Fresh(0)) }).serve(&asked).await.unwrap();
     assert_eq!(told(&reply), "an foogle.com. 60 IN CNAME google.com.\n");
+}
+
+#[tokio::test]
+async fn what_leads_to_a_stale_answer_is_stale() {
+    let chain = [built("template IN A a {\n answer \"a. 60 IN CNAME b.\"\n}", &context())];
+    let blocks = Addresses { age: Some(Age::StaleWith(30)) };
+    let reply = Next::new(&chain, &blocks).serve(&query("a", RecordType::A)).await.unwrap();
+    assert_eq!((reply.age, reply.storable), (Age::StaleWith(30), false), "all of it is told with that TTL");
+}
+
+#[tokio::test]
+async fn a_record_is_right_if_it_is_for_names_below_the_zone() {
+    let statement =
+        "template IN A {\n match [.]old[.]$\n answer \"{{ .Name }} 60 IN CNAME {{ .Name }}example.net.\"\n}";
+    let reply = asked(statement, "www.old", RecordType::A).await.unwrap();
+    assert_eq!(told(&reply), "an www.old. 60 IN CNAME www.old.example.net.\n");
+    let (spec, report) = checked("template IN A . x {\n answer \"a.{{ .Zone }} 60 IN A 192.0.2.1\"\n}");
+    assert!(spec.is_some(), "what is one in a zone is right: {report}");
 }
 
 #[test]
@@ -218,7 +236,7 @@ fn what_coredns_accepts_is_accepted() {
     for statement in [
         PATTERNS,
         "template ANY ANY",
-        "template CH TXT . {\n upstream\n upstream 192.0.2.1\n}",
+        "template ANY TXT . {\n upstream\n upstream 192.0.2.1\n}",
         "template IN NSAP-PTR 10.0.0.0/8 {\n rcode BADCOOKIE\n ederror 65535\n}",
         "template IN A a b {\n match x y\n match z\n answer \"a. A 192.0.2.1\" \"a. A 192.0.2.2\"\n fallthrough a b\n}",
         "template IN A {\n answer \"{{ .Name }} 60 IN TXT \\\"{{ .Type }}\\\"\"\n}",
@@ -226,6 +244,8 @@ fn what_coredns_accepts_is_accepted() {
         let (spec, report) = checked(statement);
         assert!(spec.is_some() && report.is_empty(), "{statement}\n{report}");
     }
+    let (spec, report) = checked("template CH TXT . {\n answer \"a. CH TXT x\"\n}");
+    assert!(spec.is_some() && report.contains("Corefile:2:10: warning: questions of class CHAOS"), "{report}");
     let (spec, _) = checked(PATTERNS);
     assert_eq!(spec.unwrap().describe(), "answers by 1 templates with 3 records");
 }

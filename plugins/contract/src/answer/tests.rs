@@ -142,3 +142,21 @@ fn whatever_the_limit_a_reply_is_whole_records_and_no_larger() {
         }
     }
 }
+
+#[test]
+fn without_edns_an_rcode_above_15_is_servfail() {
+    for (rcode, edns, header, upper) in [
+        (Rcode(16), None, 2, None),
+        (Rcode(23), None, 2, None),
+        (Rcode(11), None, 11, None),
+        (Rcode(16), Some(false), 0, Some(1)),
+        (Rcode(23), Some(true), 7, Some(1)),
+    ] {
+        let answer = Answer::empty(&name("www.x"), RecordType::A, Class::IN, rcode).with_flags(Flags::AA, 0);
+        let mut out = [0; 512];
+        let length = answer.write(&asker(QUESTION, edns, 512), Age::Fresh(0), None, &mut out);
+        let opt = HEADER + QUESTION.len();
+        assert_eq!((u16::from(out[3]) & Flags::RCODE, out[..length].get(opt + 5).copied()), (header, upper), "{rcode}");
+        assert_ne!(out[2] & 4, 0, "AA is not touched");
+    }
+}

@@ -1,8 +1,9 @@
 //! What becomes of a reply.
 
+use contract::limits::STALE_TTL;
 use contract::testing::query;
 use contract::wire::{Ede, Flags, Rcode, RecordType, ede};
-use contract::{Age, Failure, Next, Plugin, Reply};
+use contract::{Age, Bound, Failure, Next, Plugin, Reply};
 
 use super::{Zone, ask, lines, plugin};
 
@@ -124,6 +125,7 @@ async fn rcodes_of_replies_and_failures_become_others() {
         ("rcode a.test SERVFAIL NOERROR", Ok(Rcode::NXDOMAIN), Some(Rcode::NXDOMAIN)),
         ("rcode b.test SERVFAIL NOERROR", Err(Failure::Panicked), None),
         ("rcode a.test REFUSED NOERROR", Err(Failure::Silent), None),
+        ("rcode a.test SERVFAIL NOERROR", Err(Bound::Misses.reached()), None),
         ("continue rcode a.test 3 0\nrewrite rcode a.test 2 3", Ok(Rcode::SERVFAIL), Some(Rcode::NOERROR)),
         ("continue rcode a.test 2 3\nrewrite rcode a.test 3 0", Ok(Rcode::SERVFAIL), Some(Rcode::NXDOMAIN)),
     ] {
@@ -136,9 +138,21 @@ async fn rcodes_of_replies_and_failures_become_others() {
     }
 }
 
-/// Replies as memory gives them: aged, with what the daemon has to say of them.
+/// What is told is not how long it is true: whoever memorises the reply elsewhere goes by that.
+#[tokio::test]
+async fn other_ttls_make_a_reply_true_no_longer() {
+    for (rule, ttl, true_for) in [("ttl a.test 300", 300, 60), ("ttl a.test 0", 0, 0), ("ttl a.test 15", 15, 15)] {
+        let asked = query("a.test", RecordType::A);
+        let reply = ask(&format!("rewrite {rule}"), &Zone::new("$ 60 A 10.0.0.1"), &asked).await.unwrap();
+        assert_eq!(lines(&reply), [format!("a.test. {ttl} A 10.0.0.1")]);
+        assert_eq!(reply.true_for().unwrap().as_secs(), true_for);
+        assert_eq!(reply.lifetime.unwrap().as_secs(), 60, "as it was without the rule");
+    }
+}
+
+/// Replies as memory gives them: of this age, with what the daemon has to say of them.
 #[derive(Debug)]
-struct Memory;
+struct Memory(Age);
 
 impl Plugin for Memory {
     fn name(&self) -> &'static str {
@@ -150,7 +164,7 @@ impl Plugin for Memory {
             let reply = Zone::new("$ 60 A 10.0.0.1").answer(query)?;
             let answer = contract::Answer::clone(&reply.answer).with_ede(Ede::new(ede::STALE_ANSWER, "old"));
             let answer = std::sync::Arc::new(answer.with_flags(Flags::AA, Flags::RA));
-            Ok(Reply { answer, age: Age::Fresh(50), ..reply })
+            Ok(Reply { answer, age: self.0, ..reply })
         })
     }
 }
@@ -159,11 +173,28 @@ impl Plugin for Memory {
 async fn an_aged_reply_keeps_its_age_and_what_is_said_of_it() {
     let asked = query("a.test", RecordType::A);
     for (rules, ttl) in [("rewrite name a.test b.test", 10), ("rewrite ttl a.test 30-", 30)] {
-        let reply = contract::testing::ask(&[plugin(rules), std::sync::Arc::new(Memory)], &asked).await.unwrap();
+        let reply = contract::testing::ask(&[plugin(rules), std::sync::Arc::new(Memory(Age::Fresh(50)))], &asked)
+            .await
+            .unwrap();
         assert_eq!(lines(&reply), [format!("a.test. {ttl} A 10.0.0.1")]);
         assert_eq!(reply.age, Age::Fresh(0));
         assert_eq!(reply.true_for().unwrap().as_secs(), 10, "it is true no longer than it was");
         assert_eq!(reply.answer.ede().unwrap().code, ede::STALE_ANSWER);
         assert_eq!(reply.answer.forced_flags(), (Flags::AA, Flags::RA));
+    }
+}
+
+#[tokio::test]
+async fn a_stale_reply_stays_stale_with_the_ttl_that_the_rules_make() {
+    let asked = query("a.test", RecordType::A);
+    for (rules, age, ttl) in [
+        ("rewrite name a.test b.test", Age::Stale, STALE_TTL),
+        ("rewrite name a.test b.test", Age::StaleWith(7), 7),
+        ("rewrite ttl a.test 15", Age::StaleWith(7), 15),
+        ("rewrite ttl a.test -5", Age::Stale, 5),
+    ] {
+        let reply = contract::testing::ask(&[plugin(rules), std::sync::Arc::new(Memory(age))], &asked).await.unwrap();
+        assert_eq!((lines(&reply), reply.age), (vec![format!("a.test. {ttl} A 10.0.0.1")], Age::StaleWith(ttl)));
+        assert_eq!(reply.true_for().unwrap().as_secs(), 0, "{rules}");
     }
 }

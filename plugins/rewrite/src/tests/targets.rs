@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contract::testing::query;
 use contract::wire::{Rcode, RecordType};
-use contract::{Blocks, Boxed, Failure, Next, Plugin, Query, Reply, Served};
+use contract::{Age, Blocks, Bound, Boxed, Failure, Next, Plugin, Query, Reply, Served};
 
 use super::{Zone, lines, plugin};
 
@@ -96,6 +96,36 @@ async fn a_circle_ends_and_a_failure_behind_is_told() {
     let failure = follow("rewrite cname a x", &asked, "$ 9 CNAME a", &there).await.unwrap_err();
     assert_eq!(failure, Failure::CnameLoop { at: "x.".to_owned() });
     assert_eq!(there.was_asked().len(), 1);
+}
+
+#[tokio::test]
+async fn an_rcode_is_changed_of_a_failure_behind_too() {
+    let rules = "rewrite continue rcode x SERVFAIL NOERROR\nrewrite cname a b";
+    let asked = query("x", RecordType::A);
+    let there = Zone::saying("", Err(Failure::Panicked));
+    let reply = follow(rules, &asked, "$ 9 CNAME a", &there).await.unwrap();
+    assert_eq!((reply.answer.rcode(), lines(&reply).len(), reply.storable), (Rcode::NOERROR, 0, false));
+    assert_eq!(reply.answer.ede(), Some(&Failure::Panicked.told().1), "it says what happened");
+    let there = Zone::saying("", Err(Bound::Reentries.reached()));
+    let failure = follow(rules, &asked, "$ 9 CNAME a", &there).await.unwrap_err();
+    assert_eq!(failure, Bound::Reentries.reached(), "counted as such");
+}
+
+/// Says of what another one answers that it is past its end.
+struct Stale(Arc<Zone>);
+
+impl Blocks for Stale {
+    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move { Ok(Reply { age: Age::StaleWith(30), ..self.0.answer(&query)? }) })
+    }
+}
+
+#[tokio::test]
+async fn with_a_stale_answer_behind_all_is_stale() {
+    let chain = [plugin("rewrite cname a b"), Zone::new("$ 90 CNAME a") as Arc<dyn Plugin>];
+    let blocks = Stale(Zone::new("$ 100 A 10.0.0.1"));
+    let reply = Next::new(&chain, &blocks).serve(&query("x", RecordType::A)).await.unwrap();
+    assert_eq!((reply.age, reply.true_for().unwrap().as_secs()), (Age::StaleWith(30), 0));
 }
 
 #[tokio::test]
