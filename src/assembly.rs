@@ -322,16 +322,20 @@ fn open(at: Endpoint, built: &Built<'_>, place: &Place<'_>, shared: &Shared, reg
     let zone = zones.first().map_or_else(|| ".".to_owned(), Name::to_string);
     let id = register.number(plan.fingerprint.clone());
     let walk_id = register.number(format!("{}\n---\n{}", plan.fingerprint, place.together));
+    let ahead = ahead(built, register);
     let store = plan.settings.cache.as_ref().filter(|_| keyed);
     if let Some(cache) = store {
         shared.store.register(*id, cache.labels(&server, plan.view()));
         shared.store.register(*walk_id, cache.labels(&server, plan.view()));
+        if let Some(ahead) = &ahead {
+            shared.store.register(*ahead.own_id, cache.labels(&server, plan.view()));
+        }
     }
     Block {
         zones: zones.into(),
         id,
         walk_id,
-        ahead: ahead(built, register),
+        ahead,
         reads_options: chain.iter().any(|plugin| plugin.reads_options()),
         arrangers: with(|plugin| plugin.arranger().is_some()),
         view: plan.settings.view.as_ref().map(|view| view.selector(Arc::clone(&built.labels))),

@@ -36,7 +36,7 @@ type Check = fn(&[&Statement], &mut BlockPlan, &mut Report);
 
 /// Every directive that is served, in query order.
 pub const DIRECTIVES: &[Row] = &[
-    setting("metadata", |s, b, r| b.settings.metadata = one(metadata::check, s, &b.zones, r)),
+    answers("metadata", |s, b, r| b.settings.metadata = one(metadata::check, s, &b.zones, r)),
     setting("cancel", |s, b, r| b.settings.cancel = one(cancel::check, s, &b.zones, r)),
     setting("proxyproto", |s, b, r| {
         b.settings.proxyproto = joined(proxyproto::check, ProxyprotoSpec::then, s, &b.zones, r)

@@ -129,14 +129,15 @@ impl Warmth {
         Ok((count, passed))
     }
 
-    /// The blocks with a store, each under both of its numbers.
+    /// The blocks with a store, each under all of its numbers.
     fn blocks(&self, entrances: impl Iterator<Item = Entrance>) -> Vec<(String, Block)> {
         let fingerprints = self.register.fingerprints();
         let mut blocks = Vec::new();
         for entrance in entrances {
             for block in entrance.blocks() {
                 let Some(policy) = &block.store else { continue };
-                for id in [*block.id, *block.walk_id] {
+                let own = block.ahead.as_ref().map(|ahead| *ahead.own_id);
+                for id in [*block.id, *block.walk_id].into_iter().chain(own) {
                     let own = fingerprints.iter().find(|(known, _)| *known == id);
                     blocks.extend(own.map(|(_, text)| (text.clone(), Block { id, policy: policy.clone() })));
                 }

@@ -3,17 +3,21 @@
 
 use std::sync::Arc;
 
-use cache::BlockId;
+use cache::{BlockId, Lookup};
 use contract::wire::{Class, RecordType};
-use contract::{Ahead, Boxed, Client, Failure, Inside, Next, Past, Plugin, Query, Scope, Served, Verdict, What};
+use contract::{
+    Ahead, Blocks, Boxed, Client, Failure, Inside, Next, Past, Plugin, Query, Scope, Served, Verdict, What,
+};
 
 use super::block::Block;
-use super::zones::{Entrance, filtered};
+use super::zones::{Entrance, filtered, key_of};
 
 /// What of a block's chain stands ahead of memory.
 pub struct AheadOf {
     /// How many plugins of the chain stand ahead of memory, whether or not they have a say there.
-    pub count: usize,
+    count: usize,
+    /// Where the chain of a search begins: what stands before AutoPath is for its candidates, each of which enters anew.
+    search_from: usize,
     /// Those with a say.
     plugins: Box<[Arc<dyn Plugin>]>,
     /// Those of them that must see some questions even where memory knows an answer.
@@ -29,8 +33,9 @@ impl AheadOf {
             let plugins = chain.iter().filter(|plugin| plugin.ahead().is_some_and(has));
             plugins.cloned().collect::<Box<[_]>>()
         };
+        let search_from = chain.iter().position(|plugin| plugin.scoper().is_some()).unwrap_or_default();
         let (plugins, first) = (those(|_| true), those(|ahead| ahead.may_be_first()));
-        (!plugins.is_empty()).then(|| Self { count, plugins, first, own_id: own_id() })
+        (!plugins.is_empty()).then(|| Self { count, search_from, plugins, first, own_id: own_id() })
     }
 
     /// True if one of them must see the question before memory is asked.
@@ -75,20 +80,23 @@ impl Block {
 
     /// The part of the chain that a question has before it.
     pub fn chain_for(&self, query: &Query) -> &[Arc<dyn Plugin>] {
-        match (&self.ahead, query.past) {
-            (Some(ahead), Past::Shared | Past::Own) => &self.chain[ahead.count..],
+        match (&self.ahead, query.past, query.scope) {
+            (Some(ahead), Past::Shared | Past::Own, _) => &self.chain[ahead.count..],
+            (Some(ahead), Past::Not, Scope::Search(_)) => &self.chain[ahead.search_from..],
             _ => &self.chain,
         }
     }
 }
 
-/// Whether memory is asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Who is asked behind what stands ahead of memory.
+#[derive(Clone)]
 pub(super) enum Asking {
-    /// As a client would.
+    /// Memory, then the rest of the chain.
     AsUsual,
-    /// Past memory, and without sharing the question.
+    /// The rest of the chain, past memory, and without sharing the question.
     Anew,
+    /// Memory alone, answers past their end among them; if it knows nothing this is why nobody else is asked.
+    Remembered(Failure),
 }
 
 impl Entrance {
@@ -104,8 +112,30 @@ impl Entrance {
     pub(super) async fn go_ahead(&self, block: Arc<Block>, query: Query, asking: Asking) -> Served {
         let count = block.ahead.as_ref().map_or(0, |ahead| ahead.count);
         let inner = Inner { entrance: self.clone(), block: Arc::clone(&block), asking };
-        let chain = async { Next::ahead(&block.chain[..count], self, &inner).serve(&query).await };
-        self.guarded(chain).await
+        match &inner.asking {
+            Asking::Remembered(failure) => {
+                let closed = Closed(failure.clone());
+                self.guarded(async { Next::ahead(&block.chain[..count], &closed, &inner).serve(&query).await }).await
+            }
+            Asking::AsUsual | Asking::Anew => {
+                self.guarded(async { Next::ahead(&block.chain[..count], self, &inner).serve(&query).await }).await
+            }
+        }
+    }
+
+    /// What memory knows of a question, be it past its end.
+    fn recalled(&self, block: &Block, query: &Query) -> Option<Served> {
+        let (policy, shared) = (block.store.as_ref()?, self.0.shared());
+        let now = shared.clock.now();
+        match shared.store.read().lookup(&key_of(block, query), policy, now) {
+            Lookup::Fresh { entry, age, .. } => Some(Ok(entry.reply(age, now))),
+            Lookup::Stale { entry, .. } => {
+                shared.stale.increment();
+                Some(Ok(entry.reply(policy.stale_age(), now)))
+            }
+            Lookup::Failed { failure, .. } => Some(Err(failure)),
+            Lookup::Miss => None,
+        }
     }
 
     /// Gates, memory, chain.
@@ -116,6 +146,10 @@ impl Entrance {
         }
         match (verdict, asking) {
             (Verdict::Allow, Asking::AsUsual) if query.options.are_shared() => self.answer(block, query).await,
+            (Verdict::Allow, Asking::Remembered(failure)) => {
+                let known = query.options.are_shared().then(|| self.recalled(&block, &query)).flatten();
+                known.unwrap_or(Err(failure))
+            }
             (Verdict::Allow, _) => self.ask(&block, &query, None).await,
             (Verdict::Block, _) => Err(Failure::Prohibited),
             (Verdict::Drop, _) => Err(Failure::Silent),
@@ -131,13 +165,22 @@ struct Inner {
     asking: Asking,
 }
 
+/// Server blocks that nobody may enter anew: there is no room for another question.
+struct Closed(Failure);
+
+impl Blocks for Closed {
+    fn resolve<'a>(&'a self, _: Query) -> Boxed<'a, Served> {
+        Box::pin(async { Err(self.0.clone()) })
+    }
+}
+
 impl Inside for Inner {
     fn enter<'a>(&'a self, query: &'a Query) -> Boxed<'a, Served> {
         let ahead = self.block.ahead.as_ref();
         let changed_again = ahead.is_some_and(|ahead| ahead.touches(query.name.as_wire(), query.rtype, query.class));
         let past = if changed_again { Past::Own } else { Past::Shared };
         let query = Query { past, ..query.clone() };
-        Box::pin(self.entrance.pass(Arc::clone(&self.block), query, self.asking))
+        Box::pin(self.entrance.pass(Arc::clone(&self.block), query, self.asking.clone()))
     }
 }
 

@@ -8,8 +8,8 @@ use cache::{BlockId, Policy};
 use chaos::ChaosSpec;
 use contract::wire::{Name, RecordType};
 use contract::{
-    Client, Decided, Event, ListId, Past, Plain, Plugin, Query, Reply, Resident, Scope, SearchList, Selector, Source,
-    Verdict,
+    Client, Decided, Event, Failure, ListId, Past, Plain, Plugin, Query, Reply, Resident, Scope, SearchList, Selector,
+    Source, Verdict,
 };
 
 use shed::Shed;
@@ -145,6 +145,11 @@ impl Block {
             Source::Upstream(_) if has("privatezone") && !has("forward") => "privatezone",
             Source::Upstream(_) => "forward",
         }
+    }
+
+    /// True if the question is dropped rather than told of this failure.
+    pub fn sheds(&self, client: &Client, failure: &Failure) -> bool {
+        self.shed.as_ref().is_some_and(|shed| shed.drops(client, failure))
     }
 
     /// Puts the records of a reply in order, where somebody does.

@@ -20,7 +20,7 @@ use contract::{
 };
 use tokio::time::timeout;
 
-use super::ahead::Asking;
+use super::ahead::{AheadOf, Asking};
 use super::block::Block;
 use super::flights::Turn;
 use super::tally::{Exchange, Place, StoreUse, answerer};
@@ -143,7 +143,7 @@ impl Clerk {
         if !block.gates.is_empty() {
             match block.verdict(client, self.key.name(), question.rtype) {
                 Verdict::Allow => {}
-                verdict => return self.gated(block, &visit, verdict, out),
+                verdict => return self.gated(zones, block, &visit, verdict, out),
             }
         }
         if !zones.walk_is_open(block, scope, client, self.key.name(), visit.question.rtype) {
@@ -156,14 +156,23 @@ impl Clerk {
     }
 
     /// True if something ahead of memory concerns the question, whatever memory knows. Where gates are to judge the question that
-    /// comes out of it, the name is looked at now; else that can wait until memory knows nothing.
+    /// comes out of it, names that memory does not know are looked at now; else that can wait.
     #[inline]
-    fn is_ahead(&self, block: &Block, visit: &Visit<'_>) -> bool {
+    fn is_ahead(&mut self, block: &Block, visit: &Visit<'_>) -> bool {
         let Some(ahead) = &block.ahead else { return false };
-        let (rtype, class) = (visit.question.rtype, visit.question.class);
         visit.scope == Scope::Shared
-            && (ahead.always(&visit.client, rtype)
-                || !block.gates.is_empty() && ahead.touches(self.key.name(), rtype, class))
+            && (ahead.always(&visit.client, visit.question.rtype)
+                || !block.gates.is_empty() && self.is_touched(block, visit, ahead))
+    }
+
+    /// True if a rule touches the name. What memory knows under a question as asked no rule touches.
+    #[inline(never)]
+    fn is_touched(&mut self, block: &Block, visit: &Visit<'_>, ahead: &AheadOf) -> bool {
+        let question = &visit.question;
+        let (dnssec_ok, checking_disabled) = (question.dnssec_ok(), question.checking_disabled());
+        let id = block.id_for(visit.scope);
+        self.key.set(id, visit.scope, question.rtype, question.class, dnssec_ok, checking_disabled);
+        !self.shared.store.read().has(&self.key) && ahead.touches(self.key.name(), question.rtype, question.class)
     }
 
     /// A reply from the store, if it has one that may go out now.
@@ -191,7 +200,7 @@ impl Clerk {
                 Some(self.hit(block, visit, entry, policy.stale_age(), Some(entry.stale_ede()), out))
             }
             Lookup::Failed { entry, failure } => {
-                let pending = self.pending(block, visit);
+                let pending = self.pending(zones, block, visit);
                 pending.query.tell(|| What::Remembered(self.shared.store.recall(entry, Recalled::Failed, visit.now)));
                 Some(pending.write(Err(failure), out))
             }
@@ -214,10 +223,10 @@ impl Clerk {
         }
     }
 
-    fn pending(&self, block: &Arc<Block>, visit: &Visit<'_>) -> Pending {
+    fn pending(&self, zones: &Zones, block: &Arc<Block>, visit: &Visit<'_>) -> Pending {
         let shared = Arc::clone(&self.shared);
         let mut query = self.query(visit);
-        if block.reads_options {
+        if zones.read_options() {
             let options = visit.question.options();
             query.options.asked = (!options.is_empty()).then(|| options.into());
         }
@@ -371,7 +380,7 @@ impl Clerk {
     fn miss(&self, zones: &Arc<Zones>, block: &Arc<Block>, visit: &Visit<'_>, out: &mut [u8]) -> Outcome {
         match self.shared.turnstile.enter(visit.client.ip()) {
             Ok(turn) => {
-                let mut pending = self.pending(block, visit);
+                let mut pending = self.pending(zones, block, visit);
                 if block.wants_story() {
                     pending.is_traced = true;
                     pending.query.story.get_or_insert_with(|| Arc::new(Story::begin()));
@@ -380,20 +389,23 @@ impl Clerk {
             }
             Err(failure) => {
                 self.shared.count(&failure);
-                let is_ahead = block.is_ahead(&self.query(visit));
-                let stale = (!is_ahead).then(|| self.stale_at_least(block, visit, out)).flatten();
-                let is_shed = || block.shed.as_ref().is_some_and(|shed| shed.drops(&visit.client, &failure));
+                let pending = self.pending(zones, block, visit);
+                if block.is_ahead(&pending.query) {
+                    // memory may know what the question becomes: that takes no room
+                    return Outcome::Miss(Box::pin(pending.recall(Entrance(Arc::clone(zones)), failure)));
+                }
+                let stale = self.stale_at_least(block, visit, out);
                 match stale {
                     Some(length) => Outcome::Reply(length),
-                    None if is_shed() => Outcome::Silent,
-                    None => Outcome::Reply(self.pending(block, visit).write(Err(failure), out)),
+                    None if block.sheds(&visit.client, &failure) => Outcome::Silent,
+                    None => Outcome::Reply(self.pending(zones, block, visit).write(Err(failure), out)),
                 }
             }
         }
     }
 
-    fn gated(&self, block: &Arc<Block>, visit: &Visit<'_>, verdict: Verdict, out: &mut [u8]) -> Outcome {
-        let pending = self.pending(block, visit);
+    fn gated(&self, zones: &Zones, block: &Arc<Block>, visit: &Visit<'_>, verdict: Verdict, out: &mut [u8]) -> Outcome {
+        let pending = self.pending(zones, block, visit);
         pending.query.tell(|| What::Gate { verdict });
         let served = match verdict {
             Verdict::Drop => return Outcome::Silent,
@@ -464,6 +476,20 @@ impl Pending {
         };
         let served = timeout(waited, asked).await.unwrap_or(Err(Failure::TooLate { waited }));
         drop(turn);
+        self.end(served)
+    }
+
+    /// Asks memory alone, as there is no room for a question that something ahead of memory changes.
+    async fn recall(self, entrance: Entrance, refused: Failure) -> Option<Vec<u8>> {
+        let asking = Asking::Remembered(refused);
+        let served = entrance.go_ahead(Arc::clone(&self.block), self.query.clone(), asking).await;
+        match &served {
+            Err(failure) if self.block.sheds(&self.query.client, failure) => None,
+            _ => self.end(served),
+        }
+    }
+
+    fn end(self, served: Served) -> Option<Vec<u8>> {
         if matches!(served, Err(Failure::Silent)) {
             return None;
         }

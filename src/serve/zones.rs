@@ -99,6 +99,8 @@ pub struct Zones {
     walks: Walks,
     /// True if any block has a view.
     has_views: bool,
+    /// True if any block looks at the EDNS options that clients send: a question may come there by another block.
+    reads_options: bool,
 }
 
 /// For whom memorised walks of AutoPath hold.
@@ -136,8 +138,16 @@ impl Zones {
         let mut entries: Vec<_> =
             blocks.iter().flat_map(|block| block.zones.iter().map(|zone| (zone.clone(), Arc::clone(block)))).collect();
         entries.sort_by_key(|(zone, _)| std::cmp::Reverse(zone.label_count()));
+        let reads_options = blocks.iter().any(|block| block.reads_options);
         let has_views = blocks.iter().any(|block| block.view.is_some());
-        Self { entries: entries.into(), shared, outside: Arc::default(), walks: Walks::among(blocks), has_views }
+        Self {
+            entries: entries.into(),
+            shared,
+            outside: Arc::default(),
+            walks: Walks::among(blocks),
+            has_views,
+            reads_options,
+        }
     }
 
     /// Counts queries that enter no block there.
@@ -160,6 +170,11 @@ impl Zones {
     #[inline(never)]
     fn find_seen(&self, name: &[u8], looked: &Looked<'_>) -> Option<&Arc<Block>> {
         self.around(name).find(|block| block.view.as_ref().is_none_or(|view| view.selects(looked)))
+    }
+
+    /// True if somebody looks at the EDNS options that clients send.
+    pub fn read_options(&self) -> bool {
+        self.reads_options
     }
 
     /// The block for an owned question.
@@ -219,8 +234,10 @@ impl Zones {
             let Some(candidate) = candidate.get_mut(..length) else { return true }; // such a name is passed over
             candidate[..rest.len()].copy_from_slice(rest);
             candidate[rest.len()..].copy_from_slice(domain);
-            let verdict = self.find_as(client, candidate, rtype).map(|block| block.verdict(client, candidate, rtype));
-            verdict.is_none_or(|verdict| verdict == Verdict::Allow)
+            let Some(block) = self.find_as(client, candidate, rtype) else { return true };
+            // gates judge what a rule makes of a candidate: that is found by walking
+            let is_touched = || block.ahead.as_ref().is_some_and(|ahead| ahead.touches(candidate, rtype, Class::IN));
+            block.verdict(client, candidate, rtype) == Verdict::Allow && !is_touched()
         })
     }
 }

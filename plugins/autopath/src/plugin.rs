@@ -141,7 +141,8 @@ impl Plugin for Autopath {
                 return served;
             }
             // the pods with this list have gone meanwhile: resolved as asked, and not memorised for the list
-            next.serve(query).await.map(Reply::unstored)
+            let as_asked = query.candidate(query.name.clone(), query.rtype);
+            next.blocks().resolve(as_asked).await.map(Reply::unstored)
         })
     }
 

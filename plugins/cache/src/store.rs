@@ -75,6 +75,11 @@ pub enum Lookup<'r> {
 }
 
 impl Reader<'_> {
+    /// True if something is held for this key, be it past its end.
+    pub fn has(&self, key: &KeyBuffer) -> bool {
+        self.answers.get(key.as_bytes()).is_some()
+    }
+
     /// Looks an answer up. Allocates nothing (but the text of a failure) and takes no lock.
     pub fn lookup(&self, key: &KeyBuffer, policy: &Policy, now: Moment) -> Lookup<'_> {
         if !policy.covers(key.name()) {

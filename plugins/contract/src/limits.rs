@@ -281,6 +281,11 @@ pub const WEIGHT_RELOAD_MIN: Duration = Duration::from_millis(100);
 pub const ZONE_FILE_MAX: usize = 128 << 20;
 /// Records of one zone.
 pub const ZONE_RECORDS_MAX: usize = 1_000_000;
+/// Owners and RDATA of all records of one zone, octets: a few of them can be written as very many.
+pub const ZONE_OCTETS_MAX: usize = 256 << 20;
+/// Files of one zone whose state is noted, so that they are not read again before they change; a zone of more is read at every
+/// look.
+pub const ZONE_STAMPS_MAX: usize = 1_024;
 /// Steps from the first to the last number of one `$GENERATE`.
 pub const ZONE_GENERATED_MAX: u32 = 65_535;
 /// How deep zone files include one another.

@@ -4,7 +4,7 @@
 //!   Corefile --check--> FileSpec --build--> File { zones: Source { ArcSwap<Zone> } each }
 //!                                                           ^
 //!                             run(): every `reload` look at the file; another serial replaces the zone whole, and memory
-//!                                    forgets what it said of it
+//!                                    forgets what it said of it, as it does at first unless the Corefile before said the same
 //!   query --> longest zone --> look-up --> answer; a CNAME that leads out --> `Blocks::resolve`
 //! ```
 //!
@@ -17,6 +17,8 @@ mod master;
 mod reply;
 mod source;
 mod spec;
+mod stamps;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod zone;
@@ -31,12 +33,13 @@ use contract::{Answer, Blocks, Boxed, Clock, Next, Plugin, Query, Reply, Served,
 pub use spec::{FileSpec, ZoneSpec, check};
 
 use lookup::{Asked, Outcome};
-use source::ZoneFile;
+use source::{Look, ZoneFile};
 
 /// Reads a zone out of the octets of its file, and what that includes: how many names it has beside its apex, or what is
 /// wrong with it and where.
 pub fn read(path: &Path, octets: &[u8], origin: &Name) -> Result<usize, String> {
-    zone::Zone::read(path, octets, origin).map(|zone| zone.names()).map_err(|bad| bad.to_string())
+    let zone = zone::Zone::read(path, octets, origin, None, &mut stamps::Stamps::default());
+    zone.map(|zone| zone.map_or(0, |zone| zone.names())).map_err(|bad| bad.to_string())
 }
 
 /// The directive's name.
@@ -83,7 +86,9 @@ impl Plugin for File {
             let is_missing = matches!(found.outcome, Outcome::NameError | Outcome::Success);
             if is_missing && found.answer.is_empty() && self.fallthrough.iter().any(|zone| zone.encloses(&query.name)) {
                 query.tell(|| What::Plugin { name: NAME, text: "not in the zone: handed on".into() });
-                return next.serve(query).await;
+                let served = next.serve(query).await;
+                // a zone that has changed meanwhile may have the name
+                return if file.is_current(&zone) { served } else { served.map(Reply::unstored) };
             }
             query.tell(|| What::Plugin { name: NAME, text: format!("from the zone {}", zone.origin).into() });
             let reply = reply::made(query, &zone, found, next.blocks()).await;
@@ -116,30 +121,44 @@ impl File {
 
     /// Looks at a zone's file again and again.
     async fn watched(self: Arc<Self>, file: Arc<ZoneFile>) {
-        let Some(every) = file.reload() else { return };
-        let mut timer = tokio::time::interval(every);
-        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        timer.tick().await; // the first one is at once, and the file has just been read
+        let mut timer = file.reload().map(tokio::time::interval);
+        if let Some(timer) = &mut timer {
+            timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            timer.tick().await; // the first one is at once, and the file has just been read
+        }
+        let first = Arc::clone(&file);
+        self.looked(&file, move || first.begin()).await;
+        let Some(mut timer) = timer else { return };
         loop {
             timer.tick().await;
-            let (this, looked) = (Arc::clone(&self), Arc::clone(&file));
-            // a large zone takes a while
-            let look = tokio::task::spawn_blocking(move || {
-                let has_changed = looked.look();
-                if has_changed {
-                    this.forget(looked.origin());
-                }
-                has_changed
-            });
-            match look.await {
-                Ok(false) => {}
-                Ok(true) => {
-                    tokio::time::sleep(ZONE_SETTLES_AFTER).await;
-                    let (this, looked) = (Arc::clone(&self), Arc::clone(&file));
-                    let _ = tokio::task::spawn_blocking(move || this.forget(looked.origin())).await;
-                }
-                Err(error) => tracing::error!(%error, "looking at a zone file failed"),
+            let looked = Arc::clone(&file);
+            self.looked(&file, move || looked.look() == Look::New).await;
+        }
+    }
+
+    /// Looks once. If memory may know something else of the zone than it says now, it forgets that: at once and again when
+    /// what was looked up just before is stored.
+    async fn looked(self: &Arc<Self>, file: &Arc<ZoneFile>, look: impl FnOnce() -> bool + Send + 'static) {
+        let (this, looked) = (Arc::clone(self), Arc::clone(file));
+        // a large zone takes a while
+        let look = tokio::task::spawn_blocking(move || {
+            let is_other = look();
+            if is_other {
+                this.forget(looked.origin());
             }
+            is_other
+        });
+        match look.await {
+            Ok(false) => {}
+            Ok(true) => {
+                tokio::time::sleep(ZONE_SETTLES_AFTER).await;
+                let (this, looked) = (Arc::clone(self), Arc::clone(file));
+                let again = tokio::task::spawn_blocking(move || this.forget(looked.origin()));
+                if again.await.is_ok() {
+                    file.settle();
+                }
+            }
+            Err(error) => tracing::error!(%error, "looking at a zone file failed"),
         }
     }
 

@@ -1,16 +1,17 @@
 //! The records of a zone in canonical order (RFC 4034 6.1), so that the names around one that is missing are at hand.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
 use contract::limits::ZONE_SET_MAX;
 use contract::wire::{Name, RecordType};
 
 use crate::master::{self, BadZone, Parsed};
+use crate::stamps::Stamps;
 
 /// A zone as it is served.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Zone {
     pub(crate) origin: Name,
     pub(crate) apex: Apex,
@@ -19,7 +20,7 @@ pub(crate) struct Zone {
 }
 
 /// What stands at the top of a zone and goes into the authority section.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Apex {
     /// The owner of the SOA: one file may serve several zones.
     pub(crate) owner: Name,
@@ -30,7 +31,7 @@ pub(crate) struct Apex {
 }
 
 /// An owner and its records.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) owner: Name,
     sets: Vec<(RecordType, Vec<Record>)>,
@@ -46,23 +47,32 @@ pub(crate) struct Record {
 }
 
 impl Zone {
-    /// Reads a zone out of a file's octets.
-    pub(crate) fn read(path: &Path, octets: &[u8], origin: &Name) -> Result<Self, BadZone> {
-        let mut draft = Draft { origin, soa: None, apex: Default::default(), nodes: BTreeMap::new() };
-        master::read(path, octets, origin, &mut |parsed| draft.insert(parsed))?;
+    /// Reads a zone out of a file's octets; the files that it includes are noted. `Ok(None)` if the first SOA has the serial
+    /// that is known: what follows it is not looked at.
+    pub(crate) fn read(
+        path: &Path,
+        octets: &[u8],
+        origin: &Name,
+        known: Option<u32>,
+        files: &mut Stamps,
+    ) -> Result<Option<Self>, BadZone> {
+        let mut draft = Draft { origin, known, soa: None, apex: Default::default(), nodes: BTreeMap::new() };
+        let read = master::read(path, octets, origin, files, &mut |parsed| draft.insert(parsed))?;
+        if read.is_break() {
+            return Ok(None);
+        }
         let Some((owner, soa)) = draft.soa else {
             let reason = format!("it has no SOA for the zone {origin}");
             return Err(BadZone { file: path.to_owned(), line: 1, reason });
         };
         let [soa_signatures, ns, ns_signatures] = draft.apex;
         let apex = Apex { owner, soa, soa_signatures, ns, ns_signatures };
-        Ok(Self { origin: origin.clone(), apex, nodes: draft.nodes })
+        Ok(Some(Self { origin: origin.clone(), apex, nodes: draft.nodes }))
     }
 
-    /// The SOA's serial (RFC 1035 3.3.13).
+    /// The SOA's serial.
     pub(crate) fn serial(&self) -> u32 {
-        let fields = self.apex.soa.rdata.last_chunk::<20>().expect("an SOA has five numbers");
-        u32::from_be_bytes([fields[0], fields[1], fields[2], fields[3]])
+        self.apex.soa.serial()
     }
 
     /// How many owners it has beside the apex.
@@ -110,6 +120,12 @@ impl Node {
 }
 
 impl Record {
+    /// For an SOA: its serial (RFC 1035 3.3.13).
+    fn serial(&self) -> u32 {
+        let fields = self.rdata.last_chunk::<20>().expect("an SOA has five numbers");
+        u32::from_be_bytes([fields[0], fields[1], fields[2], fields[3]])
+    }
+
     /// For an RRSIG: whether it is over this type.
     fn covers(&self, covered: RecordType) -> bool {
         self.rdata.starts_with(&covered.0.to_be_bytes())
@@ -142,6 +158,8 @@ fn add(set: &mut Vec<Record>, record: Record) -> Result<(), String> {
 /// A zone that is being read.
 struct Draft<'o> {
     origin: &'o Name,
+    /// Nothing is to be read of a zone with this serial.
+    known: Option<u32>,
     soa: Option<(Name, Record)>,
     /// Signatures over the SOA, NS, signatures over NS.
     apex: [Vec<Record>; 3],
@@ -149,26 +167,27 @@ struct Draft<'o> {
 }
 
 impl Draft<'_> {
-    fn insert(&mut self, parsed: Parsed) -> Result<(), String> {
+    fn insert(&mut self, parsed: Parsed) -> Result<ControlFlow<()>, String> {
         let Parsed { owner, rtype, ttl, rdata } = parsed;
         let record = Record { ttl, rdata: rdata.into() };
         let is_apex = owner == *self.origin;
         match rtype {
-            RecordType::SOA => {
-                self.soa = Some((owner, record));
-                Ok(())
+            RecordType::SOA if self.soa.is_none() && self.known == Some(record.serial()) => {
+                return Ok(ControlFlow::Break(()));
             }
+            RecordType::SOA => self.soa = Some((owner, record)),
             RecordType::NSEC3 | RecordType::NSEC3PARAM => {
-                Err("zones signed with NSEC3 are not served; sign it with NSEC".to_owned())
+                return Err("zones signed with NSEC3 are not served; sign it with NSEC".to_owned());
             }
-            RecordType::RRSIG if record.covers(RecordType::SOA) => add(&mut self.apex[0], record),
-            RecordType::NS if is_apex => add(&mut self.apex[1], record),
-            RecordType::RRSIG if is_apex && record.covers(RecordType::NS) => add(&mut self.apex[2], record),
+            RecordType::RRSIG if record.covers(RecordType::SOA) => add(&mut self.apex[0], record)?,
+            RecordType::NS if is_apex => add(&mut self.apex[1], record)?,
+            RecordType::RRSIG if is_apex && record.covers(RecordType::NS) => add(&mut self.apex[2], record)?,
             _ => {
                 let node = self.nodes.entry(key(&owner)).or_insert_with(|| Node { owner, sets: Vec::new() });
-                node.insert(rtype, record)
+                node.insert(rtype, record)?;
             }
         }
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -275,3 +275,20 @@ async fn inside_the_question_is_past_what_stands_ahead() {
     assert_eq!(reply.answer.message().question_name(), Some(query.name));
     assert_eq!(house.asked(), [("old.example.".to_owned(), Past::Own)], "it is not changed a second time");
 }
+
+#[tokio::test]
+async fn without_room_memory_answers_what_a_question_becomes() {
+    let house =
+        House::new(renames(&[("old.example", "newer.example"), ("unknown.example", "nowhere.example")]), vec![]);
+    assert_eq!(house.ask("newer.example").await, Ok(14));
+    house.asked();
+    let refused = contract::Bound::Misses.reached();
+    let recall = |asked| {
+        let asking = Asking::Remembered(refused.clone());
+        house.entrance.go_ahead(Arc::clone(&house.block), testing::query(asked, RecordType::A), asking)
+    };
+    let known = recall("old.example").await.unwrap();
+    assert_eq!(known.answer.message().question_name(), Some(name("old.example")));
+    assert_eq!(recall("unknown.example").await.unwrap_err(), refused);
+    assert_eq!(house.asked(), [], "nobody was asked");
+}

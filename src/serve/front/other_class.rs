@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contract::limits::{MESSAGE_MAX, UDP_REPLY_MAX};
-use contract::wire::{Class, Name, Question};
+use contract::wire::{Class, Name, Question, Rcode};
 use contract::{Age, Asker, Client, Moment, Scope, Verdict};
 
 use super::{Clerk, OPT_MAX, Visit, asker, looked, tell};
@@ -29,14 +29,6 @@ impl Clerk {
         if verdict == Some(Verdict::Drop) {
             return Outcome::Silent; // whoever is to hear nothing hears nothing of itself either
         }
-        let is_ahead = |block: &&Arc<Block>| {
-            let ahead = block.ahead.as_ref();
-            ahead.is_some_and(|ahead| ahead.touches(self.key.name(), question.rtype, question.class))
-        };
-        if let Some(block) = block.filter(is_ahead) {
-            let visit = Visit { question: *question, client: *client, scope: Scope::Shared, plain: None, now };
-            return self.miss(zones, block, &visit, out);
-        }
         let nsid = Some(block.map_or(self.shared.node_name.as_bytes(), |block| &block.nsid));
         let asker = asker(question, client, UDP_REPLY_MAX, nsid);
         let name = Name::from_wire(self.key.name()).expect("the question was parsed");
@@ -56,8 +48,18 @@ impl Clerk {
                 }
             }
         };
+        if let Some(block) = block.filter(|block| answer.rcode() == Rcode::REFUSED && self.is_ruled(block, question)) {
+            let visit = Visit { question: *question, client: *client, scope: Scope::Shared, plain: None, now };
+            return self.miss(zones, block, &visit, out);
+        }
         self.show_local(question, client, answer.rcode());
         Outcome::Reply(answer.write(&asker, Age::Fresh(0), None, out))
+    }
+
+    /// True if a rule of the block is for this question, which nobody here has an answer to in its class.
+    fn is_ruled(&self, block: &Block, question: &Question<'_>) -> bool {
+        let ahead = block.ahead.as_ref();
+        ahead.is_some_and(|ahead| ahead.touches(self.key.name(), question.rtype, question.class))
     }
 
     /// Asks what a program of the client would ask, and tells what happened: a miss like others, and under their bounds.

@@ -15,6 +15,8 @@ const TABLE: &[&str] = &[
     "www.example.com. 60 A 192.0.2.1",
     "new.example.com. 60 A 192.0.2.2",
     "blocked.example.com. 60 A 192.0.2.3",
+    "a.shop.svc.cluster.local. 60 A 192.0.2.21",
+    "b.shop.svc.cluster.local. 60 A 192.0.2.22",
     "many.example.com. 60 A 192.0.2.11",
     "many.example.com. 60 A 192.0.2.12",
     "many.example.com. 60 A 192.0.2.13",
@@ -35,9 +37,16 @@ fn node(lines: &str) -> Node {
 /// The same with these blocks for all other names.
 #[track_caller]
 fn node_of(blocks: &str) -> Node {
+    node_with("", blocks)
+}
+
+/// The same with these lines in the cluster's block.
+#[track_caller]
+fn node_with(lines: &str, blocks: &str) -> Node {
     let upstream = Upstream::with(TABLE);
-    let cluster =
-        "cluster.local:PORT {\n bind IP\n cache\n autopath {\n  pods FOLDER/pods\n }\n forward . UPSTREAM\n}\n";
+    let cluster = format!(
+        "cluster.local:PORT {{\n bind IP\n cache\n {lines}\n autopath {{\n  pods FOLDER/pods\n }}\n forward . UPSTREAM\n}}\n"
+    );
     let words = [("UPSTREAM", upstream.address())];
     let daemon = Daemon::with(&format!("{cluster}{blocks}"), &words, &[("pods", PODS)], &[]);
     Node { upstream, daemon }
@@ -208,4 +217,38 @@ fn a_stale_answer_comes_before_a_query_is_given_up() {
     node.upstream.behaves(Behaviour::Hang);
     let reply = node.daemon.asked(&ask("old.example.com", "A").edns(1232));
     reply.is("NOERROR").ede(&[3]).answers_are(&["old.example.com. A 192.0.2.9"]);
+}
+
+#[test]
+fn a_search_is_rewritten_once_candidate_by_candidate() {
+    let swap = "rewrite name exact a.shop.svc.cluster.local b.shop.svc.cluster.local\n \
+                rewrite name exact b.shop.svc.cluster.local a.shop.svc.cluster.local\n \
+                rewrite name exact gone.shop.svc.cluster.local nowhere.shop.svc.cluster.local";
+    let node = node_with(swap, ".:PORT {\n bind IP\n cache\n hosts {\n  192.0.2.23 gone\n }\n forward . UPSTREAM\n}\n");
+    for client in [node.pod(1), node.daemon.client(), node.pod(2)] {
+        client.asks(&ask("a.shop.svc.cluster.local", "A")).answers_are(&["a.shop.svc.cluster.local. A 192.0.2.22"]);
+        client.asks(&ask("b.shop.svc.cluster.local", "A")).answers_are(&["b.shop.svc.cluster.local. A 192.0.2.21"]);
+    }
+    // the search goes on with the name that was typed
+    is_chain(&node.search(1, "gone"), "gone", "192.0.2.23");
+}
+
+#[test]
+fn acl_holds_for_what_a_memorised_walk_was_rewritten_to() {
+    let rules = "rewrite name exact open.example.com blocked.example.com\n acl blocked.example.com {\n  block net 127.3.0.2/32\n }";
+    let node = node(rules);
+    for _ in 0..2 {
+        is_chain(&node.search(1, "open.example.com"), "open.example.com", "192.0.2.3");
+        node.search(2, "open.example.com").is("SERVFAIL");
+        node.pod(2).asks(&ask("open.example.com", "A")).is("REFUSED");
+    }
+}
+
+#[test]
+fn what_the_daemon_says_of_itself_no_rule_changes() {
+    let node = node("chaos v1 me\n rewrite cname exact a.example.com. b.example.com.\n rewrite ttl regex (.*) 5");
+    node.daemon.asked(&ask("version.bind", "TXT").class(3)).is("NOERROR").answers_are(&["version.bind. TXT v1"]);
+    let told = node.daemon.asked(&ask("whoami.nearpath", "TXT").class(3));
+    assert!(told.rcode == 0 && !told.answers().is_empty(), "{told:?}");
+    assert_eq!(node.upstream.seen().len(), 0, "nobody else was asked");
 }

@@ -9,12 +9,14 @@ mod generate;
 
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use contract::limits::{ZONE_FILE_MAX, ZONE_INCLUDES_MAX, ZONE_RECORDS_MAX};
+use contract::limits::{ZONE_FILE_MAX, ZONE_INCLUDES_MAX, ZONE_OCTETS_MAX, ZONE_RECORDS_MAX};
 use contract::wire::{Class, Name, RecordType};
 use records::{Entry, Head, Lexer, name, names, rdata, seconds};
 
+use crate::stamps::Stamps;
 use generate::Template;
 
 /// The TTL of generated records without one, seconds; CoreDNS's, which does not look at `$TTL` there.
@@ -44,23 +46,31 @@ pub(crate) struct BadZone {
     pub(crate) reason: String,
 }
 
-/// Reads one zone file and what it includes; each record goes to `take`, which may refuse it with a reason.
+/// Takes a record. It may refuse it with a reason, or break off: then no more is read.
+type Take<'t> = dyn FnMut(Parsed) -> Result<ControlFlow<()>, String> + 't;
+
+/// Reads one zone file and what it includes, which is noted; each record goes to `take`.
 pub(crate) fn read(
     path: &Path,
     octets: &[u8],
     origin: &Name,
-    take: &mut dyn FnMut(Parsed) -> Result<(), String>,
-) -> Result<(), BadZone> {
-    let mut reader = Reader { default: None, records: 0, octets: octets.len(), take };
+    files: &mut Stamps,
+    take: &mut Take<'_>,
+) -> Result<ControlFlow<()>, BadZone> {
+    let mut reader = Reader { default: None, records: 0, room: ZONE_OCTETS_MAX, octets: octets.len(), files, take };
     reader.file(path, octets, origin.as_wire().to_vec(), 0)
 }
 
 /// What is taken over from entry to entry, whichever file they stand in.
-struct Reader<'t> {
+struct Reader<'r, 't> {
     default: Option<Ttl>,
     records: usize,
+    /// Octets of owners and RDATA that there may still be.
+    room: usize,
+    /// Of the files so far.
     octets: usize,
-    take: &'t mut dyn FnMut(Parsed) -> Result<(), String>,
+    files: &'r mut Stamps,
+    take: &'r mut Take<'t>,
 }
 
 /// The TTL of records without one.
@@ -71,14 +81,23 @@ struct Ttl {
     is_fixed: bool,
 }
 
-impl Reader<'_> {
-    fn file(&mut self, path: &Path, octets: &[u8], mut origin: Vec<u8>, depth: usize) -> Result<(), BadZone> {
+impl Reader<'_, '_> {
+    fn file(
+        &mut self,
+        path: &Path,
+        octets: &[u8],
+        mut origin: Vec<u8>,
+        depth: usize,
+    ) -> Result<ControlFlow<()>, BadZone> {
         let mut lexer = Lexer::new(octets);
         let mut owner: Option<Name> = None;
         loop {
             let bad = |line, reason| BadZone { file: path.to_owned(), line, reason };
-            let Some(entry) = lexer.entry().map_err(|wrong| bad(wrong.line, wrong.reason))? else { return Ok(()) };
+            let Some(entry) = lexer.entry().map_err(|wrong| bad(wrong.line, wrong.reason))? else {
+                return Ok(ControlFlow::Continue(()));
+            };
             let (first, line) = (entry.words.first().expect("an entry has a word"), entry.line);
+            let mut flow = ControlFlow::Continue(());
             match first.octets.to_ascii_uppercase().as_slice() {
                 b"$INCLUDE" if !first.is_quoted => {
                     let (path, inner) = include(&entry, path, &origin).map_err(|reason| bad(line, reason))?;
@@ -86,46 +105,54 @@ impl Reader<'_> {
                         return Err(bad(line, format!("files include one another more than {depth} deep")));
                     }
                     let octets = self.included(&path).map_err(|reason| bad(line, reason))?;
-                    self.file(&path, &octets, inner, depth + 1)?;
+                    flow = self.file(&path, &octets, inner, depth + 1)?;
                 }
                 b"$ORIGIN" => origin = only_name(&entry, &origin).map_err(|reason| bad(line, reason))?,
                 b"$TTL" => self.default = Some(directive_ttl(&entry).map_err(|reason| bad(line, reason))?),
                 b"$GENERATE" if !first.is_quoted => {
-                    self.generated(&entry, &origin).map_err(|reason| bad(line, reason))?
+                    flow = self.generated(&entry, &origin).map_err(|reason| bad(line, reason))?;
                 }
                 word if word.starts_with(b"$") && !first.is_quoted && !entry.starts_blank => {
                     let word = String::from_utf8_lossy(word).into_owned();
                     let reason = format!("`{word}` is not known; `$ORIGIN`, `$TTL`, `$INCLUDE` and `$GENERATE` are");
                     return Err(bad(line, reason));
                 }
-                _ => self.record(&entry, &mut owner, &origin).map_err(|reason| bad(line, reason))?,
+                _ => flow = self.record(&entry, &mut owner, &origin).map_err(|reason| bad(line, reason))?,
+            }
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
     }
 
     /// The octets of an included file, within what one zone may have.
     fn included(&mut self, path: &Path) -> Result<Vec<u8>, String> {
-        let octets =
-            slurp(path, ZONE_FILE_MAX - self.octets).map_err(|reason| format!("{}: {reason}", path.display()))?;
+        self.files.note(path);
+        let octets = slurp(path, ZONE_FILE_MAX - self.octets).map_err(|reason| {
+            self.files.void();
+            format!("{}: {reason}", path.display())
+        })?;
         self.octets += octets.len();
         Ok(octets)
     }
 
     /// The records of `$GENERATE`. What is taken over from entry to entry is not changed by them.
-    fn generated(&mut self, entry: &Entry, origin: &[u8]) -> Result<(), String> {
+    fn generated(&mut self, entry: &Entry, origin: &[u8]) -> Result<ControlFlow<()>, String> {
         let template = Template::parse(entry)?;
         let before = self.default;
         let mut owner = None;
         for entry in template.entries() {
             self.default = Some(Ttl { seconds: GENERATED_TTL, is_fixed: false });
-            self.record(&entry?, &mut owner, origin)?;
+            if self.record(&entry?, &mut owner, origin)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
         self.default = before;
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// `[OWNER] [TTL] [CLASS] TYPE RDATA`, TTL and class in any order.
-    fn record(&mut self, entry: &Entry, owner: &mut Option<Name>, origin: &[u8]) -> Result<(), String> {
+    fn record(&mut self, entry: &Entry, owner: &mut Option<Name>, origin: &[u8]) -> Result<ControlFlow<()>, String> {
         let mut words = entry.words.as_slice();
         if !entry.starts_blank {
             *owner = Name::from_wire(&name(&words[0], origin)?);
@@ -146,6 +173,8 @@ impl Reader<'_> {
         if self.records > ZONE_RECORDS_MAX {
             return Err(format!("more than {ZONE_RECORDS_MAX} records"));
         }
+        let room = self.room.checked_sub(owner.as_wire().len() + rdata.len());
+        self.room = room.ok_or_else(|| format!("owners and data of more than {ZONE_OCTETS_MAX} octets"))?;
         (self.take)(Parsed { owner: owner.clone(), rtype, ttl, rdata })
     }
 
@@ -197,11 +226,15 @@ pub(crate) fn slurp(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     if !kind.is_file() {
         return Err("it is no file".to_owned()); // opening a pipe would wait for its writer
     }
+    let too_large = || format!("the zone is larger than {ZONE_FILE_MAX} octets");
+    if kind.len() > most as u64 {
+        return Err(too_large());
+    }
     let mut octets = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     file.take(most as u64 + 1).read_to_end(&mut octets).map_err(|error| error.to_string())?;
     if octets.len() > most {
-        return Err(format!("the zone is larger than {ZONE_FILE_MAX} octets"));
+        return Err(too_large()); // it grew meanwhile
     }
     Ok(octets)
 }

@@ -9,10 +9,10 @@ fn all(text: &str) -> Result<Vec<Parsed>, String> {
     let origin = Name::parse("example.org").unwrap();
     let mut take = |one: Parsed| {
         parsed.push(one);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     };
-    read(Path::new("db"), text.as_bytes(), &origin, &mut take).map_err(|bad| bad.to_string())?;
-    Ok(parsed)
+    let read = read(Path::new("db"), text.as_bytes(), &origin, &mut Stamps::default(), &mut take);
+    read.map(|_| parsed).map_err(|bad| bad.to_string())
 }
 
 /// Owner, type and TTL.
@@ -109,6 +109,23 @@ fn a_mistake_has_a_line_and_a_reason() {
     assert!(all(&long.replace(". 1", " 1")).unwrap_err().contains("longer than 255"));
 }
 
+#[test]
+fn few_octets_are_not_written_as_very_many() {
+    let text = "a 1 A 192.0.2.1\n$GENERATE 0-65535 b$ TXT 0123456789\n";
+    let origin = Name::parse("example.org").unwrap();
+    let (mut files, mut records) = (Stamps::default(), 0);
+    let mut take = |_: Parsed| {
+        records += 1;
+        Ok(ControlFlow::Continue(()))
+    };
+    // the first one has 15 + 4, those up to 9 have 16 + 11
+    let room = 19 + 10 * 27;
+    let mut reader = Reader { default: None, records: 0, room, octets: 0, files: &mut files, take: &mut take };
+    let bad = reader.file(Path::new("db"), text.as_bytes(), origin.as_wire().to_vec(), 0).unwrap_err();
+    assert_eq!(bad.to_string(), "db:2: owners and data of more than 268435456 octets");
+    assert_eq!(records, 11);
+}
+
 /// A folder of its own, removed at the end.
 struct Folder(PathBuf);
 
@@ -131,11 +148,11 @@ fn files_include_others_beside_them() {
         let path = folder.0.join(file);
         let octets = slurp(&path, ZONE_FILE_MAX).unwrap();
         let origin = Name::parse("example.org").unwrap();
-        let read = read(&path, &octets, &origin, &mut |one: Parsed| {
+        let read = read(&path, &octets, &origin, &mut Stamps::default(), &mut |one: Parsed| {
             owners.push(one.owner.to_string());
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         });
-        read.map(|()| owners).map_err(|bad| bad.to_string())
+        read.map(|_| owners).map_err(|bad| bad.to_string())
     };
     let expected = ["a.in.example.org.", "c.x.", "b.example.org.", "a.example.org.", "c.x."];
     assert_eq!(read_all("db").unwrap(), expected);
