@@ -59,8 +59,9 @@ pub fn check(statement: &Statement, zones: &[Name], report: &mut Report) -> Opti
         error.expected("a type such as `A`, or `ANY`").nearest(&word.text, names::COMMON_TYPES);
     }
     if class == Some(Class::CH) {
-        let warning = report.warning(statement.arguments[0].span, "questions of class CHAOS never come here");
-        warning.help("the daemon answers them by itself; only a question that `rewrite class` makes one is asked here");
+        let warning =
+            report.warning(statement.arguments[0].span, "questions of class CHAOS are answered by the daemon");
+        warning.help("no such question comes here unless a `rewrite` finds it, or makes it one");
     }
     let zones = if has_zones { self::zones(&named) } else { zones.to_vec() };
     let mut rule = Rule {
