@@ -37,7 +37,7 @@ pub(crate) async fn made(query: &Query, zone: &Zone, found: Found<'_>, blocks: &
             storable: behind.storable,
             personal: behind.personal,
             ede: behind.ede.clone().or_else(|| behind.answer.ede().cloned()),
-            ..reply
+            ..reply.as_old_as(behind.age)
         },
         Err(Failure::Silent) => reply.unstored(),
         Err(failure) => Reply { ede: Some(failure.told().1), ..reply }.unstored(),

@@ -93,6 +93,41 @@ impl Plugin for ForTen {
     }
 }
 
+/// Sees every question of A, and has options sent with it: for all who ask alike, or for this client.
+#[derive(Debug)]
+struct Says {
+    for_all: bool,
+}
+
+impl Ahead for Says {
+    fn always(&self, _: &Client, _: RecordType) -> bool {
+        true
+    }
+
+    fn touches(&self, _: &[u8], _: RecordType, _: Class) -> bool {
+        false
+    }
+}
+
+impl Plugin for Says {
+    fn name(&self) -> &'static str {
+        "says"
+    }
+
+    fn ahead(&self) -> Option<&dyn Ahead> {
+        Some(self)
+    }
+
+    fn serve<'a>(&'a self, query: &'a Query, next: Next<'a>) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            let mut asked = query.clone();
+            asked.options.sent = Some([0xff, 0xee, 0, 1, 7].into());
+            asked.options.for_all = self.for_all;
+            next.serve(&asked).await
+        })
+    }
+}
+
 /// The end of the chain: notes who was asked for, and answers with the length of the name.
 #[derive(Debug, Default)]
 struct Centre(Mutex<Vec<(String, Past)>>);
@@ -291,4 +326,13 @@ async fn without_room_memory_answers_what_a_question_becomes() {
     assert_eq!(known.answer.message().question_name(), Some(name("old.example")));
     assert_eq!(recall("unknown.example").await.unwrap_err(), refused);
     assert_eq!(house.asked(), [], "nobody was asked");
+}
+
+#[tokio::test]
+async fn options_that_all_who_ask_send_leave_memory_in_its_place() {
+    for (for_all, times) in [(true, 1), (false, 2)] {
+        let house = House::new(vec![Arc::new(Says { for_all })], vec![]);
+        assert_eq!((house.ask("a.example").await, house.ask("a.example").await), (Ok(10), Ok(10)));
+        assert_eq!(house.asked().len(), times, "for all: {for_all}");
+    }
 }
