@@ -21,8 +21,9 @@ use crate::listening::Opening;
 use crate::plan::{BlockPlan, Plan};
 use crate::serve::ahead::AheadOf;
 use crate::serve::block::Block;
+use crate::serve::entrance::Entrance;
 use crate::serve::tally::Tally;
-use crate::serve::zones::{Entrance, Shared, Zones};
+use crate::serve::zones::{Shared, Zones};
 use crate::wiring;
 
 /// What outlives a reload: numbers and counters that are given by name.

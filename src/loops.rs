@@ -6,7 +6,7 @@ use std::time::Duration;
 use loop_guard::LoopGuard;
 use tokio::sync::watch;
 
-use crate::serve::zones::Entrance;
+use crate::serve::entrance::Entrance;
 
 /// How long after a probe without an answer the next one is sent (CoreDNS's own wait).
 const AGAIN_AFTER: Duration = Duration::from_secs(2);

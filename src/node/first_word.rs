@@ -10,7 +10,8 @@ use contract::wire::{Class, Flags, Name, RecordType};
 use contract::{Client, Query, Scope, Transport};
 
 use crate::admin::Pending;
-use crate::serve::zones::{Entrance, Shared};
+use crate::serve::entrance::Entrance;
+use crate::serve::zones::Shared;
 
 /// Nobody waits longer than this for the first word: then stale answers, and the failures of the others, are still better
 /// than none.

@@ -19,7 +19,8 @@ use contract::{Scope, SearchList};
 
 use crate::assembly::Register;
 use crate::daemon::Options;
-use crate::serve::zones::{Entrance, Shared};
+use crate::serve::entrance::Entrance;
+use crate::serve::zones::Shared;
 
 /// The share of the store's bound that is kept at most: both are in memory while they are written or read.
 const SHARE: u64 = 4;

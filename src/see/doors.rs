@@ -9,7 +9,7 @@ use super::socket::Socket;
 use super::{See, whole};
 use crate::admin::{Ports, State};
 use crate::daemon::Options;
-use crate::serve::zones::Entrance;
+use crate::serve::entrance::Entrance;
 
 /// All of them, with what stands behind them.
 pub struct Doors {

@@ -17,8 +17,8 @@ use hickory_resolver::proto::op::Message;
 use super::api::{Asked, ClientAs, Explained, StepTold, Told, Walked};
 use super::door::{Refused, Whose, Wish};
 use crate::serve::block::Block;
+use crate::serve::entrance::Entrance;
 use crate::serve::why::{Typed, Who, Why};
-use crate::serve::zones::Entrance;
 use crate::wiring::DIRECTIVES;
 
 /// Asks the server blocks of one listener what somebody would get, and tells how it came about. Of several listeners it is the

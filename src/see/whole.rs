@@ -13,7 +13,7 @@ use super::history::{Past, Sums};
 use super::overview;
 use super::tap::{Filter, TooManyWatchers, Watch, name_told};
 use crate::admin::State;
-use crate::serve::zones::Entrance;
+use crate::serve::entrance::Entrance;
 
 /// How the kernel's failsafe is, asked anew each time.
 pub(super) type FailsafeOf = dyn Fn() -> Option<FailsafeState> + Send + Sync;

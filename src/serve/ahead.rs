@@ -10,7 +10,8 @@ use contract::{
 };
 
 use super::block::Block;
-use super::zones::{Entrance, filtered, key_of};
+use super::entrance::{Entrance, filtered};
+use super::zones::key_of;
 
 /// What of a block's chain stands ahead of memory.
 pub struct AheadOf {

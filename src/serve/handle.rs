@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use contract::wire::Name;
 use contract::{Blocks, Boxed, Failure, Moment, Query, Remembered, Served};
 
-use super::zones::{Entrance, Zones};
+use super::entrance::Entrance;
+use super::zones::Zones;
 
 /// The way in for a plugin's work beside the queries: the plugin is held by its block, and must not hold the block in turn.
 pub(super) struct Handle(Weak<Zones>);

@@ -15,6 +15,7 @@ pub(crate) mod chaos;
 pub mod connections;
 #[cfg(test)]
 mod desk;
+pub mod entrance;
 mod flights;
 mod front;
 mod handle;

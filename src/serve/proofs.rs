@@ -21,7 +21,8 @@ use contract::{
 use tokio::task::AbortHandle;
 
 use super::block::Block;
-use super::zones::{Entrance, Shared, Zones};
+use super::entrance::Entrance;
+use super::zones::{Shared, Zones};
 use crate::daemon::{Options, shared_for_tests};
 use crate::plan;
 

@@ -9,8 +9,8 @@ use contract::{Bound, Failure, Fault, Moment, Query, Reply, Served};
 use tokio::time::timeout;
 
 use super::block::Block;
+use super::entrance::Entrance;
 use super::flights::Seat;
-use super::zones::Entrance;
 
 /// An answer past its end, and for which question it will do if a fresh one is late.
 pub(super) struct Aged {

@@ -20,8 +20,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::ahead::Asking;
 use super::block::Block;
+use super::entrance::Entrance;
 use super::way::{self, Asked};
-use super::zones::{Entrance, Zones};
+use super::zones::Zones;
 
 /// Whose search list counts.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use contract::{Client, Moment, Transport};
 use foldhash::quality::SeedableRandomState;
 use nearpath::daemon::{Options, without_sockets};
 use nearpath::see::{Filter, Watch};
-use nearpath::serve::zones::Entrance;
+use nearpath::serve::entrance::Entrance;
 use nearpath::serve::{Desk as _, Door as _, Front, FrontDesk, Outcome};
 
 /// Names that are asked, one after another.

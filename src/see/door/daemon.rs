@@ -13,7 +13,7 @@ use super::reply::Refused;
 use super::{Seen, Teller, Wish};
 use crate::see::api::{Explained, History, Overview, Pods, Top};
 use crate::see::{Filter, See, Watch, explain};
-use crate::serve::zones::Entrance;
+use crate::serve::entrance::Entrance;
 
 /// How often a watcher is told how much he was not shown.
 const MISSED_EVERY: Duration = Duration::from_secs(1);

@@ -15,7 +15,8 @@ use super::{AheadOf, Asking, Inner};
 use crate::daemon::{Options, shared_for_tests};
 use crate::plan;
 use crate::serve::block::Block;
-use crate::serve::zones::{Entrance, Zones};
+use crate::serve::entrance::Entrance;
+use crate::serve::zones::Zones;
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()

@@ -11,8 +11,9 @@ use contract::limits::{CHAOS_TEXT_MAX, CHAOS_TEXTS_MAX};
 use contract::wire::{Class, Composer, Name, Rcode, RecordType};
 use contract::{Answer, Client, Known, Moment, Plain, PodIndex, Resident, Scope};
 
+use super::super::entrance::Entrance;
 use super::super::why::{Typed, Who, Why};
-use super::super::zones::{Entrance, Zones};
+use super::super::zones::Zones;
 
 /// What a client asks about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,9 @@ use super::{Clerk, OPT_MAX, Visit, asker, looked, tell};
 use crate::serve::Outcome;
 use crate::serve::block::Block;
 use crate::serve::chaos::{self, client, client::Asked as About};
+use crate::serve::entrance::Entrance;
 use crate::serve::tally::{Exchange, StoreUse};
-use crate::serve::zones::{Entrance, Zones};
+use crate::serve::zones::Zones;
 
 impl Clerk {
     /// Class CHAOS tells of this server; no other class is served.

@@ -10,7 +10,7 @@ use contract::{Client, Transport};
 
 use crate::daemon::{self, Options};
 use crate::see::Filter;
-use crate::serve::zones::Entrance;
+use crate::serve::entrance::Entrance;
 use crate::serve::{Desk as _, Door as _, Front, Outcome};
 
 /// A daemon's blocks without its sockets, and a desk before them.
