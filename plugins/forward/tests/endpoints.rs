@@ -284,7 +284,8 @@ async fn what_was_asked_of_one_that_goes_is_asked_elsewhere() {
     let case = Case::new("@dns/resolver", ready(&[going], &[]));
     let questions = futures(&case, 20);
     let (answers, ()) = tokio::join!(questions, async {
-        while case.value("coredns_proxy_conn_cache_hits_total") < 19 || asked.load(Ordering::SeqCst) == 0 {
+        let given = || ["hits", "misses"].map(|kind| case.value(&format!("coredns_proxy_conn_cache_{kind}_total")));
+        while given().iter().sum::<i64>() < 20 || asked.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
         case.says(ready(&[stays], &[])).await;
