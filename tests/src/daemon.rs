@@ -14,6 +14,7 @@ use crate::client::{Tcp, Udp};
 use crate::message::{Ask, Reply};
 use crate::mode;
 use crate::place::{self, Folder};
+use crate::program::memory;
 
 /// How long the daemon may take to serve, to reload and to end. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,6 +64,24 @@ impl Daemon {
         files: &[(&str, &str)],
         flags: &[&str],
     ) -> Self {
+        Self::start(address, corefile, words, files, flags, &[])
+    }
+
+    /// The same as [`Daemon::given`] with more variables in its environment.
+    #[track_caller]
+    pub fn given_variables(corefile: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start(place::socket(), corefile, &[], &[], &[], variables)
+    }
+
+    #[track_caller]
+    fn start(
+        address: SocketAddr,
+        corefile: &str,
+        words: &[(&str, String)],
+        files: &[(&str, &str)],
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let folder = Folder::new();
         let mut all: Vec<(String, String)> =
             words.iter().map(|(word, text)| ((*word).to_owned(), text.clone())).collect();
@@ -79,6 +98,7 @@ impl Daemon {
             .args(["-p", &address.port().to_string()])
             .args(flags)
             .env("NO_COLOR", "1")
+            .envs(variables.iter().copied())
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -207,9 +227,12 @@ impl Daemon {
 
     /// Resident memory, KiB.
     pub fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the daemon runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process has memory");
-        line.split_whitespace().nth(1).expect("a figure").parse().expect("KiB")
+        memory(self.id(), "VmRSS:")
+    }
+
+    /// Resident memory without the pages of its file, KiB: what it took, not what the code of this build is.
+    pub fn taken(&self) -> u64 {
+        memory(self.id(), "RssAnon:")
     }
 
     /// Waits for a line with `text` beyond the first `from` lines.

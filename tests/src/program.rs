@@ -74,9 +74,7 @@ impl Program {
 
     /// Resident memory, KiB.
     pub fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the program runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process has memory");
-        line.split_whitespace().nth(1).expect("a figure").parse().expect("KiB")
+        memory(self.id(), "VmRSS:")
     }
 
     /// The last lines that it said.
@@ -132,4 +130,11 @@ impl Drop for Caretaker {
         drop(self.0.stdin.take());
         self.0.wait().ok();
     }
+}
+
+/// A figure of a process's memory, KiB, by the name of its line (proc(5), `/proc/PID/status`).
+pub fn memory(id: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process runs");
+    let line = status.lines().find(|line| line.starts_with(name)).expect("a process has memory");
+    line.split_whitespace().nth(1).expect("a figure").parse().expect("KiB")
 }

@@ -8,6 +8,7 @@ mod dnstap;
 mod failure;
 mod front;
 mod kubernetes;
+mod pprof;
 mod privatezone;
 mod rules;
 mod same_story;

@@ -1,15 +1,20 @@
 //! A CPU profile while it is taken: all threads are interrupted in turn as they use the processor, and their stacks counted.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contract::limits::PROFILE_SAMPLES_PER_SECOND;
 use pprof::{ProfilerGuard, ProfilerGuardBuilder, Report};
+use tempfile::NamedTempFile;
 
 use crate::encode::{Place, Stack, Timing, encode};
 
 /// Where no stack is taken: whoever is interrupted there may hold a lock that walking the stack needs.
 const NOT_IN: [&str; 4] = ["libc", "libgcc", "pthread", "vdso"];
+
+/// Where files can be written when nowhere else (shm_overview(7)).
+const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Frames in which whoever walks a stack may be.
 const PROFILER_FRAMES_MAX: usize = 8;
@@ -24,9 +29,7 @@ pub enum CannotProfile {
     #[error("a profile is being taken; ask again when it is done")]
     Busy,
     /// There is no file for what finds no room in memory.
-    #[error(
-        "there is no folder for temporary files that can be written to: set TMPDIR, to `/dev/shm` perhaps, and start again"
-    )]
+    #[error("there is no folder for temporary files that can be written to: set TMPDIR and start again")]
     NoRoom,
     /// The system does not let it.
     #[error("{0}")]
@@ -56,6 +59,7 @@ impl Profile {
             return Err(CannotProfile::Busy);
         }
         let turn = Turn;
+        find_room();
         let builder = ProfilerGuardBuilder::default().frequency(PROFILE_SAMPLES_PER_SECOND.into()).blocklist(&NOT_IN);
         let guard = builder.build().map_err(|error| match error {
             // it is tried once in the life of a process
@@ -81,6 +85,15 @@ impl Profile {
             period: Duration::from_secs(1) / u32::from(PROFILE_SAMPLES_PER_SECOND),
         };
         Ok(encode(&stacks(&report), &timing))
+    }
+}
+
+/// Stacks that find no room in memory go to a temporary file. Where the usual folder takes none, as in a container whose file
+/// system is read-only or has no `/tmp`, they go to the memory that each container has.
+fn find_room() {
+    if NamedTempFile::new().is_err() && NamedTempFile::new_in(SHARED_MEMORY).is_ok() {
+        // it is said already if this is not the first profile
+        let _ = tempfile::env::override_temp_dir(Path::new(SHARED_MEMORY));
     }
 }
 

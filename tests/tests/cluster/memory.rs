@@ -16,9 +16,9 @@ const CLUSTER: usize = 5_000;
 const HERE: usize = 256;
 const RESTARTED: usize = 110;
 const NODES: usize = 50;
-/// What a daemon with the index may hold more than one without, KiB. 8 MB is the aim, measured by the bench; the code of an
-/// unoptimised build takes some more.
-const MORE_MAX: u64 = 12 << 10;
+/// What a daemon with the index may have taken more than one without, KiB. The bench holds all that is resident against
+/// 8 MB; the code of an unoptimised build, and how much of it is paged in, is not what is asked here.
+const MORE_MAX: u64 = 4 << 10;
 /// Who asks while pods restart.
 const ASKERS: usize = 3;
 
@@ -50,7 +50,7 @@ fn a_full_node_of_a_large_cluster_takes_little_memory_and_loses_no_hit() {
     soon("all pods of the node are known", || metric(&daemon, "nearpath_kubernetes_addresses") == HERE as f64);
     let (plain, known) = (settled(&without), settled(&daemon));
     let index = metric(&daemon, "nearpath_kubernetes_index_bytes");
-    note(&format!("{HERE} pods of {CLUSTER}: {known} KiB resident, {plain} without; the index itself: {index} octets"));
+    note(&format!("{HERE} pods of {CLUSTER}: {known} KiB taken, {plain} without; the index itself: {index} octets"));
     assert!(known <= plain + MORE_MAX, "{known} KiB, and {plain} without the index");
     assert!(index > 0.0 && index <= (HERE * 1_024) as f64, "at most 1 KB for each pod: {index}");
 
@@ -62,7 +62,7 @@ fn a_full_node_of_a_large_cluster_takes_little_memory_and_loses_no_hit() {
     }
     daemon.client_at(here.address(0).into()).asks(&asked).is("NXDOMAIN");
     let after = settled(&daemon);
-    note(&format!("{RESTARTED} of them restarted: {hits} questions of the others, none lost; {after} KiB resident"));
+    note(&format!("{RESTARTED} of them restarted: {hits} questions of the others, none lost; {after} KiB taken"));
     assert!(hits >= ASKERS, "somebody asked");
     assert!(after <= plain + MORE_MAX, "{after} KiB after the restarts, and {plain} without the index");
     daemon.is_well();
@@ -118,10 +118,10 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Resident memory once it no longer changes much, KiB.
+/// Memory taken once it no longer changes much, KiB.
 fn settled(daemon: &Daemon) -> u64 {
     std::thread::sleep(Duration::from_secs(2));
-    daemon.resident()
+    daemon.taken()
 }
 
 fn metric(daemon: &Daemon, name: &str) -> f64 {
