@@ -33,6 +33,7 @@ use super::zones::{Zones, key_of};
 /// The way into the blocks, for the front door and for plugins that ask for another name.
 #[derive(Clone)]
 pub struct Entrance(pub Arc<Zones>);
+
 impl Blocks for Entrance {
     fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         Box::pin(async move {

@@ -8,26 +8,24 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use cache::{Entry, KeyBuffer, Lookup};
-use contract::limits::{MESSAGE_MAX, UDP_PLAIN_MAX, UDP_REPLY_MAX};
-use contract::wire::{Class, Ede, EdnsView, Message, Name, Question, Rcode, RecordType, Reject, reject_reply};
+use cache::{KeyBuffer, Lookup};
+use contract::wire::{Class, Name, Question, Reject, reject_reply};
 use contract::{
-    Age, Answer, Asker, Client, Event, Failure, Looked, Moment, Plain, Query, Recalled, Scope, Story, Transport,
-    Verdict, Way, What,
+    Client, Event, Failure, Looked, Moment, Plain, Query, Recalled, Scope, Story, Transport, Verdict, What,
 };
 
+use self::asker::asks_why;
 use self::pending::Pending;
 use super::ahead::AheadOf;
 use super::block::Block;
 use super::entrance::{Entrance, filtered};
-use super::tally::{Exchange, Place, StoreUse};
-use super::way::{self, Asked};
+use super::tally::{Exchange, Place};
+use super::way::Asked;
 use super::zones::{Shared, Zones};
 use super::{Desk, Door, Outcome};
-use crate::see::tap::{Shown, Tap};
+use crate::see::tap::Tap;
 
 /// The front door of one listener. A reload swaps the blocks behind it.
 #[derive(Clone)]
@@ -236,146 +234,6 @@ impl Clerk {
         Pending::new(visit, query, Arc::clone(block), shared)
     }
 
-    /// Counts a reply to a query that enters no server block.
-    fn outside(
-        &self,
-        zones: &Zones,
-        client: &Client,
-        (question, packet): (Option<&Question<'_>>, &[u8]),
-        outcome: Outcome,
-        out: &[u8],
-    ) -> Outcome {
-        // what the daemon asks itself is no client's question
-        let is_own = question.is_some_and(|question| question.class == Class::CH)
-            && super::chaos::is_of_watchdog(self.key.name());
-        if let Outcome::Reply(length) = outcome
-            && !is_own
-        {
-            let exchange = Exchange {
-                rtype: question.map_or(RecordType(0), |question| question.rtype),
-                rcode: rcode_of(&out[..length]),
-                query_len: packet.len(),
-                reply_len: length,
-                took: Duration::ZERO,
-                store: StoreUse::None,
-                dnssec_ok: question.is_some_and(Question::dnssec_ok),
-                answerer: 0,
-                plain: None,
-            };
-            zones.outside.count(self.place.as_ref(), client, &exchange);
-        }
-        outcome
-    }
-
-    fn no_block(&self, question: &Question<'_>, client: &Client, out: &mut [u8]) -> Outcome {
-        let name = Name::from_wire(self.key.name()).expect("the question was parsed");
-        let failure = Failure::NoBlock { name: name.to_string() };
-        let nsid = Some(self.shared.node_name.as_bytes());
-        self.shared.taps.causes().count(&failure, self.shared.clock.now());
-        let length = tell(&failure, &asker(question, client, UDP_REPLY_MAX, nsid), self.key.name(), out);
-        self.show_local(question, client, failure.told().0);
-        Outcome::Reply(length)
-    }
-
-    /// Shows a question that no server block had a part in.
-    fn show_local(&self, question: &Question<'_>, client: &Client, rcode: Rcode) {
-        let taps = &self.shared.taps;
-        if !taps.is_open() || super::chaos::is_of_watchdog(self.key.name()) {
-            return;
-        }
-        taps.show(&Shown {
-            moment: self.shared.clock.now(),
-            took: Duration::ZERO,
-            client: *client,
-            name: self.key.name(),
-            question: (question.rtype, question.class),
-            rcode,
-            way: Way::Local,
-            messages: (&[], &[]),
-            onlookers: None,
-        });
-    }
-
-    fn hit(
-        &self,
-        block: &Block,
-        visit: &Visit<'_>,
-        entry: &Entry,
-        age: Age,
-        ede: Option<&Ede>,
-        out: &mut [u8],
-    ) -> usize {
-        let answer = entry.answer();
-        let asker = asker(&visit.question, &visit.client, block.udp_reply_max, Some(&block.nsid));
-        let length = match asks_why(&visit.question) {
-            false => answer.write(&asker, age, ede, out),
-            true => {
-                let way = self.way_of_hit(block, visit, entry, ede.is_some());
-                answer.write(&Asker { way: Some(&way), ..asker }, age, ede, out)
-            }
-        };
-        let store = match age {
-            Age::Stale | Age::StaleWith(_) => StoreUse::Stale,
-            _ if entry.is_denial() => StoreUse::Denial,
-            _ => StoreUse::Success,
-        };
-        block.arrange(&mut out[..length]);
-        let exchange = Exchange {
-            rtype: visit.question.rtype,
-            rcode: answer.rcode(),
-            query_len: visit.question.packet_len(),
-            reply_len: length,
-            took: Duration::ZERO,
-            store,
-            dnssec_ok: visit.question.dnssec_ok(),
-            answerer: 0,
-            plain: visit.plain,
-        };
-        block.tally.count(self.place.as_ref(), &visit.client, &exchange);
-        if !block.observers.is_empty() && block.is_watched(false) {
-            let query = self.query(visit);
-            block.show(&event(&query, &exchange, &out[..length], (None, None)));
-        }
-        if self.shared.taps.is_open() {
-            self.show_hit(block, visit, &exchange, &out[..length]);
-        }
-        length
-    }
-
-    /// Shows a hit to whoever looks on, if it is its turn. Like the hit itself it allocates nothing and locks nothing.
-    #[inline(never)]
-    fn show_hit(&self, block: &Block, visit: &Visit<'_>, exchange: &Exchange, reply: &[u8]) {
-        let onlookers = block.onlookers.as_deref();
-        if !self.shared.taps.concerns(onlookers) {
-            return;
-        }
-        let mut tap = self.tap.borrow_mut();
-        let Some(weight) = tap.is_due(visit.now) else { return };
-        let shown = Shown {
-            moment: visit.now,
-            took: exchange.took,
-            client: visit.client,
-            name: self.key.name(),
-            question: (visit.question.rtype, visit.question.class),
-            rcode: exchange.rcode,
-            way: match exchange.store {
-                StoreUse::Stale => Way::Stale,
-                StoreUse::Denial => Way::Denial,
-                StoreUse::Success | StoreUse::Miss | StoreUse::None => Way::Hit,
-            },
-            messages: (visit.question.packet(), reply),
-            onlookers,
-        };
-        tap.show(&self.shared.taps, weight, &shown);
-    }
-
-    /// What a client is told of a hit that asks for it.
-    #[inline(never)]
-    fn way_of_hit(&self, block: &Block, visit: &Visit<'_>, entry: &Entry, is_stale: bool) -> String {
-        let state = if is_stale { Recalled::Stale } else { Recalled::Fresh };
-        way::of_hit(&self.shared.store.recall(entry, state, visit.now), &asked(block, visit.scope, visit.plain))
-    }
-
     /// A question for the chain: owned, so that the packet's buffer is free again.
     fn miss(&self, zones: &Arc<Zones>, block: &Arc<Block>, visit: &Visit<'_>, out: &mut [u8]) -> Outcome {
         match self.shared.turnstile.enter(visit.client.ip()) {
@@ -438,14 +296,6 @@ impl Clerk {
     }
 }
 
-/// OPT with the longest EDE text.
-const OPT_MAX: usize = 512;
-
-/// The RCODE of a reply of ours, the upper bits of its OPT included.
-fn rcode_of(reply: &[u8]) -> Rcode {
-    Message::parse(reply).map_or(Rcode::SERVFAIL, |message| message.rcode())
-}
-
 /// A question as views look at it.
 fn looked<'q>(question: &Question<'_>, client: &'q Client, name: &'q [u8]) -> Looked<'q> {
     Looked {
@@ -459,11 +309,6 @@ fn looked<'q>(question: &Question<'_>, client: &'q Client, name: &'q [u8]) -> Lo
     }
 }
 
-/// True if the client wants to know who answers, and how.
-fn asks_why(question: &Question<'_>) -> bool {
-    question.edns.is_some_and(|edns| edns.nsid)
-}
-
 /// What the way of an answer tells of the asker.
 fn asked(block: &Block, scope: Scope, plain: Option<Plain>) -> Asked {
     let candidates = match scope {
@@ -471,36 +316,6 @@ fn asked(block: &Block, scope: Scope, plain: Option<Plain>) -> Asked {
         Scope::Shared => None,
     };
     Asked { block: block.label(), candidates, plain }
-}
-
-/// The largest reply for a client: its own size within the server's bound over UDP, any over streams.
-fn reply_limit(edns: Option<EdnsView>, transport: Transport, udp_reply_max: usize) -> usize {
-    match (transport, edns) {
-        (Transport::Udp, None) => UDP_PLAIN_MAX,
-        (Transport::Udp, Some(edns)) => usize::from(edns.udp_size).max(UDP_PLAIN_MAX).min(udp_reply_max),
-        (Transport::Tcp | Transport::Tls | Transport::Https, _) => MESSAGE_MAX,
-    }
-}
-
-fn asker<'p>(question: &Question<'p>, client: &Client, udp_reply_max: usize, node_name: Option<&'p [u8]>) -> Asker<'p> {
-    Asker {
-        id: question.id(),
-        flags: question.flags(),
-        question: question.section(),
-        edns: question.edns.map(|edns| edns.dnssec_ok),
-        nsid: node_name.filter(|_| asks_why(question)),
-        way: None,
-        limit: reply_limit(question.edns, client.transport, udp_reply_max),
-    }
-}
-
-/// Writes what a client is told of a failure.
-fn tell(failure: &Failure, asker: &Asker<'_>, name: &[u8], out: &mut [u8]) -> usize {
-    let (rcode, ede) = failure.told();
-    let name = Name::from_wire(name).expect("the question was parsed");
-    let rtype = &asker.question[asker.question.len() - 4..];
-    let rtype = RecordType(u16::from_be_bytes([rtype[0], rtype[1]]));
-    Answer::empty(&name, rtype, Class::IN, rcode).write(asker, Age::Fresh(0), Some(&ede), out)
 }
 
 fn event<'e>(
@@ -523,7 +338,10 @@ fn event<'e>(
     }
 }
 
+mod asker;
+mod hit;
 mod other_class;
+mod outside;
 mod pending;
 #[cfg(test)]
 mod tests;

@@ -175,9 +175,15 @@ impl Entry {
     }
 
     /// The failure that it memorises, if it is one.
+    #[inline]
     pub fn failure(&self) -> Option<Failure> {
-        let text = || self.answer.ede().map_or(Cow::Borrowed("upstream failed"), |ede| ede.text.clone());
-        (self.class == Class::Failure).then(|| Failure::Memorised { text: text() })
+        (self.class == Class::Failure).then(|| self.memorised())
+    }
+
+    #[inline(never)]
+    fn memorised(&self) -> Failure {
+        let text = self.answer.ede().map_or(Cow::Borrowed("upstream failed"), |ede| ede.text.clone());
+        Failure::Memorised { text }
     }
 
     /// It as a reply for the miss path: true no longer than the entry, and never stored again if it is stale.

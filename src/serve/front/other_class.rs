@@ -6,7 +6,8 @@ use contract::limits::{MESSAGE_MAX, UDP_REPLY_MAX};
 use contract::wire::{Class, Name, Question, Rcode};
 use contract::{Age, Asker, Client, Moment, Scope, Verdict};
 
-use super::{Clerk, OPT_MAX, Visit, asker, looked, tell};
+use super::asker::{OPT_MAX, asker, tell};
+use super::{Clerk, Visit, looked};
 use crate::serve::Outcome;
 use crate::serve::block::Block;
 use crate::serve::chaos::{self, client, client::Asked as About};

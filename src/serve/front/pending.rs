@@ -7,7 +7,8 @@ use contract::wire::Rcode;
 use contract::{Asker, Failure, Plain, Query, Reply, Served, Source, Way};
 use tokio::time::timeout;
 
-use super::{OPT_MAX, Visit, asked, event, reply_limit, tell};
+use super::asker::{OPT_MAX, reply_limit, tell};
+use super::{Visit, asked, event};
 use crate::see::tap::Shown;
 use crate::serve::ahead::Asking;
 use crate::serve::block::Block;
@@ -52,10 +53,13 @@ impl Pending {
         };
         let served = timeout(waited, asked).await.unwrap_or(Err(Failure::TooLate { waited }));
         drop(turn);
+        if let Err(failure) = &served {
+            self.shared.count(failure);
+        }
         self.end(served)
     }
 
-    /// Asks memory alone, as there is no room for a question that something ahead of memory changes.
+    /// Asks memory alone, as there is no room for a question that something ahead of memory changes: that is counted already.
     pub(super) async fn recall(self, entrance: Entrance, refused: Failure) -> Option<Vec<u8>> {
         let asking = Asking::Remembered(refused);
         let served = entrance.go_ahead(Arc::clone(&self.block), self.query.clone(), asking).await;
@@ -68,9 +72,6 @@ impl Pending {
     fn end(self, served: Served) -> Option<Vec<u8>> {
         if matches!(served, Err(Failure::Silent)) {
             return None;
-        }
-        if let Err(failure) = &served {
-            self.shared.count(failure);
         }
         let mut out = vec![0; self.room(&served)];
         let length = self.write(served, &mut out);

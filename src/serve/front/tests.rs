@@ -251,3 +251,28 @@ fn at_a_bound_an_expired_walk_passes_no_gate() {
         assert_eq!(Message::parse(&out[..length]).unwrap().rcode(), expected, "{address}");
     }
 }
+
+#[test]
+fn at_a_bound_memory_answers_what_a_rule_makes_of_a_question_and_the_bound_is_counted_once() {
+    let house = house_with("ruled-bound", "rewrite name old.example.com www.example.com\n");
+    let shared = house.entrance.0.shared();
+    let mut desk = Front::new(Arc::clone(&house.entrance.0)).desk(Transport::Udp);
+    let client = client(STRANGER);
+    let mut refused = 0;
+    for (expected, prepare) in [(Rcode::SERVFAIL, false), (Rcode::NOERROR, true)] {
+        if prepare {
+            hit(&house, &mut desk, &packet("www.example.com", RecordType::A), &client);
+        }
+        let _turns: Vec<_> =
+            (0..MISSES_PER_CLIENT_MAX).map(|_| shared.turnstile.enter(client.ip()).expect("a place")).collect();
+        let now = desk.now();
+        let asked = packet("old.example.com", RecordType::A);
+        let Outcome::Miss(reply) = desk.answer(&asked, &client, now, &mut [0; 1_232]) else {
+            panic!("a rule is for it")
+        };
+        let reply = house.runtime.block_on(reply).expect("a reply");
+        assert_eq!(Message::parse(&reply).unwrap().rcode(), expected);
+        refused += 1;
+        assert_eq!(shared.bounds.iter().map(|bound| bound.value()).sum::<u64>(), refused);
+    }
+}

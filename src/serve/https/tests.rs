@@ -8,7 +8,9 @@ use data_encoding::BASE64URL_NOPAD;
 use h2::client::SendRequest;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Method, Request, StatusCode};
+use proxyproto::{Policy, ProxyprotoSpec};
 use rustls::ClientConfig;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -36,10 +38,18 @@ struct Asker {
 }
 
 fn listen(timeouts: Timeouts, connections: &Arc<Connections>) -> (Listener, Arc<ClientConfig>) {
+    listen_behind(None, timeouts, connections)
+}
+
+fn listen_behind(
+    proxy: Option<Arc<ProxyprotoSpec>>,
+    timeouts: Timeouts,
+    connections: &Arc<Connections>,
+) -> (Listener, Arc<ClientConfig>) {
     let (tls, client) = pair(&[b"h2"]);
     let socket = HttpsSocket::bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
     let local = socket.local();
-    let options = HttpsOptions { timeouts, connections: Arc::clone(connections), tls, proxy: None };
+    let options = HttpsOptions { timeouts, connections: Arc::clone(connections), tls, proxy };
     let listener = socket.serve(&Arc::new(TestDoor::default()), options, &Handle::current()).unwrap();
     assert_eq!(listener.local(), local);
     (listener, client)
@@ -47,6 +57,10 @@ fn listen(timeouts: Timeouts, connections: &Arc<Connections>) -> (Listener, Arc<
 
 async fn connect(listener: &Listener, client: &Arc<ClientConfig>, window: u32) -> Asker {
     let stream = TcpStream::connect(listener.local()).await.unwrap();
+    shake_hands(stream, client, window).await
+}
+
+async fn shake_hands(stream: TcpStream, client: &Arc<ClientConfig>, window: u32) -> Asker {
     let connector = TlsConnector::from(Arc::clone(client));
     let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
@@ -123,6 +137,23 @@ async fn questions_come_by_post_and_by_get() {
     assert_eq!(outcome(big).await.unwrap().1.len(), 65_535);
     let asked = asker.get(&packet(4, b'A', 0)).await;
     assert_eq!(outcome(asked).await.unwrap(), found(vec![0, 4, 127, 0, 0, 1]));
+}
+
+#[tokio::test]
+async fn behind_a_proxy_clients_are_those_that_its_header_tells_of() {
+    let spec = ProxyprotoSpec { default: Some(Policy::Use), ..ProxyprotoSpec::default() };
+    let (listener, client) = listen_behind(Some(Arc::new(spec)), PATIENT, &Arc::default());
+    for (begins, expected) in
+        [(&b"PROXY TCP4 192.0.2.7 10.0.0.10 40212 443\r\n"[..], [192, 0, 2, 7]), (b"", [127, 0, 0, 1])]
+    {
+        let mut stream = TcpStream::connect(listener.local()).await.unwrap();
+        stream.write_all(begins).await.unwrap();
+        let mut asker = shake_hands(stream, &client, 65_535).await;
+        for number in [1, 2] {
+            let asked = asker.get(&packet(number, b'C', 0)).await;
+            assert_eq!(outcome(asked).await.unwrap(), found([&number.to_be_bytes()[..], &expected].concat()));
+        }
+    }
 }
 
 #[tokio::test]
