@@ -37,30 +37,36 @@ struct Metadata {
     namespace: String,
 }
 
-/// The Corefiles of a manifest's ConfigMaps, in their order: at least one.
+/// The Corefiles in the ConfigMaps of the manifest `name`, in their order: at least one.
 ///
 /// # Errors
-/// The manifest cannot be read, or has none.
-pub fn corefiles(manifest: &str) -> Result<Vec<Found>, String> {
+/// The manifest cannot be read, or has none. Its name stands first, and the place where it is one line's fault.
+pub fn corefiles(name: &str, manifest: &str) -> Result<Vec<Found>, String> {
     let documents = split(manifest);
     let mut found = Vec::new();
     let mut kinds = Vec::new();
     for (line, document) in documents {
-        let object: Object = parse(line, &document)?;
+        let object: Object = parse(line, &document).map_err(|wrong| format!("{name}:{wrong}"))?;
         kinds.extend((!object.kind.is_empty()).then(|| object.kind.clone()));
-        collect(object, &mut found).map_err(|reason| format!("document at line {line}: {reason}"))?;
+        collect(object, &mut found).map_err(|reason| format!("{name}:{line}:1: error: {reason}"))?;
     }
     match found.is_empty() {
         false => Ok(found),
-        true if kinds.is_empty() => Err("no Kubernetes object is in it; expected a ConfigMap".to_owned()),
-        true => Err(format!("no ConfigMap in it has a key `{}`; it has {}", KEYS.join("` or `"), kinds.join(", "))),
+        true if kinds.is_empty() => Err(format!("{name}: no Kubernetes object is in it; expected a ConfigMap")),
+        true => {
+            Err(format!("{name}: no ConfigMap in it has a key `{}`; it has {}", KEYS.join("` or `"), kinds.join(", ")))
+        }
     }
 }
 
+/// One document, which begins at this line. What is wrong has its place before it: `LINE:COLUMN: error: `.
 fn parse<T: serde::de::DeserializeOwned>(line: usize, document: &str) -> Result<T, String> {
     serde_saphyr::from_str(document).map_err(|error| {
-        let said = error.to_string();
-        format!("document at line {line}: {}", said.lines().next().unwrap_or_default())
+        let (row, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
+        let said = error.without_snippet().to_string();
+        let said = said.lines().next().unwrap_or_default();
+        let reason = said.strip_suffix(&format!(" at line {row}, column {column}")).unwrap_or(said);
+        format!("{}:{column}: error: {reason}; expected Kubernetes objects in YAML", line as u64 + row - 1)
     })
 }
 
@@ -110,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_corefile_of_a_manifest_is_found_by_its_object() {
-        let found = corefiles(STOCK).unwrap();
+        let found = corefiles("given", STOCK).unwrap();
         let place = "kube-system/node-local-dns:Corefile".to_owned();
         assert_eq!(found, [Found { place, text: "cluster.local:53 {\n    errors\n}\n".to_owned() }]);
     }
@@ -119,7 +125,7 @@ mod tests {
     fn lists_are_looked_into() {
         let list = "kind: List\nitems:\n- kind: ConfigMap\n  metadata: {name: a}\n  data: {Corefile: '. {}'}\n\
                     - kind: ConfigMap\n  metadata: {name: b}\n  data: {Corefile.base: '. {}'}\n";
-        let places: Vec<String> = corefiles(list).unwrap().into_iter().map(|found| found.place).collect();
+        let places: Vec<String> = corefiles("given", list).unwrap().into_iter().map(|found| found.place).collect();
         assert_eq!(places, ["a:Corefile", "b:Corefile.base"]);
     }
 
@@ -127,19 +133,22 @@ mod tests {
     fn objects_of_other_kinds_have_data_of_other_shapes() {
         let list = "kind: List\nitems:\n- kind: ControllerRevision\n  data: {spec: {replicas: 1}}\n- kind: Secret\n  data: 7\n\
                     - kind: ConfigMap\n  metadata: {name: a}\n  data: {Corefile: '. {}', other: x}\n";
-        assert_eq!(corefiles(list).unwrap().len(), 1);
+        assert_eq!(corefiles("given", list).unwrap().len(), 1);
     }
 
     #[test]
     fn what_is_missing_is_said() {
         for (manifest, said) in [
-            ("", "no Kubernetes object"),
-            ("kind: Service\n---\nkind: ConfigMap\ndata: {x: y}\n", "it has Service, ConfigMap"),
-            ("kind: ConfigMap\ndata: [\n", "document at line 1"),
-            ("---\nkind: Service\n---\nkind: ConfigMap\ndata: {Corefile: [1]}\n", "document at line 4"),
+            ("", "given: no Kubernetes object"),
+            (
+                "kind: Service\n---\nkind: ConfigMap\ndata: {x: y}\n",
+                "given: no ConfigMap in it has a key `Corefile` or `Corefile.base`; it has Service, ConfigMap",
+            ),
+            ("kind: ConfigMap\ndata: [\n", "given:2:7: error: "),
+            ("---\nkind: Service\n---\nkind: ConfigMap\ndata: {Corefile: [1]}\n", "given:4:1: error: "),
         ] {
-            let error = corefiles(manifest).unwrap_err();
-            assert!(error.contains(said), "{manifest}: {error}");
+            let error = corefiles("given", manifest).unwrap_err();
+            assert!(error.starts_with(said), "{manifest}: {error}");
         }
     }
 }

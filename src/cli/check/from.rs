@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path, values: Option<Values>) -> anyhow::Result<Vec<Te
     if octets as u64 > MANIFEST_OCTETS_MAX {
         anyhow::bail!("{name} has more than {MANIFEST_OCTETS_MAX} octets, which no manifest has");
     }
-    let found = manifest::corefiles(&manifest).map_err(|reason| anyhow::anyhow!("{name}: {reason}"))?;
+    let found = manifest::corefiles(&name.to_string(), &manifest).map_err(anyhow::Error::msg)?;
     let values = values.map(usual);
     found
         .into_iter()

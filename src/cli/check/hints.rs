@@ -56,7 +56,7 @@ fn small_cache(block: &Block, _: &Name, report: &mut Report) {
         let Some(word) = line.arguments.first() else { continue };
         if word.text.parse::<usize>().is_ok_and(|capacity| capacity > 0 && capacity < CAPACITY) {
             report.hint(word.span, format!("room for {word} answers, where {CAPACITY} are usual")).help(
-                "leave the number out: an answer takes about 300 octets, and the daemon bounds them all by -cache-size",
+                "leave the number out: an answer takes about 300 octets, and the daemon bounds them all by -cache-mib",
             );
         }
     }

@@ -81,8 +81,8 @@ fn a_mistake_in_a_config_map_has_its_place_in_the_corefile() {
 fn a_file_without_a_config_map_says_what_is_in_it() {
     for (content, flags, wanted) in [
         ("kind: Service\n", ["--from", "node-cache"], "given: no ConfigMap in it has a key `Corefile`"),
-        ("a: [\n", ["--from", "coredns"], "given: document at line 1: "),
-        (". {\n whoami\n}\n", ["--from", "coredns"], "given: "),
+        ("a: [\n", ["--from", "coredns"], "given:1:4: error: unclosed bracket"),
+        (". {\n whoami\n}\n", ["--from", "coredns"], "given:1:1: error: "),
     ] {
         let (code, said) = checked(content, &flags);
         assert_eq!(code, Some(1), "{said}");
