@@ -303,6 +303,7 @@ impl Scene {
             daemon.asked(&ask("version.bind", "TXT").class(3)).is("NOERROR");
             self.pod_asks(SEARCHED, "A");
             self.pod_asks("nobody.example.com.shop.svc.cluster.local", "A");
+            self.pod_asks(SEARCHED, "SOA"); // nobody searches for this type
         }
         for number in 0..SMALL + 200 {
             daemon.asked(&ask(&format!("n{number}.small.example"), "A")).is("NOERROR");
