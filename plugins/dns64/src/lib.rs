@@ -81,10 +81,7 @@ impl Dns64 {
     /// The reply that is made of both settled ones: stale if one of them is.
     fn synthesise(&self, query: &Query, asked: &Reply, found: &Reply) -> Reply {
         let answer = synthesis::answer(query, &asked.answer, &found.answer, self.prefix);
-        let lifetime = match (asked.true_for(), found.true_for()) {
-            (Some(asked), Some(found)) => Some(asked.min(found)),
-            (asked, found) => asked.or(found),
-        };
+        let lifetime = [asked.true_for(), found.true_for()].into_iter().flatten().min();
         let reply = Reply {
             answer: Arc::new(answer),
             lifetime,

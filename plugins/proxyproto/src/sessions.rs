@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(known, [true, false, true]);
         assert_eq!((sessions.by_sender.len(), sessions.by_use.len()), (2, 2));
     }
+
     #[test]
     fn most_uses_change_no_order() {
         let mut sessions = Sessions::new(Duration::from_secs(1), 8);

@@ -132,10 +132,7 @@ fn compose(query: &Query, answer: &Answer, rcode: Rcode, bench: &Bench, looked: 
 
 /// What holds of a reply that is made of two: stale if one of them is.
 fn joined(reply: Reply, looked: Reply) -> Reply {
-    let lifetime = match (reply.lifetime, looked.true_for()) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    };
+    let lifetime = [reply.lifetime, looked.true_for()].into_iter().flatten().min();
     Reply {
         age: if looked.is_stale() { looked.age } else { reply.age },
         lifetime,

@@ -45,7 +45,8 @@ impl Spec for RewriteSpec {
         let fields: Vec<_> = self.rules.iter().map(|rule| rule.action.field()).collect();
         let shown = &fields[..fields.len().min(SHOWN_MAX)];
         let more = if shown.len() < fields.len() { " ..." } else { "" };
-        format!("rewrites questions and replies by {} rules, in order: {}{more}", fields.len(), shown.join(", "))
+        let rules = if fields.len() == 1 { "rule" } else { "rules, in order" };
+        format!("rewrites questions and replies by {} {rules}: {}{more}", fields.len(), shown.join(", "))
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError> {

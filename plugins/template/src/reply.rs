@@ -171,10 +171,7 @@ impl Draft {
             return;
         };
         let true_for = reply.true_for();
-        self.lifetime = match (self.lifetime, true_for) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        self.lifetime = [self.lifetime, true_for].into_iter().flatten().min();
         let is_failure = ![Rcode::NOERROR, Rcode::NXDOMAIN].contains(&reply.answer.rcode());
         self.storable &= reply.storable && !is_failure && true_for != Some(Duration::ZERO);
         self.personal |= reply.personal;

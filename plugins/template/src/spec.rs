@@ -218,7 +218,8 @@ impl Spec for TemplateSpec {
             0 => String::new(),
             some => format!("; replies of {some} are made anew for each client"),
         };
-        format!("answers by {} templates with {records} records{memorised}", self.rules.len())
+        let of = |count: usize, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        format!("answers by {} with {}{memorised}", of(self.rules.len(), "template"), of(records, "record"))
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn Plugin>, BuildError> {

@@ -247,5 +247,5 @@ fn what_coredns_accepts_is_accepted() {
     let (spec, report) = checked("template CH TXT . {\n answer \"a. CH TXT x\"\n}");
     assert!(spec.is_some() && report.contains("Corefile:2:10: warning: questions of class CHAOS"), "{report}");
     let (spec, _) = checked(PATTERNS);
-    assert_eq!(spec.unwrap().describe(), "answers by 1 templates with 3 records");
+    assert_eq!(spec.unwrap().describe(), "answers by 1 template with 3 records");
 }

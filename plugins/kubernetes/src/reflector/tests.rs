@@ -105,7 +105,7 @@ async fn a_list_that_cannot_be_had_at_a_known_version_begins_versions_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_lasted_as_long_as_it_was_asked_to_is_gone_on_from_without_a_list_or_a_wait() {
-    let mut scene = Scene::new([Reply::Lasts(10), Reply::Lasts(20), Reply::Lasts(30)]);
+    let mut scene = Scene::new([Reply::Lasts(100), Reply::Lasts(200), Reply::Lasts(300)]);
     scene.after(1_250).await;
     let (asked, at) = (scene.asked(), scene.asked_at());
     assert!(asked[1].starts_with("watch 1") && asked[2].starts_with("watch 2"), "{asked:?}");
