@@ -17,8 +17,8 @@ use crate::vigil::{Silence, Vigil};
 /// How often is looked for silence while there are questions to judge by.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// A look that comes so late says that this process was held up.
-const LATE_LOOK: Duration = LOOK_EVERY.saturating_mul(4);
+/// A look that comes so much too late says that this process was held up, and that what others said may lie unread.
+const LATE_LOOK: Duration = LOOK_EVERY.saturating_mul(3);
 /// Checks because of silence are so far apart while they are answered.
 const WONDER_APART: Duration = Duration::from_secs(1);
 
@@ -153,9 +153,9 @@ async fn watch(upstream: &Upstream, vigil: &Vigil, members: &Members, max_fails:
             // whoever was asked a moment ago, and answered, is slow for some names
             Some(last) if last.since != since && now - last.at < WONDER_APART => {}
             Some(last) if last.since == since => {
-                if now - before > LATE_LOOK {
-                    last.at = now; // we were held up ourselves, and what it said may lie unread
-                }
+                // the time in which we were held up ourselves is not its silence
+                let late = (now - before).saturating_sub(LOOK_EVERY);
+                last.at = if late > LATE_LOOK { now } else { last.at + late };
                 let unanswered = is_long && now - last.at >= remarkable * 2;
                 if unanswered
                     && alarmed != Some(since)

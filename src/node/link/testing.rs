@@ -68,7 +68,7 @@ pub(crate) fn ip(words: &str) -> String {
     String::from_utf8(output.stdout).expect("ip writes UTF-8")
 }
 
-/// All that `ip` shows: links, addresses, routes of all tables, neighbours.
+/// All that `ip` shows of links, addresses, routes of all tables and neighbours, but for [the carrier](lasting).
 pub(crate) fn everything() -> Vec<String> {
     let shows = [
         "-j link show",
@@ -78,5 +78,15 @@ pub(crate) fn everything() -> Vec<String> {
         "-j neigh show",
         "-j -6 neigh show",
     ];
-    shows.iter().map(|words| ip(words)).collect()
+    shows.iter().map(|words| lasting(words)).collect()
+}
+
+/// What `ip -j` shows that nobody but its maker changes: whether there is a carrier the kernel finds out by itself, up to a second
+/// after a link was raised, and tells in the link's state, in its flags and in those of its routes.
+pub(crate) fn lasting(words: &str) -> String {
+    const CARRIER: &[&str] =
+        &["\"NO-CARRIER\",", "\"LOWER_UP\"", "\"linkdown\"", "\"operstate\":\"UNKNOWN\",", "\"operstate\":\"DOWN\","];
+    let text = ip(words);
+    assert!(text.starts_with('['), "ip -j writes JSON: {text}");
+    CARRIER.iter().fold(text, |text, word| text.replace(word, "")).replace(",]", "]")
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::testing::{everything, in_own_network, ip, note, run, with_netlink};
+use super::testing::{everything, in_own_network, ip, lasting, note, run, with_netlink};
 use super::*;
 
 const NAME: &str = "nodelocaldns";

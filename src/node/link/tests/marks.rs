@@ -28,7 +28,7 @@ fn a_start_that_fails_gives_back_what_it_took_away() {
         for kind in makeable() {
             let old = link(&[kind]);
             ensure(&old);
-            let shown = || ["-j addr show", "-j route show table all", "-j -6 route show table all"].map(ip);
+            let shown = || ["-j addr show", "-j route show table all", "-j -6 route show table all"].map(lasting);
             let before = shown();
             let new = Link::new(NAME, &own()[..1]).of_kinds(&[kind]);
             with_netlink(async |handle| {
