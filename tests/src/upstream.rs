@@ -1,6 +1,6 @@
 //! A scripted upstream: answers from a table over UDP and TCP, misbehaves as told, and remembers what it was asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -53,6 +53,8 @@ pub struct Seen {
     pub tcp: bool,
     /// When.
     pub at: Instant,
+    /// A datagram that its sender sent again, because no reply came in time: how often, the machine decides.
+    pub again: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ struct Script {
     behaviour: Mutex<Behaviour>,
     by_name: Mutex<HashMap<String, Behaviour>>,
     seen: Mutex<Vec<Seen>>,
+    datagrams: Mutex<HashSet<(SocketAddr, Vec<u8>)>>,
     connections: AtomicUsize,
 }
 
@@ -81,6 +84,7 @@ impl Upstream {
             behaviour: Mutex::new(Behaviour::Normal),
             by_name: Mutex::default(),
             seen: Mutex::default(),
+            datagrams: Mutex::default(),
             connections: AtomicUsize::new(0),
         };
         let mut upstream = Self { address: place::socket(), script: Arc::new(script), open: None };
@@ -109,9 +113,14 @@ impl Upstream {
         held(&self.script.by_name).insert(name.to_ascii_lowercase(), behaviour);
     }
 
-    /// What it was asked, probes of its health (`. NS`) apart.
+    /// What it was asked, probes of its health (`. NS`) and [repeats](Seen::again) apart.
     pub fn seen(&self) -> Vec<Seen> {
-        held(&self.script.seen).iter().filter(|seen| seen.name != ".").cloned().collect()
+        self.messages().into_iter().filter(|seen| seen.name != "." && !seen.again).collect()
+    }
+
+    /// Every message that it was sent.
+    pub fn messages(&self) -> Vec<Seen> {
+        held(&self.script.seen).clone()
     }
 
     /// How often it was asked for a name.
@@ -170,7 +179,8 @@ fn serve_udp(socket: &UdpSocket, script: &Arc<Script>, alive: &Arc<AtomicBool>) 
     while alive.load(Ordering::SeqCst) {
         let Ok((length, client)) = socket.recv_from(&mut buffer) else { continue };
         let Some(question) = Question::read(&buffer[..length]) else { continue };
-        let behaviour = script.notes(&question, false);
+        let again = !held(&script.datagrams).insert((client, question.wire.clone()));
+        let behaviour = script.notes(&question, false, again);
         let answer =
             question.answered(script, behaviour == Behaviour::Truncate || behaviour == Behaviour::TruncateBoth);
         let send = |octets: &[u8]| socket.send_to(octets, client).map(drop).unwrap_or_default();
@@ -254,7 +264,7 @@ fn serve_connection(stream: &TcpStream, script: &Arc<Script>, alive: &AtomicBool
 /// Answers one question of a connection; `None` ends the connection.
 fn answer_one(packet: &[u8], script: &Script, writer: &Arc<Mutex<TcpStream>>) -> Option<()> {
     let question = Question::read(packet)?;
-    let behaviour = script.notes(&question, true);
+    let behaviour = script.notes(&question, true, false);
     let answer = question.answered(script, behaviour == Behaviour::TruncateBoth);
     let send = |octets: &[u8]| held(writer).write_all(&framed(octets)).ok();
     match behaviour {
@@ -290,8 +300,8 @@ pub(crate) fn next_frame(pending: &mut Vec<u8>) -> Option<Vec<u8>> {
 }
 
 impl Script {
-    fn notes(&self, question: &Question, tcp: bool) -> Behaviour {
-        held(&self.seen).push(question.seen(tcp));
+    fn notes(&self, question: &Question, tcp: bool, again: bool) -> Behaviour {
+        held(&self.seen).push(Seen { again, ..question.seen(tcp) });
         let general = *held(&self.behaviour);
         held(&self.by_name).get(&question.name).copied().unwrap_or(general)
     }
@@ -327,7 +337,7 @@ impl Question {
 
     /// What is remembered of it: it came just now.
     pub(crate) fn seen(&self, tcp: bool) -> Seen {
-        Seen { name: self.name.clone(), rtype: self.rtype, tcp, at: Instant::now() }
+        Seen { name: self.name.clone(), rtype: self.rtype, tcp, at: Instant::now(), again: false }
     }
 
     fn header(&self, flags: u16, counts: [usize; 3]) -> Vec<u8> {

@@ -26,6 +26,7 @@ fn a_resolver_sees_no_more_than_its_limit_and_everybody_gets_a_reply() {
     daemon.asked(&ask("db.corp.example", "A")).is("NOERROR");
     std::thread::sleep(Duration::from_secs(1));
     zone.forgets();
+    let begun = Instant::now();
     // from twenty addresses, so that no bound of a single client is in the way
     let tallies: Vec<[usize; 3]> = std::thread::scope(|scope| {
         let asking: Vec<_> = (0..CLIENTS)
@@ -36,7 +37,6 @@ fn a_resolver_sees_no_more_than_its_limit_and_everybody_gets_a_reply() {
                 })
             })
             .collect();
-        let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(3) {
             let hit = daemon.asked(&ask("db.corp.example", "A"));
             hit.is("NOERROR").answers_are(&["db.corp.example. A 10.20.0.1"]);
@@ -49,13 +49,11 @@ fn a_resolver_sees_no_more_than_its_limit_and_everybody_gets_a_reply() {
     mode::note(&format!("  {NAMES} names at once: {found} answered, {failed} told SERVFAIL, {silent} without a reply"));
     assert_eq!((found + failed, silent), (NAMES, 0));
     assert!(found >= PER_SECOND, "those within the limit have their answers: {found}");
-    let times: Vec<Instant> = zone.seen().iter().map(|seen| seen.at).collect();
-    let most = times.iter().enumerate().map(|(index, first)| {
-        times[index..].iter().take_while(|at| at.duration_since(*first) < Duration::from_secs(1)).count()
-    });
-    let most = most.max().unwrap_or_default();
-    mode::note(&format!("  the resolver saw {} questions, at most {most} within a second", times.len()));
-    assert!(most <= PER_SECOND + BURST + 2, "{most} in one second"); // two: the clock of a busy machine is not the daemon's
+    // a busy machine may hand the resolver at once what was sent one by one: only its whole time is a measure
+    let messages = zone.messages();
+    let took = messages.last().expect("it was asked").at.duration_since(begun).as_secs_f64();
+    mode::note(&format!("  the resolver saw {} questions in {took:.2} s", messages.len()));
+    assert!(messages.len() as f64 <= BURST as f64 + PER_SECOND as f64 * took + 1.0, "{} in {took} s", messages.len());
     assert!(zone.seen().iter().all(|seen| seen.name != "db.corp.example."));
 }
 
