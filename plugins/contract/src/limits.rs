@@ -263,6 +263,8 @@ pub const UPSTREAM_CHECK_WITHIN: Duration = EXCHANGE_WITHIN;
 pub const UPSTREAM_CHECKS_MAX: u32 = 8;
 /// Hedged questions, as a share of all questions, per cent.
 pub const HEDGE_SHARE: u32 = 10;
+/// With `policy sequential` the next upstream is asked no sooner while the one before is merely slow: who names an order means it.
+pub const SEQUENTIAL_HEDGE_AFTER: Duration = Duration::from_millis(500);
 /// Endpoints of a Service that one `forward` asks; further ones are left out.
 pub const UPSTREAM_ENDPOINTS_MAX: usize = 64;
 /// How long a question waits for somebody who can be asked, while a Service has no endpoint and there is no fallback.

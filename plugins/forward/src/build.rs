@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use contract::{BuildError, Context, Plugin, Server, Spec};
+use contract::{BuildError, Context, Plugin, Server, Spec, limits};
 use upstream::rustls::ClientConfig;
 use upstream::rustls::pki_types::ServerName;
-use upstream::{Group, GroupSettings, HealthSettings, Protocol, Seat, Settings, TlsFiles, Upstream};
+use upstream::{Group, GroupSettings, HealthSettings, Policy, Protocol, Seat, Settings, TlsFiles, Upstream};
 
 use crate::follow::Follow;
 use crate::plugin::Forward;
@@ -15,7 +16,7 @@ use crate::target::{Place, Target};
 use crate::{hostname, resolv};
 
 /// The shortest wait between two health checks: a check in a tight loop would be an attack.
-const CHECK_INTERVAL_MIN: std::time::Duration = std::time::Duration::from_millis(10);
+const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 impl Spec for ForwardSpec {
     fn name(&self) -> &'static str {
@@ -155,6 +156,10 @@ impl ForwardSpec {
             failover: self.failover.clone(),
             failfast: self.failfast,
             max_attempts: self.max_connect_attempts,
+            hedge_after: match self.policy {
+                Policy::Sequential => limits::SEQUENTIAL_HEDGE_AFTER,
+                Policy::Random | Policy::RoundRobin => Duration::ZERO,
+            },
             ..GroupSettings::default()
         }
     }

@@ -166,7 +166,9 @@ impl<'g> Exchange<'g> {
                         }
                     }
                     Event::Alarm(index) => due = self.join(index),
-                    Event::Turn(index) => slow_at = self.attempts[index].turned(self.deadline).unwrap_or(slow_at),
+                    Event::Turn(index) => {
+                        slow_at = self.attempts[index].turned(self.deadline).map_or(slow_at, |at| self.no_sooner(at));
+                    }
                 },
                 () = timer.as_mut() => {
                     if is_hedge && waiting.is_free() && self.group.hedge.spend() && self.take_attempt() {
@@ -243,7 +245,12 @@ impl<'g> Exchange<'g> {
     fn begin(&mut self, upstream: Option<Arc<Upstream>>, fresh: bool, is_hedge: bool) -> Option<Instant> {
         let (attempt, slow_at) = Attempt::begin(upstream?, self.query, self.deadline, fresh, is_hedge);
         self.attempts.push(attempt);
-        Some(slow_at)
+        Some(self.no_sooner(slow_at))
+    }
+
+    /// When an upstream that would count as slow at that time counts as such in this group.
+    fn no_sooner(&self, slow_at: Instant) -> Instant {
+        slow_at.max(Instant::now() + self.group.settings.hedge_after)
     }
 
     /// Notes that an attempt had no reply for so long that it counts as failed.

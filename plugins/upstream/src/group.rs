@@ -39,6 +39,8 @@ pub struct GroupSettings {
     pub failover: Vec<Rcode>,
     /// With all upstreams down, fail at once rather than try one.
     pub failfast: bool,
+    /// An upstream counts as slow, so that another is asked as well, no sooner than this.
+    pub hedge_after: Duration,
     /// Attempts for one question; `None`: two passes; 0: as many as there is time for.
     pub max_attempts: Option<u32>,
 }
@@ -52,6 +54,7 @@ impl Default for GroupSettings {
             overlapping_checks: false,
             failover: Vec::new(),
             failfast: false,
+            hedge_after: Duration::ZERO,
             max_attempts: None,
         }
     }

@@ -105,7 +105,7 @@ enum Plan {
     /// A connection takes the question once it is the question's turn.
     Turn,
     Wait(Opening, Option<u64>),
-    /// Open a connection for this question alone.
+    /// Open a connection for this question, and so many in all.
     Own(u64),
     Full,
     Left,
@@ -118,6 +118,8 @@ struct Choice {
     open: bool,
     /// It is worth waiting for.
     wait: bool,
+    /// It has questions outstanding that may hold up others, and there is to be no further one.
+    is_behind: bool,
 }
 
 impl Pool {
@@ -153,6 +155,9 @@ impl Pool {
         state.any_order =
             state.any_order || state.connections.iter().any(|connection| connection.table().is_out_of_order());
         let choice = self.choose(&state, fresh, now);
+        if question.is_check() && choice.is_behind && self.slots.available_permits() > 0 {
+            return Plan::Own(1); // behind a slow question it would say nothing of whom it checks
+        }
         let opening = if choice.open { Some(self.open(&mut state)) } else { state.opening.clone() };
         if choice.wait
             && patient
@@ -194,13 +199,14 @@ impl Pool {
         let below_bound = count < self.bounds.connections_max;
         let best = if fresh && below_bound { best_new } else { best };
         let Some(((held_up, load), connection)) = best else {
-            return Choice { connection: None, open: below_bound, wait: true };
+            return Choice { connection: None, open: below_bound, wait: true, is_behind: false };
         };
         let better = if state.any_order { load >= SPREAD_AT } else { load > 0 };
         let reluctant = state.reluctant_until.is_some_and(|until| now < until);
         let may_open = !reluctant && (below_bound || held_up && count < self.bounds.held_up_max);
         let wait = may_open && better && !state.any_order;
-        Choice { connection: Some(Arc::clone(connection)), open: may_open && better, wait }
+        let is_behind = !state.any_order && load > 0 && !reluctant && !may_open;
+        Choice { connection: Some(Arc::clone(connection)), open: may_open && better, wait, is_behind }
     }
 
     fn hit(&self, ticket: Ticket) -> Plan {

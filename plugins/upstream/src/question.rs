@@ -27,6 +27,7 @@ pub(crate) struct Question {
     options: Option<Arc<[u8]>>,
     /// Who looks on at its messages.
     tap: Option<Tap>,
+    is_check: bool,
 }
 
 /// What came back for a question.
@@ -60,13 +61,28 @@ impl Question {
             flags: Flags::RD | Flags::AD | cd,
             options: query.options.sent.clone().filter(|options| options.len() <= SENT_OPTIONS_MAX),
             tap,
+            is_check: false,
         }
     }
 
     /// The question of a health check: who serves this name?
     pub(crate) fn check(name: Name, recursion: bool) -> Self {
         let flags = if recursion { Flags::RD } else { 0 };
-        Self { name, rtype: RecordType::NS, class: Class::IN, dnssec_ok: false, flags, options: None, tap: None }
+        Self {
+            name,
+            rtype: RecordType::NS,
+            class: Class::IN,
+            dnssec_ok: false,
+            flags,
+            options: None,
+            tap: None,
+            is_check: true,
+        }
+    }
+
+    /// Whether it is a check.
+    pub(crate) fn is_check(&self) -> bool {
+        self.is_check
     }
 
     /// The message, with an OPT record (RFC 6891) or without.

@@ -67,7 +67,13 @@ impl Pool {
                     Err(reason) => return self.behind_others(question, edns, quota, reason, pace).await,
                 },
                 Plan::Own(quota) => {
-                    let opened = self.connect().await.map_err(|error| Broken::Unreachable(error.to_string()))?;
+                    let opened = match self.connect().await {
+                        Ok(opened) => opened,
+                        Err(error) => {
+                            let quota = (quota > 1).then_some(quota);
+                            return self.behind_others(question, edns, quota, error.to_string(), pace).await;
+                        }
+                    };
                     if quota > 1 && !self.state().retired {
                         self.state().connections.push(Arc::clone(&opened));
                     }

@@ -11,10 +11,10 @@ use upstream::{Group, GroupSettings, Policy, Protocol, Settings, Upstream};
 
 use crate::script::{
     address_in, context, counted, expected, good, query, read_frame, refusing, reply, sequential, serve_well, tcp, udp,
-    upstream,
+    upstream, write_frame,
 };
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_an_error_the_next_is_asked_at_once() {
     let context = context();
     let (well, _) = tcp(|stream, _| serve_well(stream)).await;
@@ -41,6 +41,26 @@ async fn a_hung_upstream_is_overtaken_by_the_second() {
     assert_eq!(from, well);
     assert!(begun.elapsed() <= Duration::from_millis(1_000), "{:?}", begun.elapsed());
     assert_eq!(counted(&context, &format!("nearpath_upstream_hedges_total{{to=\"{well}\"}}")), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_may_have_patience_with_a_slow_one() {
+    let context = context();
+    let (slow, _) = tcp(|mut stream, _| async move {
+        while let Some(question) = read_frame(&mut stream).await {
+            tokio::time::sleep(limits::SEQUENTIAL_HEDGE_AFTER - Duration::from_millis(50)).await;
+            write_frame(&mut stream, &good(&question)).await;
+        }
+    })
+    .await;
+    let (quick, _) = tcp(|stream, _| serve_well(stream)).await;
+    for (hedge_after, first) in [(Duration::ZERO, quick), (limits::SEQUENTIAL_HEDGE_AFTER, slow)] {
+        let settings = GroupSettings { policy: Policy::Sequential, hedge_after, ..GroupSettings::default() };
+        let upstreams = [slow, quick].map(|address| upstream(&context, address, Protocol::Tcp));
+        let group = Group::new(upstreams.into(), settings, &context);
+        let (_, from) = group.exchange(&query(&context, "n1.example")).await.unwrap();
+        assert_eq!(from, first, "{hedge_after:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

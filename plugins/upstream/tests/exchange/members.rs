@@ -154,7 +154,7 @@ async fn who_comes_back_is_asked_again_on_a_new_connection() {
     assert_eq!(connections.count(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn outstanding_questions_are_asked_elsewhere_at_once() {
     let context = context();
     let (going, others) = (Holder::new().await, [Holder::new().await, Holder::new().await]);
@@ -301,7 +301,7 @@ async fn near_ones_come_before_far_ones_whatever_the_policy() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_new_one_that_refuses_costs_no_more_than_asking_the_next() {
     let context = context();
     let (well, _) = tcp(|stream, _| serve_well(stream)).await;

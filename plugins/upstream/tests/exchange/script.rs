@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use contract::wire::{Class, Flags, HEADER, Message, Name, Rcode, RecordType, Section};
 use contract::{Answer, Client, Context, Query, RuntimeClock, Scope, SearchLists, Transport};
@@ -193,11 +193,12 @@ pub(crate) async fn both() -> (TcpListener, UdpSocket, SocketAddr) {
     }
 }
 
-/// An address that refuses: nobody listens there any more.
+/// An address that refuses: nobody listens there any more, and nobody else's port can come to lie there.
 pub(crate) async fn refusing() -> SocketAddr {
-    let (listener, socket, address) = both().await;
-    drop((listener, socket));
-    address
+    static GIVEN: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = GIVEN.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let listener = TcpListener::bind((Ipv4Addr::new(127, 88, high, low), 0)).await.unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// A stream that answers each question at once, for as long as it is asked.

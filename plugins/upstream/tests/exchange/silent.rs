@@ -67,7 +67,7 @@ async fn ask_all(group: &Group, context: &Context, count: usize, at_once: usize)
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_silent_one_is_passed_over_until_it_speaks() {
     let context = context();
     let upstreams = [Stoppable::default(), Stoppable::default(), Stoppable::default()];
@@ -78,6 +78,7 @@ async fn a_silent_one_is_passed_over_until_it_speaks() {
     ask_all(&group, &context, 90, 30).await;
     assert!(upstreams[0].asked() >= 30 && counted(&context, SILENCES) == 0);
 
+    tokio::time::sleep(Duration::from_millis(100)).await; // connections that nobody waited for are open by now
     upstreams[0].stopped.store(true, Ordering::SeqCst);
     ask_all(&group, &context, 300, 300).await;
     assert_eq!(
@@ -155,7 +156,7 @@ async fn slow_for_some() -> SocketAddr {
     tcp(serve).await.0
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_that_is_slow_for_some_names_is_not_passed_over() {
     let context = context();
     let (slow, other) = (slow_for_some().await, Stoppable::default());
@@ -165,8 +166,11 @@ async fn one_that_is_slow_for_some_names_is_not_passed_over() {
     let caring = tokio::spawn(group.run());
     ask_all(&group, &context, 20, 4).await;
     set(&group, &context, &[slow, other_address]);
-    // first with quick ones all along, then quiet but for the check that the silence leads to
-    for quick in [200, 0] {
+    // first with quick ones all along, then quiet but for the check that the silence leads to, and then without hedges
+    for (quick, hedged) in [(200, 0), (0, 0), (0, 15)] {
+        for number in 510..510 + hedged {
+            group.exchange(&query(&context, &format!("n{number}.example"))).await.unwrap();
+        }
         let names: Vec<_> = (500..506).map(|number| query(&context, &format!("n{number}.example"))).collect();
         let before = other.asked();
         tokio::join!(join_all(names.iter().map(|asked| group.exchange(asked))), async {
@@ -175,7 +179,7 @@ async fn one_that_is_slow_for_some_names_is_not_passed_over() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         });
-        assert_eq!(counted(&context, SILENCES), 0, "{quick}");
+        assert_eq!(counted(&context, SILENCES), 0, "{quick}, {hedged}");
         let hedges = usize::try_from(counted(&context, "nearpath_upstream_hedges_total")).unwrap();
         assert!(other.asked() - before <= hedges, "only hedges went elsewhere");
     }
