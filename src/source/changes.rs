@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_link_put_in_the_place_of_another_is_one_change() {
-        let folder = std::env::temp_dir().join(format!("nearpath-changes-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("nearpath-source-changes-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("..1")).unwrap();
         std::fs::create_dir_all(folder.join("..2")).unwrap();
         std::os::unix::fs::symlink("..1", folder.join("..data")).unwrap();

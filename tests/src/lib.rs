@@ -27,6 +27,7 @@ pub mod controlplane;
 pub mod coredns;
 pub mod daemon;
 pub mod externaldns;
+pub mod held_up;
 pub mod http;
 pub mod https;
 pub mod knot;

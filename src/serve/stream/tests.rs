@@ -203,7 +203,7 @@ async fn draining_finishes_what_is_under_way() {
     assert!(TcpStream::connect(address).await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_question_that_is_on_its_way_when_the_end_comes_is_answered() {
     let connections = Arc::default();
     let listener = listen(options(PATIENT, &connections));

@@ -150,14 +150,17 @@ fn sigterm_ends_it_with_success() {
 #[test]
 fn questions_under_way_are_answered_through_a_reload_and_through_the_end() {
     let centre = centre();
-    centre.behaves(Behaviour::Slow(Duration::from_millis(300)));
+    centre.behaves(Behaviour::Slow(Duration::from_secs(1)));
     let mut daemon = Daemon::given(GOOD, &[("CENTRE", centre.address())]);
     daemon.asked(&ask("first.wild.example.com", "A")).is("NOERROR");
     let (client, mut connection) = (daemon.client(), daemon.connection());
     let send = |name: &str, connection: &mut Tcp| {
-        client.send(&ask(&format!("a{name}.wild.example.com"), "A").wire());
-        connection.send(&ask(&format!("b{name}.wild.example.com"), "A").wire());
-        sleep(Duration::from_millis(50)); // so that they are under way
+        let names = ["a", "b"].map(|first| format!("{first}{name}.wild.example.com"));
+        client.send(&ask(&names[0], "A").wire());
+        connection.send(&ask(&names[1], "A").wire());
+        while names.iter().any(|name| centre.asked_for(&format!("{name}.")) == 0) {
+            sleep(Duration::from_millis(5));
+        }
     };
     let receive = |connection: &mut Tcp| {
         let reply = client.receive(Duration::from_secs(5)).expect("the datagram is answered");

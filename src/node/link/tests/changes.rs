@@ -58,7 +58,7 @@ fn an_overflow_counts_as_a_change_and_is_got_over() {
             for _ in 0..4_000 {
                 batch.push_str("link set pod up\nlink set pod down\n");
             }
-            let file = std::env::temp_dir().join(format!("nearpath-changes-{}", std::process::id()));
+            let file = std::env::temp_dir().join(format!("nearpath-link-changes-{}", std::process::id()));
             std::fs::write(&file, batch).unwrap();
             ip(&format!("-batch {}", file.display()));
             std::fs::remove_file(file).unwrap();

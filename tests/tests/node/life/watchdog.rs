@@ -13,8 +13,10 @@ use nix::sys::signal::Signal;
 use super::*;
 use crate::scenario;
 
-/// How long a process that hangs may take to go.
-const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// How long is waited for the end of a process that hangs. Generous: the machine may be busy.
+const GONE_WITHIN: Duration = Duration::from_secs(15);
+/// One that does not hang is there still after this.
+const STAYS: Duration = Duration::from_secs(5);
 
 /// The watchdog's questions reach all its workers.
 fn is_covered(address: &str, workers: f64) -> bool {
@@ -34,13 +36,13 @@ fn a_worker_that_hangs_ends_the_process_and_the_other_instance_answers() {
         tell_to_hang(&first.client());
         let told = Instant::now();
         let told_unwell = within(5, || page("127.0.0.1:8080", "/health").is_some_and(|(status, _)| status == 503));
-        let ended = first.ends(GONE_WITHIN.saturating_sub(told.elapsed()));
+        let ended = first.ends(GONE_WITHIN);
         note(&format!("a hanging worker: the process is gone after {:.1} s", told.elapsed().as_secs_f64()));
         let status = ended.expect("it does not go");
         assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{status}");
         assert!(!status.core_dumped(), "a core dump keeps the sockets open");
         assert!(told_unwell, "/health tells it before");
-        assert!(first.has_logged(0, "has questions waiting and has done nothing", Duration::from_secs(1)));
+        assert!(first.has_logged(0, "has questions waiting and has done nothing", GONE_WITHIN));
     });
 }
 
@@ -50,7 +52,7 @@ fn without_the_flag_the_hook_is_refused() {
         let centre = scenario::centre();
         let mut daemon = daemon(COREFILE, &centre, &["-threads=1"]);
         daemon.asked(&ask("hang.debug.nearpath", "TXT").class(3)).is("REFUSED");
-        assert!(daemon.ends(GONE_WITHIN).is_none());
+        assert!(daemon.ends(STAYS).is_none());
         daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
     });
 }
@@ -66,11 +68,11 @@ fn the_other_instance_answers_while_one_hangs_and_after() {
         let question = || ask("hang.debug.nearpath", "TXT").class(3).wire();
         let reaches_first = |client: &Udp| {
             client.send(&question());
-            client.receive(Duration::from_millis(700)).is_none()
+            client.receive(Duration::from_secs(2)).is_none()
         };
         let hit = (0..40).any(|_| reaches_first(&second.client()));
         assert!(hit, "the kernel spreads questions over both");
-        assert!(first.ends(GONE_WITHIN + Duration::from_secs(1)).is_some_and(|status| status.signal() == Some(6)));
+        assert!(first.ends(GONE_WITHIN).is_some_and(|status| status.signal() == Some(6)));
         for _ in 0..50 {
             second.asked(&ask("www.example.com", "A")).is("NOERROR");
         }

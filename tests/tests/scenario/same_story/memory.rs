@@ -32,7 +32,7 @@ fn expired(house: &mut House, name: &str) {
 
 /// Somebody else's same question is under way.
 fn under_way(house: &mut House, name: &str) {
-    house.upstream("SLOW").behaves(Behaviour::Slow(Duration::from_millis(1_500)));
+    house.upstream("SLOW").behaves(Behaviour::Slow(Duration::from_secs(3)));
     house.sends(&ask(name, "A"));
     let asked = format!("{name}.");
     until("the first question is under way", || house.upstreams["SLOW"].asked_for(&asked) > 0);
