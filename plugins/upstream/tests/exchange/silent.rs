@@ -103,7 +103,7 @@ async fn a_silent_one_is_passed_over_until_it_speaks() {
     caring.abort();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn even_a_few_questions_find_a_silent_one() {
     let context = context();
     let upstreams = [Stoppable::default(), Stoppable::default()];
@@ -126,7 +126,7 @@ async fn even_a_few_questions_find_a_silent_one() {
     caring.abort();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_last_one_is_never_passed_over() {
     let context = context();
     let only = Stoppable::default();

