@@ -129,7 +129,8 @@ impl Clerk {
             let outcome = self.other_class(zones, &question, (client, now), out);
             return self.outside(zones, client, (Some(&question), packet), outcome, out);
         }
-        let Some(block) = zones.find(self.key.name(), || looked(&question, client, self.key.name())) else {
+        let looked = || looked(&question, client, self.key.name());
+        let Some(block) = zones.find(self.key.name(), question.rtype, looked) else {
             let outcome = self.no_block(&question, client, out);
             return self.outside(zones, client, (Some(&question), packet), outcome, out);
         };

@@ -136,10 +136,11 @@ impl Zones {
     }
 
     /// The block for a question about a name (wire form, lower case): that of the longest zone that encloses it, among those
-    /// whose view is for the question the first as written. Views look at the rest of the question, if there are any.
+    /// whose view is for the question the first as written. Views look at the rest of the question, if there are any. A question
+    /// for DS enters the block of the shortest zone below the root: DS stands in the parent's zone (RFC 4035 3.1.4.1).
     #[inline]
-    pub fn find<'q>(&self, name: &[u8], looked: impl FnOnce() -> Looked<'q>) -> Option<&Arc<Block>> {
-        match self.has_views {
+    pub fn find<'q>(&self, name: &[u8], rtype: RecordType, looked: impl FnOnce() -> Looked<'q>) -> Option<&Arc<Block>> {
+        match self.has_views || rtype == RecordType::DS {
             false => self.around(name).next(),
             true => self.find_seen(name, &looked()),
         }
@@ -147,7 +148,32 @@ impl Zones {
 
     #[inline(never)]
     fn find_seen(&self, name: &[u8], looked: &Looked<'_>) -> Option<&Arc<Block>> {
-        self.around(name).find(|block| block.view.as_ref().is_none_or(|view| view.selects(looked)))
+        let is_for = |block: &Arc<Block>| block.view.as_ref().is_none_or(|view| view.selects(looked));
+        match looked.rtype {
+            RecordType::DS => self.find_parent(name, is_for),
+            _ => self.around(name).find(|block| is_for(block)),
+        }
+    }
+
+    /// The block for a question for DS, as CoreDNS finds it: who serves the parent as well is to be asked as the parent. It is not
+    /// known between which of the zones names are delegated, so that of the shortest zone is taken, and of its views the last as
+    /// written; that of the root only where there is no other. A block with nothing to answer with refuses what is below it.
+    fn find_parent(&self, name: &[u8], is_for: impl Fn(&Arc<Block>) -> bool) -> Option<&Arc<Block>> {
+        let mut found = None;
+        for (zone, block) in self.enclosing(name) {
+            if zone.is_root() && name.len() > 1 {
+                match found {
+                    None if is_for(block) => return Some(block),
+                    None => continue,
+                    Some(_) => break,
+                }
+            }
+            if block.view.is_none() && block.chain.is_empty() {
+                return Some(block);
+            }
+            found = Some(block).filter(|block| is_for(block)).or(found);
+        }
+        found
     }
 
     /// True if somebody looks at the EDNS options that clients send.
@@ -157,19 +183,24 @@ impl Zones {
 
     /// The block for an owned question.
     pub fn find_for(&self, query: &Query) -> Option<&Arc<Block>> {
-        self.find(query.name.as_wire(), || looked(query))
+        self.find(query.name.as_wire(), query.rtype, || looked(query))
     }
 
     /// The block for a question that a client might ask.
     pub fn find_as(&self, client: &Client, name: &[u8], rtype: RecordType) -> Option<&Arc<Block>> {
         let header = (0, Flags::RD);
-        self.find(name, || Looked { client, name, rtype, class: Class::IN, edns: None, header, size: 0 })
+        self.find(name, rtype, || Looked { client, name, rtype, class: Class::IN, edns: None, header, size: 0 })
     }
 
     /// The blocks whose zones enclose a name, the longest zone first.
     #[inline]
     pub fn around(&self, name: &[u8]) -> impl Iterator<Item = &Arc<Block>> {
-        self.entries.iter().filter(move |(zone, _)| Name::strip(name, zone.as_wire()).is_some()).map(|(_, block)| block)
+        self.enclosing(name).map(|(_, block)| block)
+    }
+
+    #[inline]
+    fn enclosing(&self, name: &[u8]) -> impl Iterator<Item = &(Name, Arc<Block>)> {
+        self.entries.iter().filter(move |(zone, _)| Name::strip(name, zone.as_wire()).is_some())
     }
 
     /// The blocks, each as often as it has zones.
@@ -241,3 +272,6 @@ pub fn key_of(block: &Block, query: &Query) -> KeyBuffer {
     key.set(id, query.scope, query.rtype, query.class, query.dnssec_ok, query.checking_disabled);
     key
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature,
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
-/// The settings of a connection: the public authorities are trusted, or every certificate is.
+/// The settings of a connection: whom the system trusts is trusted, or everybody is.
 pub(crate) fn config(skip_verify: bool) -> Result<Arc<ClientConfig>, BuildError> {
     if !skip_verify {
         return upstream::TlsFiles::default().load();

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
+use contract::Context;
 use contract::limits;
 use contract::metrics::{Counter, Gauge, Metrics};
 use contract::wire::Name;
-use contract::{BuildError, Context};
 
 use crate::table::{Intake, Table, TooManyEntries};
 
@@ -48,6 +48,9 @@ struct Counts {
 /// Why a file gave no table.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
+    /// It is not known whether there is one, or there is none.
+    #[error(transparent)]
+    Unknown(io::Error),
     /// It cannot be opened or read.
     #[error(transparent)]
     Unreadable(#[from] io::Error),
@@ -62,32 +65,41 @@ pub(crate) enum Trouble {
     TooMany(#[from] TooManyEntries),
 }
 
+impl Trouble {
+    /// True if there is no file that could be read.
+    pub(crate) fn is_of_the_file(&self) -> bool {
+        match self {
+            Self::Unknown(error) => error.kind() == io::ErrorKind::NotFound,
+            Self::Unreadable(_) | Self::NoFile => true,
+            Self::TooLarge | Self::TooMany(_) => false,
+        }
+    }
+
+    /// True if the way to the file cannot be gone.
+    pub(crate) fn is_of_the_path(&self) -> bool {
+        matches!(self, Self::Unknown(_))
+    }
+}
+
 impl HostsFile {
-    /// Reads the file for the first time. If it does not exist and `may_be_missing`, it is awaited.
-    pub(crate) fn open(
-        path: &Path,
-        intake: Intake<'_>,
-        may_be_missing: bool,
-        context: &Context,
-    ) -> Result<Self, BuildError> {
-        let this = Self {
+    /// The file before it is read.
+    pub(crate) fn open(path: &Path, intake: Intake<'_>, context: &Context) -> Self {
+        Self {
             path: path.to_owned(),
             zones: intake.zones.to_vec(),
             reverse: intake.reverse,
             table: ArcSwap::default(),
             seen: Mutex::default(),
             counts: Counts::new(&context.metrics, path),
-        };
-        let mut seen = Seen::default();
-        match this.refresh(&mut seen) {
-            Err(Trouble::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound && may_be_missing => {
-                tracing::warn!(path = %path.display(), "hosts file does not exist; nothing is answered from it");
-                seen.trouble = Some(error.to_string());
-            }
-            Err(trouble) => return Err(BuildError::file(path, trouble)),
-            Ok(_) => {}
         }
-        Ok(Self { seen: Mutex::new(seen), ..this })
+    }
+
+    /// Reads it for the first time. What is wrong with it then is not logged again by a later look.
+    pub(crate) fn begin(&self) -> Result<(), Trouble> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = self.refresh(&mut seen).map(|_| ());
+        seen.trouble = read.as_ref().err().map(Trouble::to_string);
+        read
     }
 
     /// Where it is.
@@ -130,7 +142,7 @@ impl HostsFile {
 
     /// Takes a changed file over; `Ok(false)` if it is the one seen last.
     fn refresh(&self, seen: &mut Seen) -> Result<bool, Trouble> {
-        let kind = fs::metadata(&self.path)?.file_type(); // before it is opened: opening a pipe waits for its writer
+        let kind = fs::metadata(&self.path).map_err(Trouble::Unknown)?.file_type(); // before it is opened: opening a pipe waits for its writer
         if !kind.is_file() && !kind.is_char_device() {
             return Err(Trouble::NoFile);
         }

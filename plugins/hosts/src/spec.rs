@@ -19,6 +19,8 @@ use crate::{Hosts, NAME, Settings};
 pub struct HostsSpec {
     /// FILE, if one is written; else [`DEFAULT_FILE`].
     pub file: Option<PathBuf>,
+    /// Where FILE, or else the directive, stands in the Corefile.
+    pub place: String,
     /// The zones whose names are answered.
     pub zones: Vec<Name>,
     /// The lines of the Corefile itself.
@@ -52,8 +54,10 @@ const PROPERTIES: [&str; 5] = ["ttl", "reload", "no_reverse", "fallthrough", "fa
 /// Reads the statement; whatever is wrong goes to the report.
 pub fn check(statement: &Statement, zones: &[Name], report: &mut Report) -> Option<HostsSpec> {
     let before = report.errors();
+    let place = report.place(statement.arguments.first().unwrap_or(&statement.name).span).to_string();
     let mut reader = statement.reader(report);
     let mut spec = HostsSpec {
+        place,
         file: reader.optional().map(|word| PathBuf::from(word.as_str())),
         zones: zones.to_vec(),
         inline: Vec::new(),
@@ -177,9 +181,8 @@ impl Spec for HostsSpec {
                 })?;
             }
         }
-        // a file that is named and never looked at again can only be there now
-        let may_be_missing = self.file.is_none() || self.reload.is_some();
-        let file = HostsFile::open(&self.path(), intake, may_be_missing, context)?;
+        let file = HostsFile::open(&self.path(), intake, context);
+        self.first_look(&file)?;
         file.count(inline.records());
         let settings = Settings {
             ttl: self.ttl,
@@ -192,6 +195,20 @@ impl Spec for HostsSpec {
 }
 
 impl HostsSpec {
+    /// Reads the file. CoreDNS starts without one that is missing, a directory or not to be read, and so does this: the lines of the
+    /// Corefile are answered all the same. It does not start where it cannot be told whether there is a file.
+    fn first_look(&self, file: &HostsFile) -> Result<(), BuildError> {
+        let trouble = match file.begin() {
+            Ok(()) => return Ok(()),
+            Err(trouble) if trouble.is_of_the_file() || self.file.is_none() && trouble.is_of_the_path() => trouble,
+            Err(trouble) => return Err(BuildError::file(&self.path(), trouble)),
+        };
+        let until = if self.reload.is_some() { "until it can be read" } else { "as it is not looked at again" };
+        let (place, path) = (&self.place, self.path());
+        tracing::warn!("{place}: hosts: {}: {trouble}; nothing is answered from it {until}", path.display());
+        Ok(())
+    }
+
     fn path(&self) -> PathBuf {
         self.file.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE))
     }

@@ -291,15 +291,12 @@ async fn a_file_is_followed_and_what_is_wrong_with_it_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_named_and_can_never_be_read_is_an_error_at_start() {
-    let missing = Scratch::new();
-    let folder = missing.0.parent().unwrap().to_str().unwrap();
+async fn what_cannot_be_told_or_is_beyond_a_bound_is_an_error_at_start() {
     let large = Scratch::holding("");
     fs::OpenOptions::new().write(true).open(&large.0).unwrap().set_len(limits::HOSTS_FILE_MAX as u64 + 1).unwrap();
     for (statement, reason) in [
-        (format!("hosts {} {{\nreload 0s\n}}", missing.path()), "No such file"),
-        (format!("hosts {folder}"), "no file"),
         (format!("hosts {}/hosts", large.path()), "Not a directory"),
+        (format!("hosts {}/hosts {{\nreload 0s\n}}", large.path()), "Not a directory"),
         (format!("hosts {}", large.path()), "larger than 33554432 octets"),
     ] {
         let Err(BuildError::File { path, reason: said }) = checked(&statement).0.unwrap().build(&context()) else {
@@ -310,6 +307,39 @@ async fn what_is_named_and_can_never_be_read_is_an_error_at_start() {
     // a device that is empty is a way to have no file
     let plugin = built("hosts /dev/null {\n192.0.2.1 a.example.org\n}");
     assert_eq!(said(&plugin, "a.example.org", T::A).await, "NOERROR 192.0.2.1");
+}
+
+#[tokio::test]
+async fn without_a_file_that_can_be_read_the_lines_of_the_corefile_are_answered() {
+    let missing = Scratch::new();
+    let folder = missing.0.parent().unwrap().to_str().unwrap();
+    for path in [missing.path(), folder] {
+        for reload in ["", "reload 0s", "reload 1m"] {
+            let plugin = built(&format!("hosts {path} {{\n192.0.2.1 a.example.org\n{reload}\n}}"));
+            assert_eq!(said(&plugin, "a.example.org", T::A).await, "NOERROR 192.0.2.1", "{path} {reload}");
+            assert_eq!(said(&plugin, "b.example.org", T::A).await, "SERVFAIL", "{path} {reload}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_comes_in_the_place_of_a_folder_is_read_if_it_is_looked_at_again() {
+    for (reload, expected) in [("reload 100ms", "NOERROR 192.0.2.2"), ("reload 0s", "SERVFAIL")] {
+        let place = Scratch::new();
+        fs::create_dir(&place.0).unwrap();
+        let plugin = built(&format!("hosts {} {{\n{reload}\n}}", place.path()));
+        let work = tokio::spawn(Arc::clone(&plugin).run());
+        fs::remove_dir(&place.0).unwrap();
+        fs::write(&place.0, "192.0.2.2 b.example.org\n").unwrap();
+        match reload {
+            "reload 0s" => work.await.unwrap(), // there is nothing to do
+            _ => {
+                await_address(&plugin, "b.example.org", expected).await;
+                work.abort();
+            }
+        }
+        assert_eq!(said(&plugin, "b.example.org", T::A).await, expected);
+    }
 }
 
 #[tokio::test]
@@ -333,6 +363,7 @@ fn every_property_is_read() {
     let names = |names: &[&str]| names.iter().map(|name| Name::parse(name).unwrap()).collect::<Vec<_>>();
     let expected = HostsSpec {
         file: Some("example.hosts".into()),
+        place: "Corefile:2:7".to_owned(),
         zones: names(&["example.org", "10.in-addr.arpa"]),
         inline: vec![
             Entry { address: "192.0.2.1".parse().unwrap(), names: names(&["a.example.org", "b.example.org"]) },
@@ -347,6 +378,7 @@ fn every_property_is_read() {
     assert_eq!(spec, Some(expected), "{report}");
     let (spec, report) = checked("hosts");
     let spec = spec.unwrap();
+    assert_eq!(spec.place, "Corefile:2:1");
     assert!(report.is_empty() && spec.file.is_none() && spec.fallthrough.is_empty() && spec.zones == [Name::root()]);
     assert!(spec.reverse && spec.ttl == 3600 && spec.reload == Some(Duration::from_secs(5)));
 }

@@ -1,7 +1,7 @@
 //! From files to a TLS server. Each thing that can be wrong with a file is said in one line that names the file.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use contract::BuildError;
@@ -19,15 +19,6 @@ use crate::spec::{ClientAuth, TlsSpec};
 
 /// The largest file that is read, octets; a bundle of all public authorities is a quarter of a million.
 const FILE_MAX: u64 = 4 << 20;
-
-/// Where systems keep the certificates of public authorities; the first file that exists is read.
-const SYSTEM_AUTHORITIES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 impl TlsSpec {
     /// Reads the files and makes the server's side of TLS 1.2 and 1.3. `alpn`: protocols in order of preference, such as
@@ -83,13 +74,13 @@ impl TlsSpec {
             ClientAuth::VerifyIfGiven => false,
             ClientAuth::RequireAndVerify => true,
         };
-        let ca = self.ca.clone().map_or_else(system_authorities, Ok)?;
-        let roots = Arc::new(authorities(&ca)?);
-        let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
+        let roots = match &self.ca {
+            Some(path) => authorities(path)?,
+            None => system_authorities()?,
+        };
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         let builder = if mandatory { builder } else { builder.allow_unauthenticated() };
-        let verifier =
-            builder.build().map_err(|error| BuildError::file(&ca, format!("no use as authority: {error}")))?;
-        Ok(Some(verifier))
+        Ok(Some(builder.build().expect("there are authorities, and no revocation lists")))
     }
 }
 
@@ -131,9 +122,15 @@ fn authorities(path: &Path) -> Result<RootCertStore, BuildError> {
     }
 }
 
-fn system_authorities() -> Result<PathBuf, BuildError> {
-    SYSTEM_AUTHORITIES.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or_else(|| BuildError::Unavailable {
-        what: "tls".to_owned(),
-        reason: "this system has no certificates of public authorities; name a CA behind the key".to_owned(),
-    })
+/// Those whom our own questions over TLS trust too. None are compiled in for clients: whoever signs for everybody says of nobody
+/// that he may ask here, so that this must be the administrator's own word.
+fn system_authorities() -> Result<RootCertStore, BuildError> {
+    let roots = upstream::system_authorities();
+    match roots.is_empty() {
+        false => Ok(roots),
+        true => Err(BuildError::Unavailable {
+            what: "tls".to_owned(),
+            reason: "this system has no certificates of authorities; name a CA behind the key".to_owned(),
+        }),
+    }
 }

@@ -50,7 +50,7 @@ mod turns;
 mod upstream;
 mod vigil;
 
-pub use files::TlsFiles;
+pub use files::{TlsFiles, system_authorities};
 pub use group::{Group, GroupSettings};
 pub use health::HealthSettings;
 pub use members::{Change, Seat};

@@ -26,7 +26,8 @@ impl Clerk {
     ) -> Outcome {
         // what the daemon asks itself is neither refused nor counted by any `acl`, nor changed by any `rewrite`
         let is_own = chaos::is_of_watchdog(self.key.name());
-        let block = zones.find(self.key.name(), || looked(question, client, self.key.name())).filter(|_| !is_own);
+        let looked = || looked(question, client, self.key.name());
+        let block = zones.find(self.key.name(), question.rtype, looked).filter(|_| !is_own);
         let verdict = block.map(|block| block.verdict(client, self.key.name(), question.rtype));
         if verdict == Some(Verdict::Drop) {
             return Outcome::Silent; // whoever is to hear nothing hears nothing of itself either

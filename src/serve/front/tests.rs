@@ -276,3 +276,30 @@ fn at_a_bound_memory_answers_what_a_rule_makes_of_a_question_and_the_bound_is_co
         assert_eq!(shared.bounds.iter().map(|bound| bound.value()).sum::<u64>(), refused);
     }
 }
+
+#[test]
+fn what_is_memorised_of_ds_is_found_under_the_block_of_the_parent() {
+    let dir = tempdir::Dir::new("parent");
+    let block = |zone: &str, key_tag: u16| {
+        let record = format!("{{{{ .Name }}}} 60 IN DS {key_tag} 8 2 {}", "AB".repeat(32));
+        format!("{zone} {{\n cache\n template IN DS {{\n answer \"{record}\"\n }}\n}}\n")
+    };
+    let text = format!("{}{}", block("sub.example.org", 2), block("example.org", 1));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let entrance = {
+        let _inside = runtime.enter();
+        daemon::without_sockets(&text, &Options::default(), runtime.handle()).unwrap()
+    };
+    let house = House { runtime, entrance, dir };
+    let mut desk = Front::new(Arc::clone(&house.entrance.0)).desk(Transport::Udp);
+    let (asked, client) = (packet("sub.example.org", RecordType::DS), client(STRANGER));
+    let reply = hit(&house, &mut desk, &asked, &client);
+    let message = Message::parse(&reply).unwrap();
+    let record = message.section(Section::Answer).next().expect("a record");
+    assert_eq!(message.rdata(&record)[..2], [0, 1], "the key tag that the parent's block has");
+    let mut out = [0; 1_232];
+    let info = allocation_counter::measure(|| {
+        assert!(matches!(desk.answer(&asked, &client, desk.now(), &mut out), Outcome::Reply(_)));
+    });
+    assert_eq!(info.count_total, 0);
+}

@@ -48,6 +48,22 @@ fn files_that_are_not_there_are_an_error_wherever_they_are_named() {
 }
 
 #[test]
+fn without_its_hosts_file_the_daemon_starts_and_says_so_at_the_place() {
+    let centre = centre();
+    for (file, reload) in [("FOLDER/none", "0s"), ("FOLDER", "0s"), ("FOLDER", "5s")] {
+        let corefile = format!(
+            ".:PORT {{\n bind IP\n hosts {file} {{\n  192.0.2.9 own.example\n  reload {reload}\n  fallthrough\n }}\n \
+             forward . CENTRE\n}}\n"
+        );
+        let daemon = Daemon::given(&corefile, &[("CENTRE", centre.address())]);
+        let warning = format!("Corefile:3:8: hosts: {}", daemon.folder().path().display());
+        assert!(daemon.has_logged(0, &warning, Duration::ZERO), "{file} {reload}");
+        daemon.asked(&ask("own.example", "A")).answers_are(&["own.example. A 192.0.2.9"]);
+        daemon.asked(&ask("www.example.com", "A")).is("NOERROR");
+    }
+}
+
+#[test]
 fn being_told_to_reload_does_so_even_if_the_corefile_is_the_same() {
     // certificates and what else the Corefile names may have changed
     let centre = centre();

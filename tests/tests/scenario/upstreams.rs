@@ -3,6 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nearpath_tests::certificate::{self, Authority};
+use nearpath_tests::place::{self, Folder};
 use nearpath_tests::{Behaviour, Daemon, Reply, Upstream, ask};
 
 use super::{TABLE, centre};
@@ -167,4 +169,28 @@ fn ids_and_ports_towards_the_upstream_cannot_be_guessed() {
     }
     assert!(ids.len() > 30, "{} ids in 40 questions", ids.len());
     assert!(ports.len() > 20, "{} ports in 40 questions", ports.len());
+}
+
+#[test]
+fn an_upstream_over_tls_is_trusted_if_the_systems_authorities_signed_for_it() {
+    let (folder, address) = (Folder::new(), place::socket());
+    let files = certificate::make(&folder, "ns.example", address.ip());
+    std::fs::create_dir(folder.file("certificates")).unwrap();
+    let stranger = folder.write("certificates/stranger.pem", Authority::new().pem());
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    let port = address.port() + 1;
+    let over_tls = format!("tls://.:{port} {{\n bind IP\n tls {certificate} {key}\n whoami\n}}\n");
+    let _upstream = Daemon::at(address, &over_tls, &[], &[], &[]);
+    let corefile = format!(".:PORT {{\n bind IP\n forward . tls://{}:{port}\n}}\n", address.ip());
+    let [authority, stranger] = [&files.authority, &stranger].map(|path| path.display().to_string());
+    let folders = folder.path().display().to_string();
+    for (variable, place, expected) in [
+        ("SSL_CERT_FILE", &authority, "NOERROR"),
+        ("SSL_CERT_FILE", &stranger, "SERVFAIL"),
+        ("SSL_CERT_DIR", &format!("/nowhere:{folders}"), "NOERROR"),
+        ("SSL_CERT_DIR", &format!("{folders}/certificates"), "SERVFAIL"),
+    ] {
+        let daemon = Daemon::given_variables(&corefile, &[(variable, place)]);
+        daemon.asked(&ask("www.example.com", "A")).is(expected);
+    }
 }
