@@ -115,7 +115,7 @@ impl Entrance {
         let inner = Inner { entrance: self.clone(), block: Arc::clone(&block), asking };
         match &inner.asking {
             Asking::Remembered(failure) => {
-                let closed = Closed(failure.clone());
+                let closed = Closed { entrance: self.clone(), failure: failure.clone() };
                 self.guarded(async { Next::ahead(&block.chain[..count], &closed, &inner).serve(&query).await }).await
             }
             Asking::AsUsual | Asking::Anew => {
@@ -166,12 +166,15 @@ struct Inner {
     asking: Asking,
 }
 
-/// Server blocks that nobody may enter anew: there is no room for another question.
-struct Closed(Failure);
+/// Server blocks of which memory alone answers: there is no room for another question.
+struct Closed {
+    entrance: Entrance,
+    failure: Failure,
+}
 
 impl Blocks for Closed {
-    fn resolve<'a>(&'a self, _: Query) -> Boxed<'a, Served> {
-        Box::pin(async { Err(self.0.clone()) })
+    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(self.entrance.enter_anew(query, Asking::Remembered(self.failure.clone())))
     }
 }
 

@@ -36,21 +36,7 @@ pub struct Entrance(pub Arc<Zones>);
 
 impl Blocks for Entrance {
     fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
-        Box::pin(async move {
-            if query.reentries > REENTRIES_MAX {
-                return Err(Bound::Reentries.reached());
-            }
-            let Some(block) = self.0.find_for(&query) else {
-                return Err(Failure::NoBlock { name: query.name.to_string() });
-            };
-            query.tell(|| What::Block { zones: block.label() });
-            let personal = query.chased.is_some() && (!block.gates.is_empty() || self.0.walks_are_closed());
-            match self.enter(Arc::clone(block), query, Asking::AsUsual).await {
-                // whoever asked for this name to answer another is to be answered
-                Err(Failure::Silent) => Err(Failure::Prohibited),
-                served => served.map(|reply| Reply { personal: reply.personal || personal, ..reply }),
-            }
-        })
+        Box::pin(self.enter_anew(query, Asking::AsUsual))
     }
 
     fn stored(&self, query: &Query) -> Option<Served> {
@@ -121,6 +107,23 @@ pub fn filtered(query: &Query) -> Reply {
 }
 
 impl Entrance {
+    /// Answers a question that a plugin has, as if the client had asked it.
+    pub(super) async fn enter_anew(&self, query: Query, asking: Asking) -> Served {
+        if query.reentries > REENTRIES_MAX {
+            return Err(Bound::Reentries.reached());
+        }
+        let Some(block) = self.0.find_for(&query) else {
+            return Err(Failure::NoBlock { name: query.name.to_string() });
+        };
+        query.tell(|| What::Block { zones: block.label() });
+        let personal = query.chased.is_some() && (!block.gates.is_empty() || self.0.walks_are_closed());
+        match self.enter(Arc::clone(block), query, asking).await {
+            // whoever asked for this name to answer another is to be answered
+            Err(Failure::Silent) => Err(Failure::Prohibited),
+            served => served.map(|reply| Reply { personal: reply.personal || personal, ..reply }),
+        }
+    }
+
     /// Answers from a block whose gates have spoken.
     pub async fn answer(&self, block: Arc<Block>, query: Query) -> Served {
         let shared = &self.0.shared;
@@ -267,10 +270,8 @@ impl Entrance {
         if served.is_ok() && !shared.heard.load(Ordering::Relaxed) {
             shared.heard.store(true, Ordering::Relaxed);
         }
-        let (Some(policy), Some(key)) = (&block.store, key) else { return served };
-        if !block.is_own_answer(query) {
-            return served;
-        }
+        let Some(policy) = block.store.as_ref().filter(|_| block.is_own_answer(query)) else { return served };
+        let Some(key) = key else { return served.map(|reply| policy.bounded(query.name.as_wire(), reply)) };
         let now = shared.clock.now();
         match served {
             Ok(reply) => Ok(shared.store.insert(key, reply, policy, now)),

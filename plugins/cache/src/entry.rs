@@ -19,6 +19,7 @@ use contract::{Age, Answer, Decided, Failure, Moment, Reply};
 
 use crate::capacity::Class;
 use crate::policy::{PREFETCH_SHARE, Policy, Prefetch, StaleMode};
+use crate::sources;
 
 /// Octets on the heap that an entry takes beside its key and its answer's bytes: itself, its place in the map (which has
 /// between one and a half and three places for each) and in a queue. `tests/allocations.rs` holds it against the heap.
@@ -183,7 +184,7 @@ impl Entry {
     #[inline(never)]
     fn memorised(&self) -> Failure {
         let text = self.answer.ede().map_or(Cow::Borrowed("upstream failed"), |ede| ede.text.clone());
-        Failure::Memorised { text }
+        Failure::Memorised { text, replied: self.source != sources::STORE }
     }
 
     /// It as a reply for the miss path: true no longer than the entry, and never stored again if it is stale.

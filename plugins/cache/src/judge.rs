@@ -12,12 +12,10 @@ use crate::key::KeyBuffer;
 use crate::policy::{ClassPolicy, Policy, TTL_MIN};
 
 /// The verdict over one reply.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// It is memorised, with its TTLs within their bounds.
+    /// It is memorised.
     Keep {
-        /// With those TTLs.
-        answer: Arc<Answer>,
         /// What it is counted with.
         class: Class,
         /// How long it is fresh.
@@ -29,16 +27,47 @@ pub(crate) enum Judgement {
     Pass,
     /// It goes to whoever asked; what was memorised before stands.
     PassBeside,
-    /// Upstream answered, but with a failure: what was memorised before stands. True: the failure is memorised if nothing
-    /// stands (RFC 9520).
-    Failed(bool),
+    /// Upstream answered, but with a failure: what was memorised before stands. If nothing does, the failure is memorised for
+    /// so long (RFC 9520); zero: not at all.
+    Failed(Duration),
     /// It answers another question.
     Foreign,
 }
 
-/// Judges a reply to the question of a key. The sources: RFC 2308 5 (denials), RFC 9520 (failures), RFC 8767 4 (any
-/// RCODE but NOERROR and NXDOMAIN is no answer).
-pub(crate) fn judge(key: &KeyBuffer, reply: &Reply, policy: &Policy) -> Judgement {
+/// Judges a reply to the question of a key, and bounds its TTLs. The sources: RFC 2308 5 (denials), RFC 9520 (failures),
+/// RFC 8767 4 (any RCODE but NOERROR and NXDOMAIN is no answer).
+pub(crate) fn judge(key: &KeyBuffer, reply: Reply, policy: &Policy) -> (Judgement, Reply) {
+    let (reply, denied_for) = bounded(reply, policy);
+    (verdict(key, &reply, denied_for, policy), reply)
+}
+
+/// The reply with its TTLs within the bounds of its class: they hold for what is told, memorised or not, so that nobody hears
+/// of a longer life from a reply that happens not to be memorised. A reply that is past its end has its TTL already. For a
+/// denial also how long it holds, seconds, if that is known.
+pub(crate) fn bounded(reply: Reply, policy: &Policy) -> (Reply, Option<u32>) {
+    if reply.is_stale() {
+        return (reply, None);
+    }
+    let (aged, floor_max, rcode) = (aging(&reply), floor_max(&reply), reply.answer.rcode());
+    let denies = match rcode {
+        Rcode::NOERROR => reply.answer.is_nodata(),
+        Rcode::NXDOMAIN | Rcode::SERVFAIL | Rcode::NOTIMP => true,
+        _ => false,
+    };
+    let denied_for = if denies { denial_seconds(&reply, &policy.denial) } else { None };
+    // CNAMEs whose end nobody tells are no denial
+    let is_open = rcode == Rcode::NOERROR && denied_for.is_none();
+    let class = if denies && !is_open { &policy.denial } else { &policy.success };
+    let answer = with_ttls(&reply.answer, |section, ttl| {
+        let ttl = class.bounded(aged(ttl), floor_max);
+        // who memorises the denial downstream goes by the SOA's TTL (RFC 2308 3)
+        denied_for.filter(|_| section != Section::Answer).map_or(ttl, |seconds| ttl.min(seconds))
+    });
+    (Reply { answer, age: Age::Fresh(0), ..reply }, denied_for)
+}
+
+/// The verdict over a reply whose TTLs are bounded.
+fn verdict(key: &KeyBuffer, reply: &Reply, denied_for: Option<u32>, policy: &Policy) -> Judgement {
     let answer = &reply.answer;
     if reply.is_stale() || reply.personal || answer.is_truncated() {
         return Judgement::PassBeside;
@@ -50,14 +79,23 @@ pub(crate) fn judge(key: &KeyBuffer, reply: &Reply, policy: &Policy) -> Judgemen
         let good = matches!(answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN);
         return if good { Judgement::Pass } else { Judgement::PassBeside };
     }
-    match answer.rcode() {
-        Rcode::SERVFAIL => Judgement::Failed(true),
-        Rcode::NOTIMP => not_implemented(key, reply, policy),
-        Rcode::NXDOMAIN => denial(key, reply, policy),
-        Rcode::NOERROR if answer.is_nodata() => denial(key, reply, policy),
-        Rcode::NOERROR => success(key, reply, policy),
-        _ => Judgement::Failed(false),
-    }
+    let brief = reply.lifetime.map_or(policy.servfail, |lifetime| lifetime.min(policy.servfail));
+    let (class, seconds) = match answer.rcode() {
+        Rcode::SERVFAIL => return Judgement::Failed(brief),
+        Rcode::NOTIMP if brief.is_zero() || !policy.denial.takes(key.name()) => {
+            return Judgement::Failed(Duration::ZERO);
+        }
+        // as it is, for as long as a failure
+        Rcode::NOTIMP => return Judgement::Keep { class: Class::Denial, life: brief, stale: false },
+        Rcode::NOERROR if !answer.is_nodata() => (Class::Success, answer.smallest_ttl()),
+        Rcode::NOERROR | Rcode::NXDOMAIN => (Class::Denial, denied_for),
+        _ => return Judgement::Failed(Duration::ZERO),
+    };
+    let own = if class == Class::Success { &policy.success } else { &policy.denial };
+    let life = Duration::from_secs(seconds.unwrap_or(0).into());
+    let life = reply.lifetime.map_or(life, |lifetime| lifetime.min(life));
+    let kept = own.takes(key.name()) && !life.is_zero();
+    if kept { Judgement::Keep { class, life, stale: true } } else { Judgement::Pass }
 }
 
 /// True if the reply's question is the key's.
@@ -66,32 +104,6 @@ fn answers(key: &KeyBuffer, answer: &Answer) -> bool {
     message.question_type() == key.rtype()
         && message.question_class() == key.class()
         && message.question_name().is_some_and(|name| name.as_wire() == key.name())
-}
-
-fn success(key: &KeyBuffer, reply: &Reply, policy: &Policy) -> Judgement {
-    let class = &policy.success;
-    if !class.takes(key.name()) {
-        return Judgement::Pass;
-    }
-    let (aged, floor_max) = (aging(reply), floor_max(reply));
-    let answer = with_ttls(&reply.answer, |_, ttl| class.bounded(aged(ttl), floor_max));
-    let seconds = answer.smallest_ttl().unwrap_or(0);
-    keep(answer, Class::Success, seconds, reply)
-}
-
-fn denial(key: &KeyBuffer, reply: &Reply, policy: &Policy) -> Judgement {
-    let class = &policy.denial;
-    if !class.takes(key.name()) {
-        return Judgement::Pass;
-    }
-    let Some(seconds) = denial_seconds(reply, class) else { return Judgement::Pass };
-    let (aged, floor_max) = (aging(reply), floor_max(reply));
-    let answer = with_ttls(&reply.answer, |section, ttl| {
-        let ttl = class.bounded(aged(ttl), floor_max);
-        // who memorises the denial downstream goes by the SOA's TTL (RFC 2308 3)
-        if section == Section::Answer { ttl } else { ttl.min(seconds) }
-    });
-    keep(answer, Class::Denial, seconds, reply)
 }
 
 /// How long a denial holds: as its SOA says. Without an SOA nothing is memorised, but for an empty NOERROR, the reply of
@@ -107,21 +119,6 @@ fn denial_seconds(reply: &Reply, class: &ClassPolicy) -> Option<u32> {
     let empty =
         reply.answer.rcode() == Rcode::NOERROR && reply.answer.message().section(Section::Answer).next().is_none();
     empty.then(|| class.bounded(class.ttl_min.min(TTL_MIN), floor_max))
-}
-
-/// NOTIMP is memorised as it is, for as long as a failure.
-fn not_implemented(key: &KeyBuffer, reply: &Reply, policy: &Policy) -> Judgement {
-    let life = reply.lifetime.map_or(policy.servfail, |lifetime| lifetime.min(policy.servfail));
-    if life.is_zero() || !policy.denial.takes(key.name()) {
-        return Judgement::Failed(false);
-    }
-    Judgement::Keep { answer: Arc::clone(&reply.answer), class: Class::Denial, life, stale: false }
-}
-
-fn keep(answer: Arc<Answer>, class: Class, seconds: u32, reply: &Reply) -> Judgement {
-    let life = Duration::from_secs(seconds.into());
-    let life = reply.lifetime.map_or(life, |lifetime| lifetime.min(life));
-    if life.is_zero() { Judgement::Pass } else { Judgement::Keep { answer, class, life, stale: true } }
 }
 
 /// What the age of a reply leaves of a TTL.

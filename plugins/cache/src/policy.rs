@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use contract::limits::{EXCHANGE_WITHIN, SERVFAIL_MAX, STALE_AFTER, STALE_MAX, STALE_RECHECK, STALE_TTL};
 use contract::wire::Name;
-use contract::{Age, Moment};
+use contract::{Age, Moment, Reply};
 
-use crate::Entry;
+use crate::{Entry, judge};
 
 /// How many answers of a class a block memorises (CoreDNS's default: 256 shards of 39).
 pub(crate) const CAPACITY: usize = 9_984;
@@ -34,7 +34,7 @@ pub struct Policy {
     pub prefetch: Option<Prefetch>,
     /// Answers past their end (RFC 8767).
     pub stale: StalePolicy,
-    /// How long a failure of upstream is memorised (RFC 9520); zero: not at all.
+    /// How long a SERVFAIL is memorised (RFC 9520); zero: no failure is.
     pub servfail: Duration,
     /// TTLs are not aged while an answer is fresh.
     pub keep_ttl: bool,
@@ -51,7 +51,7 @@ pub struct ClassPolicy {
     pub ttl_max: u32,
     /// TTLs are raised to this, seconds; `ttl_max` wins.
     pub ttl_min: u32,
-    /// Names in these zones are not memorised.
+    /// Names in these zones are not memorised; the bounds of TTLs hold for them too.
     pub disabled: Box<[Name]>,
 }
 
@@ -118,6 +118,11 @@ impl Policy {
     /// True if the name (wire form, lower case) is one that is memorised.
     pub fn covers(&self, name: &[u8]) -> bool {
         self.zones.as_deref().is_none_or(|zones| encloses(zones, name))
+    }
+
+    /// A reply for a name (wire form, lower case) that bypasses the store, with its TTLs as the store would bound them.
+    pub fn bounded(&self, name: &[u8], reply: Reply) -> Reply {
+        if self.covers(name) { judge::bounded(reply, self).0 } else { reply }
     }
 
     /// How long a client waits for a fresh answer when a stale one is at hand: until then the client's own patience

@@ -7,6 +7,9 @@ use contract::Source;
 /// How many different sources are told apart; later ones count as the store itself.
 const SOURCES_MAX: usize = 1_024;
 
+/// The number of the store itself.
+pub(crate) const STORE: u16 = 0;
+
 /// Sources in the order of their first answer. Asked when something is stored and when a person wants to know.
 #[derive(Debug)]
 pub(crate) struct Sources(RwLock<Vec<Source>>);
@@ -26,7 +29,7 @@ impl Sources {
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
             known(&all).unwrap_or_else(|| {
                 if all.len() >= SOURCES_MAX {
-                    return 0;
+                    return STORE.into();
                 }
                 all.push(source);
                 all.len() - 1
@@ -50,7 +53,7 @@ mod tests {
     fn a_source_is_found_again_and_too_many_are_the_stores() {
         let sources = Sources::default();
         let upstream = |port: u16| Source::Upstream(([192, 0, 2, 53], port).into());
-        assert_eq!(sources.number(Source::Store), 0);
+        assert_eq!(sources.number(Source::Store), STORE);
         let numbers: Vec<u16> = (0..SOURCES_MAX as u16 + 5).map(|port| sources.number(upstream(port))).collect();
         assert_eq!(sources.of(numbers[7]), upstream(7));
         assert_eq!(sources.number(upstream(7)), numbers[7]);

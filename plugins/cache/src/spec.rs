@@ -119,7 +119,7 @@ fn read_property(statement: &Statement, property: &Statement, policy: &mut Polic
     let name = property.name.text.as_str();
     if PROPERTIES.contains(&name) {
         reader::no_body(property, report);
-        // `disable` stands once for each class
+        // `disable` stands once for each class: see there
         if name != "disable" && reader::repeated(statement, property, report) {
             return;
         }
@@ -137,7 +137,7 @@ fn read_property(statement: &Statement, property: &Statement, policy: &mut Polic
             }
             arguments.finish();
         }
-        "disable" => read_disable(property, policy, report),
+        "disable" => read_disable(statement, property, policy, report),
         "keepttl" => {
             property.reader(report).finish();
             policy.keep_ttl = true;
@@ -243,8 +243,8 @@ fn read_stale_policy(property: &Statement, policy: &mut Policy, report: &mut Rep
     arguments.finish();
 }
 
-/// `disable success|denial [ZONES...]`
-fn read_disable(property: &Statement, policy: &mut Policy, report: &mut Report) {
+/// `disable success|denial [ZONES...]`, once for each class: CoreDNS would silently keep the last one's zones.
+fn read_disable(statement: &Statement, property: &Statement, policy: &mut Policy, report: &mut Report) {
     let mut arguments = property.reader(report);
     let success = arguments.choice(&[("success", true), ("denial", false)]);
     let mut zones = names(&mut arguments);
@@ -256,7 +256,22 @@ fn read_disable(property: &Statement, policy: &mut Policy, report: &mut Report) 
         Some(false) => &mut policy.denial,
         None => return,
     };
-    class.disabled = class.disabled.iter().cloned().chain(zones).collect();
+    let (word, first) = first_disable(statement, property);
+    if std::ptr::eq(first, property) {
+        class.disabled = zones.into();
+        return;
+    }
+    let first = report.place(first.name.span).to_string();
+    let error = report.error(property.name.span, format!("`disable {word}` stands twice"));
+    error.help(format!("first at {first}")).help(format!("name all zones behind one `disable {word}`"));
+}
+
+/// The class of a `disable` that has one, and the first `disable` of this class.
+fn first_disable<'s>(statement: &'s Statement, property: &'s Statement) -> (&'s Word, &'s Statement) {
+    let class = &property.arguments[0];
+    let alike =
+        |one: &&Statement| one.name == "disable" && one.arguments.first().is_some_and(|word| *word == *class.text);
+    (class, statement.properties().iter().find(alike).unwrap_or(property))
 }
 
 /// All arguments that are left, as names; a prefix stands for its reverse zones.

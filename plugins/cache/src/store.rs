@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use contract::limits::EDE_TEXT_MAX;
+use contract::limits::{EDE_TEXT_MAX, SERVFAIL_MAX};
 use contract::metrics::{Gauge, Metrics};
 use contract::wire::{Ede, Name, Rcode, ede};
 use contract::{Age, Answer, Decided, Failure, Fault, Moment, Recall, Recalled, Remembered, Reply, Source};
@@ -143,7 +143,7 @@ impl Store {
         let pin = self.answers.pin();
         let old = pin.get(key.as_bytes());
         let standing = old.filter(|old| old.class() != Class::Failure && old.is_usable(now));
-        let judgement = judge(key, &reply, policy);
+        let (judgement, reply) = judge(key, reply, policy);
         if let Some((old, wait)) = standing.zip(stands_for(standing, &judgement, policy)) {
             old.leave_upstream_alone(wait, now);
             if key.is_search() && reply.is_stale() && matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN) {
@@ -152,16 +152,17 @@ impl Store {
             return if matches!(judgement, Judgement::PassBeside) { reply } else { old.reply_now(policy, now) };
         }
         match judgement {
-            Judgement::Keep { answer, class, life, stale } => {
+            Judgement::Keep { class, life, stale } => {
                 // what was made up in place of an answer ends with its time
-                let is_made = answer.ede().is_some_and(|ede| ede.code == ede::SYNTHESIZED);
+                let is_made = reply.answer.ede().is_some_and(|ede| ede.code == ede::SYNTHESIZED);
                 let stale = if stale && !is_made { policy.stale.max } else { Duration::ZERO };
-                self.put(key, (Answer::clone(&answer), class, life, stale), (reply.source, reply.decided), policy, now);
+                let what = (Answer::clone(&reply.answer), class, life, stale);
+                self.put(key, what, (reply.source, reply.decided), policy, now);
                 let age = if policy.keep_ttl { Age::Kept } else { Age::Fresh(0) };
-                return Reply { answer, age, lifetime: Some(life), ..reply };
+                return Reply { age, lifetime: Some(life), ..reply };
             }
-            Judgement::Failed(true) => {
-                self.memorise_failure(key, what_failed(&reply), policy, now);
+            Judgement::Failed(life) => {
+                self.memorise_failure(key, what_failed(&reply), (life, reply.source), policy, now);
             }
             Judgement::Pass if old.is_some() => {
                 let mut rooms = self.rooms();
@@ -171,13 +172,14 @@ impl Store {
             Judgement::Foreign => {
                 self.rooms().of(key.block(), &self.metrics, BlockLabels::default).drops.increment();
             }
-            Judgement::Pass | Judgement::PassBeside | Judgement::Failed(false) => {}
+            Judgement::Pass | Judgement::PassBeside => {}
         }
         reply
     }
 
-    /// Notes that the question got no answer. A failure of upstream is memorised for a while (RFC 9520), one of ours
-    /// never; a stale answer goes out at once until upstream is asked again (RFC 8767 5).
+    /// Notes that the question got no answer. That upstream said nothing of use is memorised (RFC 9520), but briefly however
+    /// long its own SERVFAIL is: a network that was gone may be back, and nobody has said anything of the name. A failure of
+    /// ours never is. A stale answer goes out at once until upstream is asked again (RFC 8767 5).
     pub fn failed(&self, key: &KeyBuffer, failure: &Failure, policy: &Policy, now: Moment) {
         if !policy.covers(key.name()) || !failure.is_transient() {
             return;
@@ -191,7 +193,8 @@ impl Store {
         }
         // what is memorised elsewhere must not be memorised anew: it would never end
         if failure.fault() == Fault::Upstream && !matches!(failure, Failure::Memorised { .. }) {
-            self.memorise_failure(key, failure.told().1.text.into_owned(), policy, now); // with what to do
+            let text = failure.told().1.text.into_owned(); // with what to do
+            self.memorise_failure(key, text, (policy.servfail.min(SERVFAIL_MAX), Source::Store), policy, now);
         }
     }
 
@@ -398,15 +401,23 @@ impl Store {
         }
     }
 
-    fn memorise_failure(&self, key: &KeyBuffer, text: String, policy: &Policy, now: Moment) {
-        if policy.servfail.is_zero() || !policy.denial.takes(key.name()) {
+    /// Memorises a failure for so long. Who said so; the store itself where nobody replied.
+    fn memorise_failure(
+        &self,
+        key: &KeyBuffer,
+        text: String,
+        (life, source): (Duration, Source),
+        policy: &Policy,
+        now: Moment,
+    ) {
+        if life.is_zero() || !policy.denial.takes(key.name()) {
             return;
         }
         let name = Name::from_wire(key.name()).expect("a key's name was parsed");
         let answer =
             Answer::empty(&name, key.rtype(), key.class(), Rcode::SERVFAIL).with_ede(Ede::new(ede::CACHED_ERROR, text));
-        let what = (answer, Class::Failure, policy.servfail, Duration::ZERO);
-        self.put(key, what, (Source::Store, Decided::NoSearch), policy, now);
+        let what = (answer, Class::Failure, life, Duration::ZERO);
+        self.put(key, what, (source, Decided::NoSearch), policy, now);
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {

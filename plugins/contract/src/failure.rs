@@ -118,6 +118,8 @@ pub enum Failure {
     Memorised {
         /// What it said.
         text: Cow<'static, str>,
+        /// True if somebody replied with SERVFAIL; false if nobody replied with anything of use.
+        replied: bool,
     },
 }
 
@@ -314,7 +316,7 @@ impl Failure {
             Self::TooLate { waited } => vec![("waited", text(&waited.as_millis()))],
             Self::NoBlock { name } | Self::EndOfChain { name } => vec![("name", Cow::Borrowed(name))],
             Self::NotReady { what } => vec![("what", Cow::Borrowed(what))],
-            Self::Memorised { text } => vec![("text", Cow::Borrowed(text))],
+            Self::Memorised { text, .. } => vec![("text", Cow::Borrowed(text))],
             Self::Prohibited | Self::Silent | Self::Panicked => Vec::new(),
         }
     }

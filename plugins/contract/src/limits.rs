@@ -12,7 +12,7 @@ pub const STALE_RECHECK: Duration = Duration::from_secs(5);
 pub const STALE_MAX: Duration = Duration::from_secs(3_600);
 /// The TTL of a stale answer, seconds (RFC 8767 4).
 pub const STALE_TTL: u32 = 30;
-/// How long a SERVFAIL is memorised (RFC 9520 allows 1 s to 5 min; CoreDNS's default).
+/// How long a SERVFAIL is memorised (RFC 9520 allows 1 s to 5 min; CoreDNS's default), and at most that nobody replied.
 pub const SERVFAIL_MAX: Duration = Duration::from_secs(5);
 /// The chain gives up, so that there is time to write the reply.
 pub const CHAIN_WITHIN: Duration = Duration::from_millis(3_850);

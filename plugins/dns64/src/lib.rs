@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   AAAA from an IPv6 client --> next --> NXDOMAIN, or has AAAA? --yes--> as it is
-//!                                                 | no
+//!                                                 | no, or nobody tells
 //!                                                 v
-//!                                           A --> next --> each A becomes AAAA: prefix and address (RFC 6052 2.2)
+//!                                           A --> the server blocks --> each A becomes AAAA: prefix and address (RFC 6052 2.2)
 //! ```
 //!
-//! It stands ahead of memory, so both questions are memorised as they were answered, for clients of either family.
+//! It stands ahead of memory, so both questions are memorised as they were answered, for clients of either family. The one for A
+//! may belong to another block (`view`).
 
 mod prefix;
 mod spec;
@@ -17,9 +18,11 @@ mod tests;
 
 use std::sync::Arc;
 
+use contract::limits::{EXCHANGE_WITHIN, SERVFAIL_MAX};
 use contract::metrics::Counter;
 use contract::wire::{Class, Rcode, RecordType, Section};
-use contract::{Ahead, Answer, Boxed, Client, Next, Plugin, Query, Reply, Served, What};
+use contract::{Age, Ahead, Answer, Boxed, Client, Failure, Fault, Next, Plugin, Query, Reply, Served, What};
+use tokio::time::{Instant, timeout};
 
 pub use prefix::Prefix;
 pub use spec::{Dns64Spec, check};
@@ -48,13 +51,23 @@ impl Plugin for Dns64 {
             return next.serve(query);
         }
         Box::pin(async move {
-            let asked = next.serve(query).await?;
-            if self.is_enough(&asked.answer) {
-                return Ok(asked);
-            }
-            let question = Query { rtype: RecordType::A, ..query.clone() };
-            let found = next.serve(&question).await?;
-            let reply = self.synthesise(query, &asked.settled(), &found.settled());
+            let begun = Instant::now();
+            let (asked, failure) = match next.serve(query).await {
+                Ok(asked) if self.is_enough(&asked.answer) => return Ok(asked),
+                Ok(asked) => (Some(asked.settled()), None),
+                Err(failure) if is_like_none(&failure) => (None, Some(failure)),
+                Err(failure) => return Err(failure),
+            };
+            let asking = next.blocks().resolve(question(query));
+            let found = match failure {
+                None => asking.await?,
+                // whoever has waited in vain may have no time left but for what memory knows
+                Some(failure) => {
+                    let left = EXCHANGE_WITHIN.saturating_sub(begun.elapsed());
+                    timeout(left, asking).await.unwrap_or(Err(failure))?
+                }
+            };
+            let reply = self.synthesise(query, asked.as_ref(), &found.settled());
             self.translated.increment();
             query.tell(|| What::Plugin { name: NAME, text: "AAAA made of A (RFC 6147)".into() });
             Ok(reply)
@@ -78,20 +91,37 @@ impl Dns64 {
         !self.translate_all && records.any(|record| record.rtype == RecordType::AAAA)
     }
 
-    /// The reply that is made of both settled ones: stale if one of them is.
-    fn synthesise(&self, query: &Query, asked: &Reply, found: &Reply) -> Reply {
-        let answer = synthesis::answer(query, &asked.answer, &found.answer, self.prefix);
-        let lifetime = [asked.true_for(), found.true_for()].into_iter().flatten().min();
+    /// The reply that is made of both settled ones: stale if one of them is. Without one to AAAA nobody told whether there is any.
+    fn synthesise(&self, query: &Query, asked: Option<&Reply>, found: &Reply) -> Reply {
+        let answer = synthesis::answer(query, asked.map(|asked| &*asked.answer), &found.answer, self.prefix);
+        let told = asked.filter(|asked| matches!(asked.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN));
+        // whoever asks next may be told that there are
+        let unclear_for = if told.is_some() { None } else { Some(SERVFAIL_MAX) };
+        let lifetime = [asked.and_then(Reply::true_for), unclear_for, found.true_for()].into_iter().flatten().min();
+        let stale = asked.filter(|asked| asked.is_stale());
         let reply = Reply {
             answer: Arc::new(answer),
             lifetime,
-            storable: asked.storable && found.storable,
-            personal: !self.allow_ipv4 || asked.personal || found.personal,
-            ede: found.ede.clone().or_else(|| asked.ede.clone().filter(|_| asked.is_stale())),
+            storable: found.storable && asked.is_none_or(|asked| asked.storable),
+            personal: !self.allow_ipv4 || found.personal || asked.is_some_and(|asked| asked.personal),
+            ede: found.ede.clone().or_else(|| stale?.ede.clone()),
             ..found.clone()
         };
-        reply.as_old_as(asked.age).as_old_as(found.age)
+        let age = stale.map_or(Age::Fresh(0), |asked| asked.age);
+        reply.as_old_as(age).as_old_as(found.age)
     }
+}
+
+/// True if the failure is like a SERVFAIL of upstream, and that like having no AAAA: nobody answers for the type (RFC 6147 5.1.2,
+/// 5.1.3).
+fn is_like_none(failure: &Failure) -> bool {
+    failure.fault() == Fault::Upstream
+}
+
+/// The same client's question for A. It enters the server blocks as if it had been asked: the name may belong to another block
+/// for this type. What led to the name stays, so that CNAMEs that go round are found.
+fn question(query: &Query) -> Query {
+    Query { chased: query.chased.clone(), ..query.candidate(query.name.clone(), RecordType::A) }
 }
 
 impl Ahead for Dns64 {

@@ -10,8 +10,8 @@ const TTL_WITHOUT_SOA: u32 = 600;
 
 /// The reply to A with each address behind the prefix; everything else in it stays (RFC 6147 5.3.2, 5.3.3). Its RCODE stays
 /// too: that A failed does not mean that the name has no address.
-pub(crate) fn answer(query: &Query, asked: &Answer, found: &Answer, prefix: Prefix) -> Answer {
-    let most = bound(asked);
+pub(crate) fn answer(query: &Query, asked: Option<&Answer>, found: &Answer, prefix: Prefix) -> Answer {
+    let most = asked.and_then(soa_ttl).unwrap_or(TTL_WITHOUT_SOA);
     let message = found.message();
     let mut composer = Composer::new(&query.name, query.rtype, query.class);
     composer.rcode(found.rcode()).flags(message.flags() & Flags::TC);
@@ -34,11 +34,10 @@ pub(crate) fn answer(query: &Query, asked: &Answer, found: &Answer, prefix: Pref
     }
 }
 
-/// Seconds that the reply to AAAA lets a made record live.
-fn bound(asked: &Answer) -> u32 {
+/// The TTL of the SOA in the reply to AAAA, seconds: a made record lives no longer.
+fn soa_ttl(asked: &Answer) -> Option<u32> {
     let message = asked.message();
-    let soa = message.section(Section::Authority).filter(|record| record.rtype == RecordType::SOA).last();
-    soa.map_or(TTL_WITHOUT_SOA, |soa| soa.ttl)
+    message.section(Section::Authority).filter(|record| record.rtype == RecordType::SOA).last().map(|soa| soa.ttl)
 }
 
 /// Adds the AAAA of an A; an A whose RDATA is no address is left out.

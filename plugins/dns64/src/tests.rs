@@ -1,11 +1,12 @@
 //! Which replies are made, of what, for whom, and what is left alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use contract::limits::{EXCHANGE_WITHIN, SERVFAIL_MAX};
 use contract::testing::{self, ask, built, client, context, query};
 use contract::wire::{Class, Composer, Ede, Flags, Name, Rcode, RecordType, Section, ede};
-use contract::{Age, Answer, Boxed, Failure, Next, Plugin, Query, Reply, Served, Source};
+use contract::{Age, Answer, Blocks, Bound, Boxed, Failure, Next, Past, Plugin, Query, Reply, Scope, Served, Source};
 
 use crate::{Dns64Spec, Prefix, check};
 
@@ -23,7 +24,9 @@ struct Said {
     age: u32,
     /// The TTL with which it is told past its end.
     stale: Option<u32>,
-    fails: bool,
+    fails: Option<Failure>,
+    /// After so long.
+    waits: Duration,
 }
 
 /// Says something to AAAA and something to every other type.
@@ -33,6 +36,23 @@ struct End {
     other: Said,
 }
 
+/// The server blocks: what they say to whoever enters them anew, and what was asked.
+#[derive(Debug, Default)]
+struct Around {
+    said: Said,
+    asked: Mutex<Vec<Query>>,
+}
+
+impl Blocks for Around {
+    fn resolve<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
+        Box::pin(async move {
+            self.asked.lock().unwrap().push(query.clone());
+            tokio::time::sleep(self.said.waits).await;
+            self.said.reply(&query)
+        })
+    }
+}
+
 impl Plugin for End {
     fn name(&self) -> &'static str {
         "end"
@@ -40,14 +60,17 @@ impl Plugin for End {
 
     fn serve<'a>(&'a self, query: &'a Query, _next: Next<'a>) -> Boxed<'a, Served> {
         let said = if query.rtype == RecordType::AAAA { &self.aaaa } else { &self.other };
-        Box::pin(async move { said.reply(query) })
+        Box::pin(async move {
+            tokio::time::sleep(said.waits).await;
+            said.reply(query)
+        })
     }
 }
 
 impl Said {
     fn reply(&self, query: &Query) -> Served {
-        if self.fails {
-            return Err(Failure::Panicked);
+        if let Some(failure) = &self.fails {
+            return Err(failure.clone());
         }
         let mut composer = Composer::new(&query.name, query.rtype, query.class);
         composer.rcode(Rcode(self.rcode)).flags(self.flags);
@@ -79,11 +102,17 @@ fn address() -> Said {
     Said { answers: vec![("www.example", RecordType::A, 300, vec![192, 0, 2, 1])], ..Said::default() }
 }
 
-async fn served(statement: &str, ip: &str, aaaa: &Said, other: &Said) -> Served {
-    let end: Arc<dyn Plugin> = Arc::new(End { aaaa: aaaa.clone(), other: other.clone() });
+/// The reply to AAAA, where the block says something to AAAA and nothing to A, but the server blocks as a whole do.
+async fn served(statement: &str, ip: &str, aaaa: &Said, found: &Said) -> Served {
+    let around = Around { said: found.clone(), ..Around::default() };
+    served_among(&around, statement, aaaa, &Query { client: client(ip), ..query("www.example", RecordType::AAAA) })
+        .await
+}
+
+async fn served_among(around: &Around, statement: &str, aaaa: &Said, asked: &Query) -> Served {
+    let end: Arc<dyn Plugin> = Arc::new(End { aaaa: aaaa.clone(), other: Said::default() });
     let chain = [built(checked(statement), &context()), end];
-    let asked = Query { client: client(ip), ..query("www.example", RecordType::AAAA) };
-    ask(&chain, &asked).await
+    Next::new(&chain, around).serve(asked).await
 }
 
 /// The answer section: owner, type, TTL, RDATA.
@@ -158,8 +187,82 @@ async fn what_needs_nothing_is_passed_on() {
         assert_eq!(reply.answer, same.answer, "{statement} {ip}");
         assert!(!reply.personal);
     }
-    let failing = Said { fails: true, ..Said::default() };
-    assert_eq!(served("dns64", "2001:db8::7", &failing, &address()).await.unwrap_err(), Failure::Panicked);
+    for failure in [Failure::Panicked, Failure::Prohibited, Bound::Misses.reached()] {
+        let failing = Said { fails: Some(failure.clone()), ..Said::default() };
+        assert_eq!(served("dns64", "2001:db8::7", &failing, &address()).await.unwrap_err(), failure);
+    }
+}
+
+fn memorised() -> Failure {
+    Failure::Memorised { text: "upstream said SERVFAIL".into(), replied: true }
+}
+
+fn timed_out() -> Failure {
+    Failure::Timeout { upstream: ([192, 0, 2, 53], 53).into(), waited: EXCHANGE_WITHIN }
+}
+
+#[tokio::test]
+async fn that_nobody_tells_of_ipv6_addresses_is_like_having_none() {
+    let table = [
+        Said { rcode: 2, ..Said::default() },
+        Said { fails: Some(memorised()), ..Said::default() },
+        Said { fails: Some(timed_out()), ..Said::default() },
+        Said { fails: Some(Failure::AllDown { count: 2, longest: None }), ..Said::default() },
+    ];
+    for aaaa in table {
+        let statement = "dns64 {\n allow_ipv4\n}";
+        let reply = served(statement, "2001:db8::7", &aaaa, &address()).await.unwrap();
+        assert_eq!((answers(&reply)[0].2, &answers(&reply)[0].3[..]), (300, &MADE[..]), "{aaaa:?}");
+        assert_eq!((reply.lifetime, reply.storable, reply.personal), (Some(SERVFAIL_MAX), true, false), "{aaaa:?}");
+        let stale = Said { stale: Some(20), ..address() };
+        assert!(served(statement, "2001:db8::7", &aaaa, &stale).await.unwrap().is_stale());
+        let failing = Said { fails: Some(Failure::Panicked), ..Said::default() };
+        assert_eq!(served(statement, "2001:db8::7", &aaaa, &failing).await.unwrap_err(), Failure::Panicked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_question_has_the_time_that_the_first_one_left() {
+    let aaaa = |waits| Said { fails: Some(timed_out()), waits, ..Said::default() };
+    let found = |waits| Said { waits, ..address() };
+    let (none, second) = (Duration::ZERO, Duration::from_secs(1));
+    // how long the failure takes and how long the reply to A, and whether that is told
+    for (first, then, is_told) in [
+        (none, second, true),
+        (EXCHANGE_WITHIN - 2 * second, second, true),
+        (EXCHANGE_WITHIN, none, true),
+        (EXCHANGE_WITHIN, second, false),
+        (2 * second, 3 * second, false),
+    ] {
+        let served = served("dns64", "2001:db8::7", &aaaa(first), &found(then)).await;
+        match is_told {
+            true => assert_eq!(answers(&served.unwrap())[0].3, MADE),
+            false => assert_eq!(served.unwrap_err(), timed_out()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_question_for_a_enters_the_server_blocks_anew() {
+    let around = Around { said: address(), ..Around::default() };
+    let passed: Arc<[Name]> = [Name::parse("alias.example").unwrap()].into();
+    let asked = Query {
+        client: client("2001:db8::7"),
+        dnssec_ok: true,
+        reentries: 2,
+        refresh: true,
+        chased: Some(Arc::clone(&passed)),
+        past: Past::Own,
+        ..query("www.example", RecordType::AAAA)
+    };
+    served_among(&around, "dns64", &Said::default(), &asked).await.unwrap();
+    let questions = around.asked.into_inner().unwrap();
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    assert_eq!((question.name.to_string().as_str(), question.rtype), ("www.example.", RecordType::A));
+    assert_eq!((question.client, question.dnssec_ok, question.refresh), (asked.client, true, true));
+    assert_eq!((question.past, question.scope), (Past::Not, Scope::Shared));
+    assert_eq!((question.reentries, question.chased.as_ref()), (3, Some(&passed)), "bounds against going round hold");
+    assert_eq!(question.arrived, asked.arrived);
 }
 
 #[tokio::test]
@@ -224,7 +327,7 @@ async fn a_failure_of_the_question_for_a_is_told() {
     let refused = Said { rcode: 5, ..Said::default() };
     let reply = served("dns64", "2001:db8::7", &Said::default(), &refused).await.unwrap();
     assert_eq!((reply.answer.rcode(), answers(&reply).len()), (Rcode::REFUSED, 0));
-    let failing = Said { fails: true, ..Said::default() };
+    let failing = Said { fails: Some(Failure::Panicked), ..Said::default() };
     assert_eq!(served("dns64", "2001:db8::7", &Said::default(), &failing).await.unwrap_err(), Failure::Panicked);
 }
 
@@ -233,10 +336,12 @@ async fn it_counts_what_it_made() {
     let context = context();
     let end: Arc<dyn Plugin> = Arc::new(End { aaaa: Said::default(), other: address() });
     let chain = [built(checked("dns64"), &context), end];
+    let around = Around { said: address(), ..Around::default() };
     for (ip, rtype) in
         [("2001:db8::7", RecordType::AAAA), ("192.0.2.7", RecordType::AAAA), ("2001:db8::7", RecordType::A)]
     {
-        ask(&chain, &Query { client: client(ip), ..query("www.example", rtype) }).await.unwrap();
+        let asked = Query { client: client(ip), ..query("www.example", rtype) };
+        Next::new(&chain, &around).serve(&asked).await.unwrap();
     }
     let text = context.metrics.text();
     assert!(text.contains("coredns_dns64_requests_translated_total{server=\"dns://.:53\"} 1\n"), "{text}");

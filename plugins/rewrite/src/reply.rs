@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use contract::wire::{Composer, Flags, Name, Rcode, RecordType, Section};
-use contract::{Answer, Bound, Next, Query, Reply, Served};
+use contract::{Answer, Bound, Failure, Next, Query, Reply, Served, Source};
 
 use crate::bench::{Bench, Draft};
 use crate::pass::NoName;
@@ -101,7 +101,14 @@ async fn follow(
     });
     let mut chased = asked.chase(&links, target)?;
     chased.options = query.options.clone(); // the rules say anew what upstreams are told
-    Ok(next.blocks().resolve(chased).await?.settled())
+    match next.blocks().resolve(chased).await {
+        // a SERVFAIL means the same whether it is asked for or remembered
+        Err(failure @ Failure::Memorised { replied: true, .. }) => {
+            let answer = Answer::empty(&query.name, query.rtype, query.class, failure.told().0);
+            Ok(Reply::fresh(answer, Source::Store).unstored())
+        }
+        served => Ok(served?.settled()),
+    }
 }
 
 fn compose(query: &Query, answer: &Answer, rcode: Rcode, bench: &Bench, looked: Option<&Reply>) -> Option<Answer> {

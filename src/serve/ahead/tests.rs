@@ -182,39 +182,57 @@ struct House {
     centre: Arc<Centre>,
 }
 
+/// A block with `cache`, as that is written: what stands ahead of memory, gates, and the end of its chain.
+fn block(
+    number: u32,
+    cache: &str,
+    ahead: &[Arc<dyn Plugin>],
+    gates: Vec<Arc<dyn Plugin>>,
+    end: Arc<dyn Plugin>,
+) -> Block {
+    let plan = plan::check("Corefile", &format!(". {{\n {cache}\n whoami\n}}\n"), &Disk, 53).plan.unwrap();
+    Block {
+        zones: [Name::root()].into(),
+        id: Arc::new(BlockId(number)),
+        walk_id: Arc::new(BlockId(number + 1)),
+        ahead: AheadOf::new(ahead, ahead.len(), || Arc::new(BlockId(number + 2))),
+        chain: ahead.iter().cloned().chain([end]).collect(),
+        reads_options: false,
+        arrangers: [].into(),
+        view: None,
+        answer_within: contract::limits::ANSWER_WITHIN,
+        nsid: [].into(),
+        chaos: None,
+        shed: None,
+        gates: gates.into(),
+        observers: [].into(),
+        onlookers: None,
+        tracers: [].into(),
+        scoper: None,
+        store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),
+        coalesce: true,
+        coalesce_walks: true,
+        udp_reply_max: 1_232,
+        tally: Arc::default(),
+    }
+}
+
+/// The way into blocks with a store of their own.
+fn entrance(blocks: &[Arc<Block>]) -> Entrance {
+    let shared = shared_for_tests(&Options::default(), &tokio::runtime::Handle::current());
+    Entrance(Arc::new(Zones::new(blocks, shared)))
+}
+
 impl House {
-    /// A block with `cache`: what stands ahead of memory, gates, and the centre.
     fn new(ahead: Vec<Arc<dyn Plugin>>, gates: Vec<Arc<dyn Plugin>>) -> Self {
-        let shared = shared_for_tests(&Options::default(), &tokio::runtime::Handle::current());
-        let plan = plan::check("Corefile", ". {\n cache\n whoami\n}\n", &Disk, 53).plan.unwrap();
+        Self::with("cache", ahead, gates)
+    }
+
+    /// A block with this `cache`: what stands ahead of memory, gates, and the centre.
+    fn with(cache: &str, ahead: Vec<Arc<dyn Plugin>>, gates: Vec<Arc<dyn Plugin>>) -> Self {
         let centre = Arc::new(Centre::default());
-        let chain: Vec<Arc<dyn Plugin>> = ahead.iter().cloned().chain([centre.clone() as Arc<dyn Plugin>]).collect();
-        let block = Arc::new(Block {
-            zones: [Name::root()].into(),
-            id: Arc::new(BlockId(1)),
-            walk_id: Arc::new(BlockId(2)),
-            ahead: AheadOf::new(&ahead, ahead.len(), || Arc::new(BlockId(3))),
-            chain: chain.into(),
-            reads_options: false,
-            arrangers: [].into(),
-            view: None,
-            answer_within: contract::limits::ANSWER_WITHIN,
-            nsid: [].into(),
-            chaos: None,
-            shed: None,
-            gates: gates.into(),
-            observers: [].into(),
-            onlookers: None,
-            tracers: [].into(),
-            scoper: None,
-            store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),
-            coalesce: true,
-            coalesce_walks: true,
-            udp_reply_max: 1_232,
-            tally: Arc::default(),
-        });
-        let entrance = Entrance(Arc::new(Zones::new(&[Arc::clone(&block)], shared)));
-        Self { entrance, block, centre }
+        let block = Arc::new(block(1, cache, &ahead, gates, centre.clone()));
+        Self { entrance: entrance(&[Arc::clone(&block)]), block, centre }
     }
 
     async fn ask(&self, asked: &str) -> Result<u8, Failure> {
@@ -337,3 +355,15 @@ async fn options_that_all_who_ask_send_leave_memory_in_its_place() {
         assert_eq!(house.asked().len(), times, "for all: {for_all}");
     }
 }
+
+#[tokio::test]
+async fn what_bypasses_memory_is_bounded_as_memory_bounds_it() {
+    let house = House::with("cache 30", vec![Arc::new(Says { for_all: false })], vec![]);
+    let query = testing::query("a.example", RecordType::A);
+    let ttl = |served: Served| served.unwrap().settled().answer.smallest_ttl();
+    assert_eq!(ttl(house.entrance.resolve(query.clone()).await), Some(30), "with options of its own");
+    assert_eq!(ttl(house.entrance.ask_anew(query).await), Some(30));
+    assert_eq!(house.asked().len(), 2);
+}
+
+mod dns64;

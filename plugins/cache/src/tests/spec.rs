@@ -88,8 +88,12 @@ fn ttls_zones_and_classes_are_read() {
             },
         ),
         (
-            "cache {\ndisable success a\ndisable success b\n}",
-            Policy { success: ClassPolicy { disabled: [name("a"), name("b")].into(), ..class.clone() }, ..default() },
+            "cache {\ndisable success a\ndisable denial b c\n}",
+            Policy {
+                success: ClassPolicy { disabled: [name("a")].into(), ..class.clone() },
+                denial: ClassPolicy { disabled: [name("b"), name("c")].into(), ..default().denial },
+                ..default()
+            },
         ),
         ("cache {\nkeepttl\n}", Policy { keep_ttl: true, ..default() }),
     ]);
@@ -186,6 +190,12 @@ fn whatever_is_wrong_is_said_with_its_place() {
         ("cache {\ndisable\n}", "missing argument of `disable`"),
         ("cache {\ndisable sucess\n}", "did you mean `success`?"),
         ("cache {\ndisable success a..b\n}", "wrong value `a..b`"),
+        (
+            "cache {\ndisable success a\ndisable denial b\ndisable success c\n}",
+            "5:1: error: `disable success` stands twice",
+        ),
+        ("cache {\ndisable denial\ndisable denial\n}", "help: first at Corefile:3:1"),
+        ("cache {\ndisable denial\ndisable denial\n}", "help: name all zones behind one `disable denial`"),
         ("cache {\nkeepttl yes\n}", "unexpected argument `yes`"),
     ];
     for (text, expected) in table {

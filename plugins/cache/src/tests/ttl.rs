@@ -179,12 +179,13 @@ fn what_is_never_memorised() {
 fn failures_are_memorised_for_a_while_if_they_are_upstreams() {
     let too_late = Failure::TooLate { waited: Duration::from_secs(4) };
     let bound = Bound::Misses.reached();
-    let known = Failure::Memorised { text: "memorised elsewhere".into() };
+    let known = Failure::Memorised { text: "memorised elsewhere".into(), replied: true };
     let unready = Failure::NotReady { what: "the index" };
     let table = [
         ("cache", &timeout(), 5_000),
         ("cache", &too_late, 0),
-        ("cache {\nservfail 90s\n}", &timeout(), 90_000),
+        ("cache {\nservfail 90s\n}", &timeout(), 5_000),
+        ("cache {\nservfail 2s\n}", &timeout(), 2_000),
         ("cache {\nservfail 0\n}", &timeout(), 0),
         ("cache {\ndisable denial\n}", &timeout(), 0),
         ("cache other.example", &timeout(), 0),
@@ -205,7 +206,7 @@ fn failures_are_memorised_for_a_while_if_they_are_upstreams() {
         assert_eq!(given.told(&x), "failed", "{text}: {failure}");
         let reader = given.store.read();
         let Lookup::Failed { failure: memorised, .. } = given.lookup(&reader, &x) else { panic!("just seen") };
-        assert_eq!(memorised, Failure::Memorised { text: failure.told().1.text });
+        assert_eq!(memorised, Failure::Memorised { text: failure.told().1.text, replied: false });
         given.failed(&x, &timeout()); // does not prolong it
         given.wait(1);
         assert_eq!(given.told(&x), "miss", "{text}: {failure}");
@@ -226,6 +227,83 @@ fn a_servfail_of_upstream_is_a_failure_and_notimp_is_kept_as_it_is() {
     given.failed(&shared("z.example"), &timeout());
     given.insert(&shared("z.example"), addresses("z.example", &[60]));
     assert_eq!(given.told(&shared("z.example")), "fresh", "an answer replaces a failure");
+}
+
+#[test]
+fn a_servfail_is_memorised_as_long_as_it_holds_and_servfail_says() {
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    // the directive, how long the reply says that it is true, and how long it is memorised
+    let table = [
+        ("cache", None, 5_000),
+        ("cache {\nservfail 90s\n}", None, 90_000),
+        ("cache {\nservfail 90s\n}", seconds(5), 5_000),
+        ("cache {\nservfail 90s\n}", seconds(2), 2_000),
+        ("cache {\nservfail 90s\n}", seconds(600), 90_000),
+        ("cache", seconds(0), 0),
+        ("cache {\nservfail 0\n}", seconds(5), 0),
+    ];
+    for (text, lifetime, milliseconds) in table {
+        let given = Given::corefile(text);
+        let x = shared("x.example");
+        given.insert(&x, Reply { lifetime, source: Source::Plugin("hosts"), ..empty("x.example", Rcode::SERVFAIL) });
+        if milliseconds > 0 {
+            given.wait(milliseconds - 1);
+            let reader = given.store.read();
+            let Lookup::Failed { failure, .. } = given.lookup(&reader, &x) else { panic!("{text} {lifetime:?}") };
+            assert!(matches!(failure, Failure::Memorised { replied: true, .. }), "{failure:?}");
+            given.wait(1);
+        }
+        assert_eq!(given.told(&x), "miss", "{text} {lifetime:?}");
+    }
+}
+
+#[test]
+fn what_is_not_memorised_is_bounded_all_the_same() {
+    let soa = || nxdomain("x.example", 900, 900);
+    let cut = |reply: Reply| {
+        let (message, rcode) = (reply.answer.message(), reply.answer.rcode());
+        let mut composer = Composer::new(&name("x.example"), RecordType::A, QueryClass::IN);
+        composer.rcode(rcode).flags(Flags::TC);
+        for record in message.records().flatten() {
+            composer.copy(&message, &record, record.ttl).unwrap();
+        }
+        Reply::fresh(Answer::composed(composer.finish(), rcode), Source::Store)
+    };
+    let open = Records { name: "x.example", rcode: Rcode::NOERROR, links: &[900], addresses: &[], soa: None };
+    let refused = Records { name: "x.example", rcode: Rcode::REFUSED, links: &[], addresses: &[900], soa: None };
+    let aged = Reply { age: Age::Fresh(880), ..addresses("x.example", &[900, 2_000]) };
+    let table: [(&str, Reply, &[u32]); 16] = [
+        ("cache 30 {\ndisable success\n}", addresses("x.example", &[900, 1]), &[30, 5]),
+        ("cache 30 {\ndisable success x.example\n}", addresses("x.example", &[900]), &[30]),
+        ("cache 30 {\ndisable denial\n}", soa(), &[30]),
+        ("cache {\ndisable denial\n}", nxdomain("x.example", 900, 60), &[60]),
+        ("cache {\ndenial 1024 20\ndisable success\n}", addresses("x.example", &[900]), &[900]),
+        ("cache {\nsuccess 1024 20\ndisable denial\n}", soa(), &[900]),
+        ("cache 30 {\nkeepttl\ndisable success\n}", aged.clone(), &[20, 30]),
+        ("cache 30", addresses("x.example", &[900]).unstored(), &[30]),
+        ("cache 30", Reply { personal: true, ..addresses("x.example", &[900]) }, &[30]),
+        ("cache 30", Reply { personal: true, ..aged }, &[20, 30]),
+        ("cache 30", cut(addresses("x.example", &[900])), &[30]),
+        ("cache 30", cut(soa()), &[30]),
+        ("cache 30", open.reply(), &[30]),
+        ("cache 30", refused.reply(), &[30]),
+        // what rests on something for 2 s is not told for 5
+        (
+            "cache {\ndisable success\n}",
+            Reply { lifetime: Some(Duration::from_secs(2)), ..addresses("x.example", &[1]) },
+            &[2],
+        ),
+        ("cache 30 other.example", addresses("x.example", &[900]), &[900]),
+    ];
+    for (index, (text, reply, ttls)) in table.into_iter().enumerate() {
+        let given = Given::corefile(text);
+        let x = shared("x.example");
+        let beside = given.policy.bounded(x.name(), reply.clone());
+        assert_eq!(written(&beside.answer, beside.age), ttls, "{index}: {text}, past the store");
+        let told = given.insert(&x, reply);
+        assert_eq!(written(&told.answer, told.age), ttls, "{index}: {text}");
+        assert_eq!(given.told(&x), "miss", "{index}: {text}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn each() -> Vec<Failure> {
         Failure::Prohibited,
         Failure::NotReady { what: "the Service behind `forward`" },
         Failure::Panicked,
-        Failure::Memorised { text: "it failed".into() },
+        Failure::Memorised { text: "it failed".into(), replied: true },
     ];
     each.extend(Bound::ALL.map(|bound| match bound.fixed() {
         Some(_) => bound.reached(),

@@ -130,7 +130,14 @@ async fn with_a_stale_answer_behind_all_is_stale() {
 
 #[tokio::test]
 async fn nothing_behind_leaves_the_cnames() {
-    let there = Zone::saying("--\ntest 60 NS ns", Ok(Rcode::NXDOMAIN));
-    let reply = follow("rewrite cname a b", &query("x", RecordType::A), "$ 9 CNAME a", &there).await.unwrap();
-    assert_eq!((reply.answer.rcode(), lines(&reply)), (Rcode::NOERROR, vec!["x. 9 CNAME b.".to_owned()]));
+    let memorised = |replied| Failure::Memorised { text: "upstream said SERVFAIL".into(), replied };
+    for said in [Ok(Rcode::NXDOMAIN), Ok(Rcode::SERVFAIL), Err(memorised(true))] {
+        let there = Zone::saying("--\ntest 60 NS ns", said.clone());
+        let reply = follow("rewrite cname a b", &query("x", RecordType::A), "$ 9 CNAME a", &there).await.unwrap();
+        let told = (reply.answer.rcode(), lines(&reply), reply.ede);
+        assert_eq!(told, (Rcode::NOERROR, vec!["x. 9 CNAME b.".to_owned()], None), "{said:?}");
+    }
+    let there = Zone::saying("", Err(memorised(false)));
+    let failure = follow("rewrite cname a b", &query("x", RecordType::A), "$ 9 CNAME a", &there).await.unwrap_err();
+    assert_eq!(failure, memorised(false), "nobody replied, as when it was asked for");
 }
