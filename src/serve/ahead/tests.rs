@@ -1,5 +1,7 @@
 //! What stands ahead of memory: which question enters memory, and that nobody is answered by what holds for another question.
 
+mod dns64;
+
 use std::sync::{Arc, Mutex};
 
 use cache::BlockId;
@@ -365,5 +367,3 @@ async fn what_bypasses_memory_is_bounded_as_memory_bounds_it() {
     assert_eq!(ttl(house.entrance.ask_anew(query).await), Some(30));
     assert_eq!(house.asked().len(), 2);
 }
-
-mod dns64;
