@@ -51,8 +51,9 @@ pub static DIFFERENCES: &[Difference] = &[
     ),
     difference(
         "no-opt-unasked",
-        &["acl"],
-        "OPT in replies of `acl` to clients that sent none",
+        &["acl", "template", "rewrite"],
+        "OPT in replies of `acl` and of `template` with `ederror`, and to questions that `rewrite edns0` put options into, also \
+         for clients that sent none",
         "OPT if and only if the client sent one",
         "RFC 6891 6.1.1",
     ),
@@ -65,9 +66,10 @@ pub static DIFFERENCES: &[Difference] = &[
     ),
     difference(
         "dnssec-ok-unasked",
-        &["acl", "template", "nsid"],
-        "DO is set in replies with an Extended DNS Error of `acl` and `template`, and in those from memory with `nsid`",
-        "DO is as the client sent it",
+        &["acl", "template", "nsid", "rewrite"],
+        "DO is set in replies with an Extended DNS Error of `acl` and `template`, and in those from memory with `nsid`; \
+         `rewrite ttl` writes over the flags of OPT (43200 sets DO and two that are reserved)",
+        "DO is as the client sent it, and the others are clear",
         "RFC 3225 3: DO is copied",
     ),
     difference(
@@ -99,6 +101,41 @@ pub static DIFFERENCES: &[Difference] = &[
         "a cookie that is only echoed protects nobody (RFC 7873 5.2)",
     ),
     difference(
+        "client-options",
+        &["forward"],
+        "EDNS options of the client, such as its subnet, go on to upstreams",
+        "upstreams are sent only what `rewrite edns0` says",
+        "options are between two neighbours (RFC 6891 6.1.2), and what comes back is memorised for all clients",
+    ),
+    difference(
+        "asked-recursively",
+        &["forward"],
+        "upstreams are asked with RD as the client has it",
+        "with RD, always",
+        "what is memorised for all clients must be the whole answer",
+    ),
+    difference(
+        "asked-elsewhere",
+        &["forward"],
+        "an upstream that is slow is waited for, up to `read_timeout`, whatever the policy",
+        "another one is asked as well after a while, and the first reply counts",
+        "a lost packet costs the client 2 s otherwise",
+    ),
+    difference(
+        "given-up-in-time",
+        &["forward"],
+        "an upstream that takes longer than 3.7 s is waited for, where `read_timeout` says so",
+        "SERVFAIL after 3.7 s",
+        "glibc's stub gives up after 5 s, and an answer that nobody waits for is none",
+    ),
+    difference(
+        "foreign-reply",
+        &["forward"],
+        "FORMERR as soon as an upstream's reply is to another question, or has no question section",
+        "such a reply is thrown away, and the right one waited for",
+        "who guesses an id must not be able to end a question (RFC 5452 9.1)",
+    ),
+    difference(
         "node-name",
         &["nsid"],
         "NSID comes back empty where there is no `nsid`",
@@ -118,6 +155,13 @@ pub static DIFFERENCES: &[Difference] = &[
         "CD is as the upstream sent it",
         "CD comes back as the client sent it",
         "RFC 4035 3.2.2: CD is copied",
+    ),
+    difference(
+        "authenticated-data",
+        &["forward"],
+        "without `cache`, AD is as the upstream sent it",
+        "AD is set only for clients that set AD or DO",
+        "RFC 6840 5.8: nobody else may expect it",
     ),
     difference(
         "authoritative-from-memory",
@@ -171,9 +215,30 @@ pub static DIFFERENCES: &[Difference] = &[
     difference(
         "open-chain",
         &["cache"],
-        "CNAMEs that lead to no record, without a SOA, are memorised, and their TTLs bounded",
-        "they are passed on and asked for anew",
-        "whether the target has the type is not known",
+        "the TTLs of CNAMEs that lead to no record, without a SOA, are bounded, although they are not memorised",
+        "they are passed on as they came, and not memorised either",
+        "bounds are for what is memorised; whether the target has the type is not known",
+    ),
+    difference(
+        "unreachable-memorised",
+        &["cache", "forward"],
+        "a SERVFAIL that an upstream said is memorised, but not that no upstream says anything",
+        "both are memorised, the latter for at most 5 s",
+        "RFC 9520 2.3: each client would wait for the same time-outs",
+    ),
+    difference(
+        "asked-for-one-client",
+        &["rewrite", "cache"],
+        "what comes back for a question to which `rewrite edns0` put the client's network or address is memorised for everybody",
+        "it is told to that client alone, neither memorised nor bounded",
+        "an answer for one network is wrong for another (RFC 7871 7.3)",
+    ),
+    difference(
+        "made-for-one-client",
+        &["template", "whoami", "cache"],
+        "what `whoami` made, and `template` with `.Remote`, `.Meta` or `.Message`, is memorised: everybody gets the first client's",
+        "it is made for each client anew, neither memorised nor bounded",
+        "it is wrong for all others",
     ),
     difference(
         "memory-before-chain",
@@ -188,6 +253,13 @@ pub static DIFFERENCES: &[Difference] = &[
         "answers of `hosts` are memorised for at least 5 s, up to the bound of `cache`, also when the file has changed",
         "they are memorised no longer than their TTL and the time between two looks at the file",
         "a changed file is seen when `reload` says so",
+    ),
+    difference(
+        "hosts-once",
+        &["hosts"],
+        "an address that is listed twice for a name is told twice",
+        "it is told once",
+        "a set of records has no duplicates (RFC 2181 5)",
     ),
     difference(
         "gates-first",
@@ -237,6 +309,27 @@ pub static DIFFERENCES: &[Difference] = &[
         "the CNAME to the found name has the TTL of the first record behind it",
         "it lives no longer than the shortest-lived fact that it rests on, denials included",
         "a name that begins to exist earlier in the list is found in time",
+    ),
+    difference(
+        "autopath-blocks",
+        &["autopath"],
+        "candidates go on in the chain of the block that was asked",
+        "they enter the server blocks anew",
+        "each is answered as the pod would be if it asked for it itself",
+    ),
+    difference(
+        "autopath-rewrite",
+        &["autopath", "rewrite"],
+        "candidates pass by `rewrite`",
+        "they are rewritten",
+        "each is answered as the pod would be if it asked for it itself",
+    ),
+    difference(
+        "autopath-not-searched",
+        &["autopath"],
+        "questions with DO, and for all types, are expanded",
+        "questions with DO, and for types that no client searches for, such as NS and DS, are answered as asked",
+        "who validates wants the proof for what was asked",
     ),
     difference(
         "metrics-version",
@@ -370,6 +463,13 @@ pub static DIFFERENCES: &[Difference] = &[
         "NOERROR without records where the A record cannot be had",
         "SERVFAIL",
         "a failure is not NODATA, and must not be memorised as such",
+    ),
+    difference(
+        "dns64-nxdomain",
+        &["dns64"],
+        "NXDOMAIN behind a CNAME becomes NOERROR",
+        "NXDOMAIN stays",
+        "RFC 6147 5.1.2: a name that does not exist has no address either",
     ),
     difference(
         "dns64-prefix-and-properties",

@@ -146,7 +146,8 @@ fn ask(
             outcome.equal += usize::from(deviations.is_empty());
             outcome.alike += usize::from(deviations.iter().all(|deviation| deviation.field == RECURSION_AVAILABLE));
             for deviation in &deviations {
-                let seen = Seen { fragment, question, both: &both, again: later || pass > 0, deviation };
+                let again = later || pass > 0;
+                let seen = Seen { fragment, question, both: &both, again, later, deviation };
                 outcome.takes(explain(&seen), known, |id| told(&seen, id, transport, pass));
             }
         }
