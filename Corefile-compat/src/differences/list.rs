@@ -230,14 +230,14 @@ pub static DIFFERENCES: &[Difference] = &[
         "asked-for-one-client",
         &["rewrite", "cache"],
         "what comes back for a question to which `rewrite edns0` put the client's network or address is memorised for everybody",
-        "it is told to that client alone, neither memorised nor bounded",
+        "it is told to that client alone, and not memorised",
         "an answer for one network is wrong for another (RFC 7871 7.3)",
     ),
     difference(
         "made-for-one-client",
         &["template", "whoami", "cache"],
         "what `whoami` made, and `template` with `.Remote`, `.Meta` or `.Message`, is memorised: everybody gets the first client's",
-        "it is made for each client anew, neither memorised nor bounded",
+        "it is made for each client anew, and not memorised",
         "it is wrong for all others",
     ),
     difference(
