@@ -146,7 +146,7 @@ fn fragment(name: &str, number: usize, corefile: String) -> Fragment {
         corefile,
         files: files.map(|(name, text)| (name.to_owned(), text.to_owned())).into(),
         steps: Vec::new(),
-        ordered: false,
+        any_order: false,
         any_ttl: false,
         metrics: false,
         patience: Duration::from_secs(1),

@@ -20,10 +20,10 @@ pub(crate) enum Field {
     Flag(u16),
     /// The question section.
     Question,
-    /// The records of a section, as a set.
+    /// The records of a section, each as often as it stands there.
     Section(usize),
-    /// The order of the records of the answer section.
-    Order,
+    /// The order of the records of a section that are the same.
+    Order(usize),
     /// TTLs of records that both have.
     Ttl,
     /// OPT is there.
@@ -89,11 +89,13 @@ pub(crate) fn compare(fragment: &Fragment, both: &Both) -> Vec<Deviation> {
     let mut found = Found(Vec::new());
     header(&mut found, theirs.0, ours.0);
     for section in 0..3 {
-        let sets = [theirs, ours].map(|(reply, port)| set(reply, section, port));
-        found.unequal(Field::Section(section), &sets, |set| format!("{set:?}"));
-    }
-    if fragment.ordered && theirs.0.answers() != ours.0.answers() {
-        found.unequal(Field::Order, &[theirs.0.answers(), ours.0.answers()], |lines| format!("{lines:?}"));
+        let ordered = [theirs, ours].map(|(reply, port)| records(reply, section, port));
+        let mut sorted = ordered.clone();
+        sorted.iter_mut().for_each(|records| records.sort_unstable());
+        let field = if sorted[0] == sorted[1] { Field::Order(section) } else { Field::Section(section) };
+        if !(fragment.any_order && field == Field::Order(section)) {
+            found.unequal(field, &ordered, |records| format!("{records:?}"));
+        }
     }
     if !fragment.any_ttl {
         ttls(&mut found, theirs.0, ours.0);
@@ -122,10 +124,11 @@ fn header(found: &mut Found, theirs: &Reply, ours: &Reply) {
     found.unequal(Field::Question, &both.map(|reply| reply.question.clone()), |octets| format!("{octets:02x?}"));
 }
 
-/// The records of a section; the client's own port, which differs over TCP, by a word.
-fn set(reply: &Reply, section: usize, port: u16) -> BTreeSet<String> {
+/// The records of a section in their order; the client's own port, which differs over TCP, by a word.
+fn records(reply: &Reply, section: usize, port: u16) -> Vec<String> {
     let own = format!(" SRV 0 0 {port} ");
-    reply.section(section).iter().map(|text| text.replace(&own, " SRV 0 0 PORT ")).collect()
+    let lines = reply.lines.iter().filter(|line| line.section == section);
+    lines.map(|line| line.text.replace(&own, " SRV 0 0 PORT ")).collect()
 }
 
 fn ttls(found: &mut Found, theirs: &Reply, ours: &Reply) {

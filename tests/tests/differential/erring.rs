@@ -2,9 +2,13 @@
 //! of its own, so that what the one does is not seen by the other.
 //!
 //! The first label says what happens: `servfail`, `refused`, `formerr`, `notimp`; `silent`; `slowN` (N ms); `tc` (cut over UDP);
-//! `noedns`; `lame` (a referral to the root); `empty` (no SOA); `nx`, `nxbare` (without a SOA); `ede`; `count` (the answer has
-//! the number of questions so far); `onceW` (an answer once, then W such as `servfail`); `junk`. More words follow after a
-//! hyphen: `ttlN` is the TTL, all others only make names different.
+//! `noedns`; `lame` (a referral to the root); `empty` (no SOA); `nx`, `nxbare` (without a SOA); `ede`; `ad` (AD is set); `junk`;
+//! `foreign`, `bare` (first a reply to another question, or with none, the right one a little later), `onlyforeign`; `onceW` (an
+//! answer once, then W such as `servfail`), `firstW` (W once, then answers). More words follow after a hyphen: `ttlN` is the TTL,
+//! all others only make names different.
+//!
+//! The address says what was asked: 192.0.2.N for `lastN`; the number of questions so far for `count`; the last octet of the last
+//! EDNS option for `option`, 200 without one; 201 with RD and 200 without for `rd`; 1 for all others.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -18,6 +22,8 @@ use nearpath_tests::record::{Record, name_wire};
 
 /// How often threads look whether it is still wanted.
 const TICK: Duration = Duration::from_millis(50);
+/// How long after a reply to something else the right one comes: before a datagram is sent again.
+const RIGHT_AFTER: Duration = Duration::from_millis(150);
 
 /// The upstream; its sockets close some time after its owner has gone.
 #[derive(Debug)]
@@ -68,9 +74,10 @@ fn datagrams(socket: &UdpSocket, state: &State, alive: &AtomicBool) {
             _ => answer(asked, state, false),
         };
         last.insert(client, (asked.to_vec(), said.clone()));
-        let Some((wait, reply)) = said else { continue };
-        let socket = socket.try_clone().expect("a socket can be shared");
-        later(wait, move || drop(socket.send_to(&reply, client)));
+        for (wait, reply) in said {
+            let socket = socket.try_clone().expect("a socket can be shared");
+            later(wait, move || drop(socket.send_to(&reply, client)));
+        }
     }
 }
 
@@ -101,10 +108,11 @@ fn connection(mut stream: TcpStream, state: &State, alive: &AtomicBool) -> Optio
                 break;
             }
             let packet: Vec<u8> = pending.drain(..2 + length).skip(2).collect();
-            let Some((wait, reply)) = answer(&packet, state, true) else { continue };
-            let mut writer = stream.try_clone().ok()?;
-            let framed = [&(reply.len() as u16).to_be_bytes(), reply.as_slice()].concat();
-            later(wait, move || drop(writer.write_all(&framed)));
+            for (wait, reply) in answer(&packet, state, true) {
+                let mut writer = stream.try_clone().ok()?;
+                let framed = [&(reply.len() as u16).to_be_bytes(), reply.as_slice()].concat();
+                later(wait, move || drop(writer.write_all(&framed)));
+            }
         }
     }
     None
@@ -137,15 +145,15 @@ fn question(wire: &[u8]) -> Option<(usize, String, u16)> {
     Some((at + 4, name, rtype))
 }
 
-/// What is said to a message, and after which wait; `None`: nothing.
-type Said = Option<(Duration, Vec<u8>)>;
+/// What is said to a message: each reply after its wait.
+type Said = Vec<(Duration, Vec<u8>)>;
 
 fn answer(wire: &[u8], state: &State, tcp: bool) -> Said {
-    let (end, name, rtype) = question(wire)?;
+    let Some((end, name, rtype)) = question(wire) else { return Vec::new() };
     let first = name.split('.').next().unwrap_or_default().to_owned();
     let mut words = first.split('-');
     let mut what = words.next().unwrap_or_default();
-    let ttl = words.find_map(|word| word.strip_prefix("ttl")?.parse().ok()).unwrap_or(60);
+    let ttl: u32 = words.find_map(|word| word.strip_prefix("ttl")?.parse().ok()).unwrap_or(60);
     if let Some(always) = state.always {
         what = always;
     }
@@ -157,16 +165,20 @@ fn answer(wire: &[u8], state: &State, tcp: bool) -> Said {
     };
     if let Some(after) = what.strip_prefix("once") {
         what = if count > 1 { after } else { "once" };
+    } else if let Some(before) = what.strip_prefix("first") {
+        what = if count > 1 { "first" } else { before };
     }
     let wait =
         what.strip_prefix("slow").and_then(|wait| wait.parse().ok()).map_or(Duration::ZERO, Duration::from_millis);
-    let last = if what == "count" { count.min(250) } else { 1 };
+    let last = last_octet(what, count, wire, end);
     let a = |owner: &str| Record::parse(&format!("{owner} {ttl} A 192.0.2.{last}"));
     let soa = || Record::parse("err.example. 60 SOA ns.err.example. admin.err.example. 1 7200 900 86400 30");
     let edns = wire.get(11).is_some_and(|count| *count > 0) && what != "noedns";
+    let ad = if what == "ad" { 0x0020 } else { 0 };
     let (flags, answers, authority): (u16, Vec<Record>, Vec<Record>) = match what {
-        "silent" => return None,
-        "junk" => return Some((wait, b"no message of DNS".to_vec())),
+        "silent" => return Vec::new(),
+        "onlyfour" if rtype == 28 => return Vec::new(),
+        "junk" => return vec![(wait, b"no message of DNS".to_vec())],
         "servfail" => (2, vec![], vec![]),
         "refused" => (5, vec![], vec![]),
         "formerr" => (1, vec![], vec![]),
@@ -176,10 +188,41 @@ fn answer(wire: &[u8], state: &State, tcp: bool) -> Said {
         "empty" => (0x0400, vec![], vec![]),
         "nx" => (0x0403, vec![], vec![soa()]),
         "nxbare" => (0x0403, vec![], vec![]),
-        _ if rtype == 1 => (0x0400, vec![a(if name.is_empty() { "." } else { &name })], vec![]),
-        _ => (0x0400, vec![], vec![soa()]),
+        _ if rtype == 1 => (0x0400 | ad, vec![a(if name.is_empty() { "." } else { &name })], vec![]),
+        _ => (0x0400 | ad, vec![], vec![soa()]),
     };
-    Some((wait, compose(wire, end, flags, [&answers, &authority], edns.then_some(what == "ede"))))
+    let reply = compose(wire, end, flags, [&answers, &authority], edns.then_some(what == "ede"));
+    match what {
+        "foreign" => vec![(wait, foreign(&reply)), (RIGHT_AFTER, reply)],
+        "bare" => vec![(wait, bare(&reply, end)), (RIGHT_AFTER, reply)],
+        "onlyforeign" => vec![(wait, foreign(&reply))],
+        _ => vec![(wait, reply)],
+    }
+}
+
+/// The last octet of the address, which tells what was asked.
+fn last_octet(what: &str, count: u32, wire: &[u8], end: usize) -> u32 {
+    match what {
+        "count" => count.min(250),
+        // OPT is the only record of a question, and 11 octets long without options
+        "option" => wire.get(end + 11..).and_then(<[u8]>::last).map_or(200, |last| u32::from(*last)),
+        "rd" => 200 + u32::from(wire[2] & 1),
+        _ => what.strip_prefix("last").and_then(|last| last.parse().ok()).unwrap_or(1),
+    }
+}
+
+/// The reply with another name in its question.
+fn foreign(reply: &[u8]) -> Vec<u8> {
+    let mut other = reply.to_vec();
+    other[13] = b'x'; // the first letter of the first label
+    other
+}
+
+/// The reply without its question section, which ends here.
+fn bare(reply: &[u8], end: usize) -> Vec<u8> {
+    let mut head = reply[..12].to_vec();
+    head[5] = 0;
+    [&head, &reply[end..]].concat()
 }
 
 fn compose(wire: &[u8], end: usize, flags: u16, sections: [&[Record]; 2], edns: Option<bool>) -> Vec<u8> {

@@ -22,8 +22,8 @@ pub(crate) struct Fragment {
     pub files: Vec<(String, String)>,
     /// What happens after it, in order.
     pub steps: Vec<Step>,
-    /// The order of answers is compared too.
-    pub ordered: bool,
+    /// The order of records is not compared.
+    pub any_order: bool,
     /// TTLs are not compared.
     pub any_ttl: bool,
     /// Metrics are compared at the end.
@@ -139,7 +139,7 @@ fn one(name: &str, line: usize, lines: &[&str]) -> Fragment {
         corefile: body.join("\n") + "\n",
         files: Vec::new(),
         steps: Vec::new(),
-        ordered: false,
+        any_order: false,
         any_ttl: false,
         metrics: false,
         patience: Duration::from_secs(7),
@@ -155,7 +155,7 @@ fn one(name: &str, line: usize, lines: &[&str]) -> Fragment {
         match words[..] {
             ["whole"] => whole = true,
             ["no", "defaults"] => defaults = false,
-            ["ordered"] => fragment.ordered = true,
+            ["any", "order"] => fragment.any_order = true,
             ["any", "ttl"] => fragment.any_ttl = true,
             ["metrics"] => fragment.metrics = true,
             ["patience", time] => fragment.patience = seconds(time),

@@ -47,8 +47,13 @@ pub(crate) fn coredns() -> Option<PathBuf> {
 }
 
 /// What upstreams do that do the same for every name.
-const ALWAYS: [(&str, &str); 4] =
-    [("{silent}", "silent"), ("{refusing}", "refused"), ("{servfailing}", "servfail"), ("{lame}", "lame")];
+const ALWAYS: [(&str, &str); 5] = [
+    ("{silent}", "silent"),
+    ("{refusing}", "refused"),
+    ("{servfailing}", "servfail"),
+    ("{lame}", "lame"),
+    ("{tardy}", "slow1200"),
+];
 
 impl Server {
     /// Starts one of both and waits until it serves; what it said if it does not.

@@ -34,11 +34,15 @@ fn fragment() -> Fragment {
 
 /// A reply with these flags and this record.
 fn reply(flags: u16, record: &str) -> Said {
+    reply_of(flags, &[record])
+}
+
+fn reply_of(flags: u16, records: &[&str]) -> Said {
     let question = super::fragment::question("www A").ask;
     let mut wire = question.wire();
     wire[2..4].copy_from_slice(&(0x8100 | flags).to_be_bytes());
-    wire[7] = 1;
-    Record::parse(record).write(&mut wire);
+    wire[7] = u8::try_from(records.len()).expect("a few");
+    records.iter().for_each(|record| Record::parse(record).write(&mut wire));
     Said::Reply(Box::new(Reply::read(&wire).expect("a whole message")), 4242)
 }
 
@@ -46,7 +50,10 @@ fn ids(both: &Both) -> Vec<(Field, Option<&'static str>)> {
     let fragment = fragment();
     let Step::Ask(questions) = &fragment.steps[0] else { panic!("it asks first") };
     let deviations = compare(&fragment, both);
-    let seen = |deviation| Seen { fragment: &fragment, question: &questions[0], both, again: true, deviation };
+    let seen = |deviation| {
+        let question = &questions[0];
+        Seen { fragment: &fragment, question, both, again: true, later: false, deviation }
+    };
     deviations.iter().map(|deviation| (deviation.field, explain(&seen(deviation)))).collect()
 }
 
@@ -85,6 +92,15 @@ fn a_wanted_difference_has_its_name_and_another_one_none() {
     let older = "www.plain.example. 50 A 192.0.2.1";
     assert_eq!(ids(&[reply(0x0080, record), reply(0x0080, older)]), [(Field::Ttl, None)]);
     assert_eq!(ids(&[reply(0x0080, record), Said::Nothing]), [(Field::Reply, None)]);
+}
+
+#[test]
+fn a_record_twice_and_another_order_are_seen() {
+    let (one, two) = ("www.plain.example. 60 A 192.0.2.1", "www.plain.example. 60 A 192.0.2.2");
+    let both = |theirs: &[&str], ours: &[&str]| ids(&[reply_of(0, theirs), reply_of(0, ours)]);
+    assert_eq!(both(&[one, one, two], &[one, two]), [(Field::Section(0), None)]);
+    assert_eq!(both(&[one, two], &[two, one]), [(Field::Order(0), None)]);
+    assert_eq!(both(&[one, two], &[one, two]), []);
 }
 
 #[test]
