@@ -177,7 +177,6 @@ fn answer(wire: &[u8], state: &State, tcp: bool) -> Said {
     let ad = if what == "ad" { 0x0020 } else { 0 };
     let (flags, answers, authority): (u16, Vec<Record>, Vec<Record>) = match what {
         "silent" => return Vec::new(),
-        "onlyfour" if rtype == 28 => return Vec::new(),
         "junk" => return vec![(wait, b"no message of DNS".to_vec())],
         "servfail" => (2, vec![], vec![]),
         "refused" => (5, vec![], vec![]),

@@ -195,8 +195,9 @@ const RULES: &[Rule] = &[
             && ours.rcode == 2
     }),
     ("dns64-asks-on", |seen, theirs, ours| {
-        let made = !ours.answers().is_empty() && theirs.answers().is_empty() && seen.question.ask.rtype == 28;
-        seen.is_of_outcome() && seen.has("dns64") && made && (theirs.rcode, ours.rcode) == (2, 0)
+        let found = if ours.answers().is_empty() { ours.rcode == 3 } else { ours.rcode == 0 };
+        let aaaa = seen.has("dns64") && seen.question.ask.rtype == 28;
+        seen.is_of_outcome() && aaaa && theirs.rcode == 2 && theirs.answers().is_empty() && found
     }),
     ("rewrite-target-fails", |seen, theirs, ours| {
         let led = theirs.answers().iter().all(|line| line.contains(" CNAME ")) && ours.answers().is_empty();
