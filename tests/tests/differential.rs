@@ -98,6 +98,7 @@ fn the_same_corefile_gives_the_same_answers() {
         outcome.unexplained.len(),
         outcome.samples
     ));
+    outcome.again.iter().for_each(|place| note(&format!("run once more, alone, for its TTLs or replies: {place}")));
     outcome.wanted.iter().for_each(|(id, count)| note(&format!("{count:6} {id}")));
     show(&outcome.unexplained, &outcome.unlisted);
     if let Some(path) = std::env::var_os("NEARPATH_REPORT") {
