@@ -196,6 +196,19 @@ async fn more_than_max_concurrent_are_refused() {
     assert!(context.metrics.text().contains("coredns_forward_max_concurrent_rejects_total 1\n"));
 }
 
+/// The first one says nothing: when the second is asked as well, milliseconds.
+#[tokio::test(start_paused = true)]
+async fn who_writes_an_order_has_it_kept_for_half_a_second() {
+    for (policy, waited) in [("round_robin", 20..500), ("sequential", 500..2_000)] {
+        let context = context();
+        let (silent, other) = (upstream(None, None).await, saying(Rcode::NXDOMAIN).await);
+        let chain = built(&context, &format!("forward . {silent} {other} {{\npolicy {policy}\n}}")).unwrap();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(rcode(&context, &chain, "a.org", Transport::Udp).await, Rcode::NXDOMAIN);
+        assert!(waited.contains(&begun.elapsed().as_millis()), "{policy}: {:?}", begun.elapsed());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn run_checks_the_upstreams() {
     let context = context();

@@ -140,10 +140,10 @@ fn the_upstream_is_found_by_its_service_and_then_by_its_endpoints(api: &Api, dae
 fn what_is_known_serves_on_without_rights(plane: &mut ControlPlane, daemon: &Daemon, first: IpAddr) {
     let api = plane.api();
     [BINDING, UPSTREAM_BINDING].iter().for_each(|binding| drop(api.delete(binding).expect("it is there")));
+    let said = daemon.log_len();
     // a watch that is under way goes on; whoever opens one needs the right
     plane.kill_api_server();
     plane.start_api_server();
-    let said = daemon.log_len();
     let refused = |kind| marks::figure(daemon, FAILURES, &[("kind", kind), ("reason", "denied")]);
     soon("it is refused", || refused("pods") >= 2.0 && refused("endpointslices") >= 1.0);
     let second = pod(&api, "second");
