@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A question for `a.cluster.local A`, id 0x0102.
 const QUESTION: &[u8] =
@@ -71,7 +71,8 @@ fn the_echo_sends_back_what_is_a_reply_by_length_and_flag() {
     let _echo = Ended(program().args(["echo", "--port", &port.to_string()]).spawn().unwrap());
     let (socket, mut reply) = (client(port, Duration::from_millis(200)), [0; 512]);
     // It may not listen yet: asked until it answers.
-    let length = (0..50).find_map(|_| {
+    let deadline = Instant::now() + PATIENCE;
+    let length = std::iter::repeat_with(Instant::now).take_while(|now| *now < deadline).find_map(|_| {
         let _ = socket.send(QUESTION);
         std::thread::sleep(Duration::from_millis(20));
         socket.recv(&mut reply).ok()

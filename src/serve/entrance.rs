@@ -86,7 +86,7 @@ impl Blocks for Entrance {
     }
 
     fn is_same_block(&self, one: &Name, other: &Name) -> bool {
-        // names with the longest zone in common have the shortest in common too, which is DS's
+        // where no block has several zones, names with the longest one in common have the shortest in common too, which is DS's
         match (self.0.around(one.as_wire()).next(), self.0.around(other.as_wire()).next()) {
             // with views it depends on the question
             (Some(_), Some(_)) if self.0.has_views && one != other => false,

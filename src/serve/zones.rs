@@ -157,7 +157,7 @@ impl Zones {
 
     /// The block for a question for DS, as CoreDNS finds it: who serves the parent as well is to be asked as the parent. It is not
     /// known between which of the zones names are delegated, so that of the shortest zone is taken, and of its views the last as
-    /// written; that of the root only where there is no other. A block with nothing to answer with refuses what is below it.
+    /// written; that of the root only where there is no other. A block with nothing to answer with fails what is below it.
     fn find_parent(&self, name: &[u8], is_for: impl Fn(&Arc<Block>) -> bool) -> Option<&Arc<Block>> {
         let mut found = None;
         for (zone, block) in self.enclosing(name) {
@@ -245,7 +245,10 @@ impl Zones {
             candidate[rest.len()..].copy_from_slice(domain);
             let Some(block) = self.find_as(client, candidate, rtype) else { return true };
             // gates judge what a rule makes of a candidate: that is found by walking
-            let is_touched = || block.ahead.as_ref().is_some_and(|ahead| ahead.touches(candidate, rtype, Class::IN));
+            let is_touched = || {
+                let sees = |ahead: &AheadOf| ahead.always(client, rtype) || ahead.touches(candidate, rtype, Class::IN);
+                block.ahead.as_ref().is_some_and(sees)
+            };
             block.verdict(client, candidate, rtype) == Verdict::Allow && !is_touched()
         })
     }

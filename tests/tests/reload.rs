@@ -19,7 +19,7 @@ fn ten_reloads_under_load_lose_no_query() {
     let names: String = (0..500).map(|number| format!("n{number}.wild.example.com A\n")).collect();
     let centre = Upstream::with(super::scenario::TABLE);
     let mut daemon = Daemon::with(FIRST, &[("CENTRE", centre.address())], &[("names", &names)], &[]);
-    let seconds = 15;
+    let seconds = 25;
     let load = mode::command("dnsperf")
         .args(["-s", &daemon.address().ip().to_string(), "-p", &daemon.address().port().to_string()])
         .args(["-a", "127.0.0.1", "-d", &daemon.folder().file("names").display().to_string()])

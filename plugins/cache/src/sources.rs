@@ -4,11 +4,13 @@ use std::sync::{PoisonError, RwLock};
 
 use contract::Source;
 
-/// How many different sources are told apart; later ones count as the store itself.
+/// How many different sources are told apart; later ones are told as the store itself.
 const SOURCES_MAX: usize = 1_024;
 
 /// The number of the store itself.
 pub(crate) const STORE: u16 = 0;
+/// The number of those that are too many: somebody said it, but not who.
+const OTHERS: u16 = 1;
 
 /// Sources in the order of their first answer. Asked when something is stored and when a person wants to know.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub(crate) struct Sources(RwLock<Vec<Source>>);
 
 impl Default for Sources {
     fn default() -> Self {
-        Self(RwLock::new(vec![Source::Store]))
+        Self(RwLock::new(vec![Source::Store, Source::Store]))
     }
 }
 
@@ -29,7 +31,7 @@ impl Sources {
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
             known(&all).unwrap_or_else(|| {
                 if all.len() >= SOURCES_MAX {
-                    return STORE.into();
+                    return OTHERS.into();
                 }
                 all.push(source);
                 all.len() - 1
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_is_found_again_and_too_many_are_the_stores() {
+    fn a_source_is_found_again_and_too_many_are_told_as_the_store_and_are_not_it() {
         let sources = Sources::default();
         let upstream = |port: u16| Source::Upstream(([192, 0, 2, 53], port).into());
         assert_eq!(sources.number(Source::Store), STORE);
@@ -58,5 +60,6 @@ mod tests {
         assert_eq!(sources.of(numbers[7]), upstream(7));
         assert_eq!(sources.number(upstream(7)), numbers[7]);
         assert_eq!(sources.of(*numbers.last().unwrap()), Source::Store);
+        assert!(!numbers.contains(&STORE));
     }
 }

@@ -260,7 +260,7 @@ impl<'a> Next<'a> {
         Self { chain, blocks, inside: Some(inside) }
     }
 
-    /// Asks the next plugin. After the last one nobody answers for the name: REFUSED.
+    /// Asks the next plugin. After the last one nobody answers for the name: SERVFAIL.
     pub fn serve(self, query: &'a Query) -> Boxed<'a, Served> {
         match self.chain.split_first() {
             Some((plugin, rest)) => plugin.serve(query, Next { chain: rest, ..self }),
@@ -291,7 +291,8 @@ pub trait Blocks: Send + Sync {
         None
     }
 
-    /// Asks the block of a name past the store and without sharing the question: what comes is what upstream says now.
+    /// Asks the block of a name past the store and without sharing the question: what comes is what upstream says now, but for what
+    /// plugins ahead of memory ask beside it.
     fn ask_anew<'a>(&'a self, query: Query) -> Boxed<'a, Served> {
         self.resolve(query)
     }

@@ -59,14 +59,17 @@ impl Plugin for Dns64 {
                 Err(failure) => return Err(failure),
             };
             let asking = next.blocks().resolve(question(query));
-            let found = match failure {
+            let found = match &failure {
                 None => asking.await?,
                 // whoever has waited in vain may have no time left but for what memory knows
                 Some(failure) => {
                     let left = EXCHANGE_WITHIN.saturating_sub(begun.elapsed());
-                    timeout(left, asking).await.unwrap_or(Err(failure))?
+                    timeout(left, asking).await.unwrap_or_else(|_| Err(failure.clone()))?
                 }
             };
+            if let Some(failure) = failure.filter(|failure| !was_told(failure) && !has_address(&found)) {
+                return Err(failure); // that nobody replied to AAAA is no proof that there is none
+            }
             let reply = self.synthesise(query, asked.as_ref(), &found.settled());
             self.translated.increment();
             query.tell(|| What::Plugin { name: NAME, text: "AAAA made of A (RFC 6147)".into() });
@@ -116,6 +119,17 @@ impl Dns64 {
 /// 5.1.3).
 fn is_like_none(failure: &Failure) -> bool {
     failure.fault() == Fault::Upstream
+}
+
+/// True if somebody said SERVFAIL, which is then like a reply without records.
+fn was_told(failure: &Failure) -> bool {
+    matches!(failure, Failure::Memorised { replied: true, .. })
+}
+
+/// True if the reply to A has an address, or may have one that did not fit.
+fn has_address(found: &Reply) -> bool {
+    let mut records = found.answer.message().section(Section::Answer);
+    found.answer.is_truncated() || records.any(|record| record.rtype == RecordType::A)
 }
 
 /// The same client's question for A. It enters the server blocks as if it had been asked: the name may belong to another block

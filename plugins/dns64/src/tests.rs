@@ -214,6 +214,15 @@ async fn that_nobody_tells_of_ipv6_addresses_is_like_having_none() {
         let reply = served(statement, "2001:db8::7", &aaaa, &address()).await.unwrap();
         assert_eq!((answers(&reply)[0].2, &answers(&reply)[0].3[..]), (300, &MADE[..]), "{aaaa:?}");
         assert_eq!((reply.lifetime, reply.storable, reply.personal), (Some(SERVFAIL_MAX), true, false), "{aaaa:?}");
+        // that nobody replied is no proof that there is none
+        let without = served(statement, "2001:db8::7", &aaaa, &Said::default()).await;
+        match aaaa.fails.clone().filter(|failure| *failure != memorised()) {
+            Some(failure) => assert_eq!(without.unwrap_err(), failure),
+            None => assert_eq!(
+                (without.as_ref().unwrap().answer.rcode(), answers(&without.unwrap()).len()),
+                (Rcode::NOERROR, 0)
+            ),
+        }
         let stale = Said { stale: Some(20), ..address() };
         assert!(served(statement, "2001:db8::7", &aaaa, &stale).await.unwrap().is_stale());
         let failing = Said { fails: Some(Failure::Panicked), ..Said::default() };

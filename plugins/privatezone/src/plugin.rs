@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use contract::wire::Name;
+use contract::wire::{Name, Rcode};
 use contract::{Blocks, Boxed, Next, Plugin, Query, Reply, Served, Standing};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -103,6 +103,9 @@ impl Places for Seen<'_> {
 
 /// A reply that holds no longer than the denial for which somebody else was asked.
 fn resting_on(denial: Option<&Reply>, reply: Reply) -> Reply {
+    if !matches!(reply.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN) {
+        return reply; // a failure rests on nothing, and is brief by itself
+    }
     let lifetime =
         [denial.map(|denial| denial.true_for().unwrap_or_default()), reply.lifetime].into_iter().flatten().min();
     Reply { lifetime, ..reply }

@@ -107,7 +107,11 @@ async fn follow(
             let answer = Answer::empty(&query.name, query.rtype, query.class, failure.told().0);
             Ok(Reply::fresh(answer, Source::Store).unstored())
         }
-        served => Ok(served?.settled()),
+        served => {
+            let looked = served?.settled();
+            let tells = matches!(looked.answer.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN);
+            Ok(if tells { looked } else { looked.unstored() })
+        }
     }
 }
 

@@ -155,8 +155,9 @@ impl Pool {
         state.any_order =
             state.any_order || state.connections.iter().any(|connection| connection.table().is_out_of_order());
         let choice = self.choose(&state, fresh, now);
-        if question.is_check() && choice.is_behind && self.slots.available_permits() > 0 {
-            return Plan::Own(1); // behind a slow question it would say nothing of whom it checks
+        // behind a slow question a check would say nothing of whom it checks, and silence is an alarm where there is a vigil
+        if question.is_check() && self.vigil.is_some() && choice.is_behind && self.slots.available_permits() > 0 {
+            return Plan::Own(1);
         }
         let opening = if choice.open { Some(self.open(&mut state)) } else { state.opening.clone() };
         if choice.wait

@@ -61,8 +61,13 @@ impl Pending {
 
     /// Asks memory alone, as there is no room for a question that something ahead of memory changes: that is counted already.
     pub(super) async fn recall(self, entrance: Entrance, refused: Failure) -> Option<Vec<u8>> {
-        let asking = Asking::Remembered(refused);
+        let asking = Asking::Remembered(refused.clone());
         let served = entrance.go_ahead(Arc::clone(&self.block), self.query.clone(), asking).await;
+        if let Err(failure) = &served
+            && *failure != refused
+        {
+            self.shared.count(failure);
+        }
         match &served {
             Err(failure) if self.block.sheds(&self.query.client, failure) => None,
             _ => self.end(served),

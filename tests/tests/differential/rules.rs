@@ -195,7 +195,7 @@ const RULES: &[Rule] = &[
             && ours.rcode == 2
     }),
     ("dns64-asks-on", |seen, theirs, ours| {
-        let found = if ours.answers().is_empty() { ours.rcode == 3 } else { ours.rcode == 0 };
+        let found = !ours.answers().is_empty() && ours.rcode == 0;
         let aaaa = seen.has("dns64") && seen.question.ask.rtype == 28;
         seen.is_of_outcome() && aaaa && theirs.rcode == 2 && theirs.answers().is_empty() && found
     }),

@@ -19,7 +19,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nearpath_tests::objects::{Pod, PodStatus};
-use nearpath_tests::{ApiServer, Behaviour, Daemon, Upstream, ask, http, place};
+use nearpath_tests::{ApiServer, Behaviour, Daemon, Upstream, ask, http, metrics, place};
 use serde_json::json;
 
 use crate::scenario::TABLE;
@@ -276,8 +276,14 @@ impl Scene {
         assert!(!self.daemon.reloads(&COREFILE.replace("    whoami\n", "    whomai\n")));
         self.asks_ordinary();
         // last, for a reload begins anew with health: from now on it is checked again and again
-        for number in 0..8 {
+        let begun = Instant::now();
+        for number in 0.. {
             self.daemon.asked(&ask(&format!("n{number}.down.example"), "A")).is("SERVFAIL");
+            let found_down = metrics::sum(&self.page(9253), "coredns_forward_healthcheck_broken_total", &[]) > 0.0;
+            if number >= 7 && found_down {
+                break;
+            }
+            assert!(begun.elapsed() < IN_STEP_WITHIN, "its checks do not say that it is down");
             sleep(Duration::from_millis(200));
         }
     }

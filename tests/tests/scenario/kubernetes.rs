@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use nearpath_tests::apiserver::ApiServer;
+use nearpath_tests::apiserver::{ApiServer, What};
 use nearpath_tests::objects::{Pod, PodStatus};
 use nearpath_tests::{Daemon, Udp, Upstream, ask, http, metrics};
 use serde_json::json;
@@ -93,7 +93,14 @@ impl Node {
     #[track_caller]
     fn new(prepare: impl FnOnce(&mut ApiServer)) -> Self {
         let mut node = Self::starting(prepare);
-        node.is_in_step_by(Instant::now() + IN_STEP_WITHIN, &BEFORE, 0);
+        // a stream without its end is given up after 15 s
+        let deadline = Instant::now() + 2 * IN_STEP_WITHIN;
+        node.is_in_step_by(deadline, &BEFORE, 0);
+        // asked for beside the watches, and may come last
+        while !node.server.seen().iter().any(|seen| seen.what == What::Get) {
+            assert!(Instant::now() < deadline, "nobody asks for the Service's own address");
+            sleep(Duration::from_millis(20));
+        }
         node
     }
 

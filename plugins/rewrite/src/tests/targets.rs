@@ -136,6 +136,7 @@ async fn nothing_behind_leaves_the_cnames() {
         let reply = follow("rewrite cname a b", &query("x", RecordType::A), "$ 9 CNAME a", &there).await.unwrap();
         let told = (reply.answer.rcode(), lines(&reply), reply.ede);
         assert_eq!(told, (Rcode::NOERROR, vec!["x. 9 CNAME b.".to_owned()], None), "{said:?}");
+        assert_eq!(reply.storable, said == Ok(Rcode::NXDOMAIN), "that it failed is no proof that nothing is there");
     }
     let there = Zone::saying("", Err(memorised(false)));
     let failure = follow("rewrite cname a b", &query("x", RecordType::A), "$ 9 CNAME a", &there).await.unwrap_err();

@@ -49,7 +49,7 @@ fn words_out_of_date_and_said_twice_change_nothing() {
 
 #[test]
 fn a_watch_with_bookmarks_alone_goes_on_from_the_last_one() {
-    let mut node = Node::new(|_| {});
+    let mut node = Node::new(|server| server.bookmarks_every(Duration::from_millis(200)));
     let lists = node.server.lists_of("Pod");
     node.server.forgets(); // what came before the version that the next bookmark tells
     sleep(Duration::from_millis(2_500));
