@@ -66,6 +66,39 @@ pub struct Block {
     pub tally: Arc<Tally>,
 }
 
+#[cfg(test)]
+impl Block {
+    /// One with a chain and no directive of its own, which memorises as this statement of `cache` says.
+    pub(super) fn bare(number: u32, zone: Name, cache: &str, chain: Box<[Arc<dyn Plugin>]>) -> Self {
+        let text = format!(". {{\n {cache}\n whoami\n}}\n");
+        let plan = crate::plan::check("Corefile", &text, &contract::corefile::Disk, 53).plan.unwrap();
+        Self {
+            zones: [zone].into(),
+            id: Arc::new(BlockId(number)),
+            walk_id: Arc::new(BlockId(number + 100)),
+            ahead: None,
+            chain,
+            reads_options: false,
+            arrangers: [].into(),
+            view: None,
+            answer_within: contract::limits::ANSWER_WITHIN,
+            nsid: [].into(),
+            chaos: None,
+            shed: None,
+            gates: [].into(),
+            observers: [].into(),
+            onlookers: None,
+            tracers: [].into(),
+            scoper: None,
+            store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),
+            coalesce: true,
+            coalesce_walks: true,
+            udp_reply_max: contract::limits::UDP_REPLY_MAX,
+            tally: Arc::default(),
+        }
+    }
+}
+
 impl Block {
     /// Its zones in a word, as an operator wrote them.
     pub fn label(&self) -> String {

@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use autopath::{Autopath, CutRules};
-use cache::BlockId;
-use contract::corefile::Disk;
 use contract::testing;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
@@ -24,7 +22,6 @@ use super::block::Block;
 use super::entrance::Entrance;
 use super::zones::{Shared, Zones};
 use crate::daemon::{Options, shared_for_tests};
-use crate::plan;
 
 /// A zone with a server block of its own.
 const INNER: &str = "inner.com.svc.cluster.local";
@@ -249,33 +246,8 @@ fn question(client: IpAddr, name: &str, rtype: RecordType, scope: Scope, arrived
 
 /// A block with the directive `cache` and room enough.
 fn block(id: u32, zone: Name, chain: Vec<Arc<dyn Plugin>>) -> Block {
-    let text = ". {\n cache {\n success 1000000\n denial 1000000\n }\n whoami\n}\n";
-    let plan = plan::check("Corefile", text, &Disk, 53).plan.unwrap();
     let scoper = chain.iter().find(|plugin| plugin.scoper().is_some()).cloned();
-    Block {
-        zones: [zone].into(),
-        id: Arc::new(BlockId(id)),
-        walk_id: Arc::new(BlockId(id + 100)),
-        chain: chain.into(),
-        ahead: None,
-        reads_options: false,
-        arrangers: [].into(),
-        view: None,
-        answer_within: contract::limits::ANSWER_WITHIN,
-        nsid: [].into(),
-        chaos: None,
-        shed: None,
-        gates: [].into(),
-        observers: [].into(),
-        onlookers: None,
-        tracers: [].into(),
-        scoper,
-        store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),
-        coalesce: true,
-        coalesce_walks: true,
-        udp_reply_max: 1_232,
-        tally: Arc::default(),
-    }
+    Block { scoper, ..Block::bare(id, zone, "cache {\n success 1000000\n denial 1000000\n }", chain.into()) }
 }
 
 #[expect(clippy::print_stderr, reason = "the figures are the point")]

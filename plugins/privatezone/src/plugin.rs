@@ -152,3 +152,20 @@ impl Plugin for PrivateZone {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::wire::{Class, RecordType};
+    use contract::{Answer, Source};
+
+    use super::*;
+
+    #[test]
+    fn a_failure_rests_on_no_denial() {
+        let name = Name::parse("a.example").unwrap();
+        let reply = |rcode| Reply::fresh(Answer::empty(&name, RecordType::A, Class::IN, rcode), Source::Store);
+        let denial = reply(Rcode::NXDOMAIN); // without an SOA: it is not known how long it holds
+        let lifetime = |rcode| resting_on(Some(&denial), reply(rcode)).lifetime;
+        assert_eq!((lifetime(Rcode::NOERROR), lifetime(Rcode::SERVFAIL)), (Some(Duration::ZERO), None));
+    }
+}

@@ -5,7 +5,6 @@ mod dns64;
 use std::sync::{Arc, Mutex};
 
 use cache::BlockId;
-use contract::corefile::Disk;
 use contract::testing;
 use contract::wire::{Class, Composer, Name, Rcode, RecordType, Section};
 use contract::{
@@ -15,7 +14,6 @@ use contract::{
 
 use super::{AheadOf, Asking, Inner};
 use crate::daemon::{Options, shared_for_tests};
-use crate::plan;
 use crate::serve::block::Block;
 use crate::serve::entrance::Entrance;
 use crate::serve::zones::Zones;
@@ -192,31 +190,9 @@ fn block(
     gates: Vec<Arc<dyn Plugin>>,
     end: Arc<dyn Plugin>,
 ) -> Block {
-    let plan = plan::check("Corefile", &format!(". {{\n {cache}\n whoami\n}}\n"), &Disk, 53).plan.unwrap();
-    Block {
-        zones: [Name::root()].into(),
-        id: Arc::new(BlockId(number)),
-        walk_id: Arc::new(BlockId(number + 1)),
-        ahead: AheadOf::new(ahead, ahead.len(), || Arc::new(BlockId(number + 2))),
-        chain: ahead.iter().cloned().chain([end]).collect(),
-        reads_options: false,
-        arrangers: [].into(),
-        view: None,
-        answer_within: contract::limits::ANSWER_WITHIN,
-        nsid: [].into(),
-        chaos: None,
-        shed: None,
-        gates: gates.into(),
-        observers: [].into(),
-        onlookers: None,
-        tracers: [].into(),
-        scoper: None,
-        store: plan.blocks[0].settings.cache.as_ref().map(|cache| cache.policy.clone()),
-        coalesce: true,
-        coalesce_walks: true,
-        udp_reply_max: 1_232,
-        tally: Arc::default(),
-    }
+    let chain = ahead.iter().cloned().chain([end]).collect();
+    let first = AheadOf::new(ahead, ahead.len(), || Arc::new(BlockId(number + 200)));
+    Block { ahead: first, gates: gates.into(), ..Block::bare(number, Name::root(), cache, chain) }
 }
 
 /// The way into blocks with a store of their own.

@@ -253,6 +253,27 @@ fn at_a_bound_an_expired_walk_passes_no_gate() {
 }
 
 #[test]
+fn what_is_made_of_a_is_told_to_those_who_may_ask_for_a() {
+    let gate = "acl {\n block type A net 127.0.0.10/32\n }\n dns64 {\n allow_ipv4\n }\n";
+    let house = house_with("gated-made", gate);
+    let mut desk = Front::new(Arc::clone(&house.entrance.0)).desk(Transport::Udp);
+    let asked = packet("www.example.com.shop.svc.cluster.local", RecordType::AAAA);
+    let mut has_address = |address: &str| {
+        let mut out = [0; 1_232];
+        let reply = match desk.answer(&asked, &client(address), desk.now(), &mut out) {
+            Outcome::Reply(length) => out[..length].to_vec(),
+            Outcome::Miss(later) => house.runtime.block_on(later).expect("a reply"),
+            Outcome::Silent => panic!("no reply"),
+        };
+        let message = Message::parse(&reply).unwrap();
+        message.section(Section::Answer).any(|record| record.rtype == RecordType::AAAA)
+    };
+    for _ in 0..2 {
+        assert_eq!((has_address(POD), has_address(POD), has_address(NEIGHBOUR)), (true, true, false));
+    }
+}
+
+#[test]
 fn at_a_bound_memory_answers_what_a_rule_makes_of_a_question_and_the_bound_is_counted_once() {
     let house = house_with("ruled-bound", "rewrite name old.example.com www.example.com\n");
     let shared = house.entrance.0.shared();
